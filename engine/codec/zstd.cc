@@ -1,0 +1,71 @@
+#include "engine/codec/zstd.h"
+
+#include <zstd.h>
+
+#include <new>
+
+#include "format/error.h"
+
+namespace coffre {
+
+namespace {
+
+constexpr std::size_t samples = 8;
+constexpr std::size_t sample_size = 4096;
+constexpr int probe_level = 1;
+
+// What is left of a size that saved just enough.
+std::size_t worthwhile(std::size_t size) { return size - size * 3 / 100 - 1; }
+
+}  // namespace
+
+void Compressor::Free::operator()(ZSTD_CCtx* context) const { ::ZSTD_freeCCtx(context); }
+void Decompressor::Free::operator()(ZSTD_DCtx* context) const { ::ZSTD_freeDCtx(context); }
+
+Compressor::Compressor() : context_(::ZSTD_createCCtx()) {
+    if (!context_) throw std::bad_alloc();
+}
+
+std::optional<Bytes> Compressor::compress_if_it_pays(ByteView plain, int level) {
+    if (plain.size() < 64 || !samples_compress(plain)) return std::nullopt;
+    return compress(plain, level, worthwhile(plain.size()));
+}
+
+std::optional<Bytes> Compressor::compress(ByteView plain, int level, std::size_t limit) {
+    Bytes frame(limit);
+    std::size_t const size = ::ZSTD_compressCCtx(context_.get(), frame.data(), frame.size(),
+                                                 plain.data(), plain.size(), level);
+    if (::ZSTD_isError(size) != 0) return std::nullopt;  // larger than the limit
+    frame.resize(size);
+    return frame;
+}
+
+bool Compressor::samples_compress(ByteView plain) {
+    if (plain.size() < 4 * samples * sample_size) return true;
+    Bytes probe;
+    probe.reserve(samples * sample_size);
+    std::size_t const stride = (plain.size() - sample_size) / (samples - 1);
+    for (std::size_t i = 0; i < samples; ++i) append(probe, plain.subspan(i * stride, sample_size));
+    return compress(probe, probe_level, worthwhile(probe.size())).has_value();
+}
+
+Decompressor::Decompressor() : context_(::ZSTD_createDCtx()) {
+    if (!context_) throw std::bad_alloc();
+}
+
+Bytes Decompressor::decompress(ByteView frame, std::size_t plain_size, ByteView prefix) {
+    if (::ZSTD_getFrameContentSize(frame.data(), frame.size()) != plain_size) {
+        throw FormatError("compressed block does not announce its size");
+    }
+    ::ZSTD_DCtx_reset(context_.get(), ZSTD_reset_session_only);
+    if (!prefix.empty()) ::ZSTD_DCtx_refPrefix(context_.get(), prefix.data(), prefix.size());
+    Bytes plain(plain_size);
+    std::size_t const size = ::ZSTD_decompressDCtx(context_.get(), plain.data(), plain.size(),
+                                                   frame.data(), frame.size());
+    if (::ZSTD_isError(size) != 0 || size != plain_size) {
+        throw FormatError("compressed block cannot be decompressed");
+    }
+    return plain;
+}
+
+}  // namespace coffre

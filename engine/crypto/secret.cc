@@ -1,0 +1,62 @@
+#include "engine/crypto/secret.h"
+
+#include <sodium.h>
+
+#include <cstring>
+#include <new>
+
+#include "engine/error.h"
+
+namespace coffre {
+
+void prepare_crypto() {
+    if (::sodium_init() < 0) {
+        throw RepositoryError(RepositoryFailure::failed, "libsodium cannot be initialised");
+    }
+}
+
+void SecretKey::Free::operator()(std::byte* bytes) const { ::sodium_free(bytes); }
+
+SecretKey::SecretKey() {
+    prepare_crypto();
+    bytes_.reset(static_cast<std::byte*>(::sodium_malloc(size)));
+    if (!bytes_) throw std::bad_alloc();
+    std::memset(bytes_.get(), 0, size);
+}
+
+SecretKey::SecretKey(ByteView bytes) : SecretKey() {
+    if (bytes.size() != size) {
+        throw RepositoryError(RepositoryFailure::failed, "a key must have 32 bytes");
+    }
+    std::memcpy(bytes_.get(), bytes.data(), size);
+}
+
+SecretKey SecretKey::random() {
+    SecretKey key;
+    fill_random(key.writable());
+    return key;
+}
+
+unsigned char const* SecretKey::data() const {
+    return static_cast<unsigned char const*>(static_cast<void const*>(bytes_.get()));
+}
+
+Key SecretKey::copy() const {
+    Key key;
+    std::memcpy(key.data(), bytes_.get(), size);
+    return key;
+}
+
+void wipe(std::span<std::byte> bytes) { ::sodium_memzero(bytes.data(), bytes.size()); }
+
+void wipe(std::string& text) {
+    ::sodium_memzero(text.data(), text.size());
+    text.clear();
+}
+
+void fill_random(std::span<std::byte> bytes) {
+    prepare_crypto();
+    ::randombytes_buf(bytes.data(), bytes.size());
+}
+
+}  // namespace coffre

@@ -1,0 +1,44 @@
+// The two ways to fail: a source that cannot be read, and a repository that cannot be trusted.
+// They do not convert: the first may be skipped and listed, the second always ends the command.
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+namespace coffre {
+
+// Something to be saved could not be read, or something to be restored could not be written.
+class SourceError : public std::runtime_error {
+public:
+    SourceError(std::string path, std::string const& message)
+        : std::runtime_error(message), path_(std::move(path)) {}
+    std::string const& path() const { return path_; }
+
+private:
+    std::string path_;
+};
+
+enum class RepositoryFailure {
+    failed,         // anything without a code of its own
+    not_found,      // no repository there
+    unusable,       // newer format, fenced session
+    wrong_key,      // wrong passphrase or key file
+    corrupt,        // not the bytes that were written
+    no_space,       // the storage is full
+    stream_failed,  // a stream's command failed
+    rolled_back,    // older than what this machine has seen
+    interrupted,    // the user stopped it
+};
+
+class RepositoryError : public std::runtime_error {
+public:
+    RepositoryError(RepositoryFailure kind, std::string const& message)
+        : std::runtime_error(message), kind_(kind) {}
+    RepositoryFailure kind() const { return kind_; }
+
+private:
+    RepositoryFailure kind_;
+};
+
+}  // namespace coffre

@@ -1,0 +1,118 @@
+// A pipeline stage: many workers, results in the order of the inputs, bounded queues.
+//
+// All concurrency of the engine is here. The work is a pure function; the sink runs on one thread.
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <future>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <vector>
+
+namespace coffre {
+
+// A queue that makes its producer wait when it is full and its consumers when it is empty.
+template <class T>
+class BoundedQueue {
+public:
+    explicit BoundedQueue(std::size_t bound) : bound_(bound) {}
+
+    // False when the queue is closed: the item is dropped.
+    bool push(T item) {
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [&] { return closed_ || items_.size() < bound_; });
+        if (closed_) return false;
+        items_.push_back(std::move(item));
+        changed_.notify_all();
+        return true;
+    }
+    // Nothing when the queue is closed and empty.
+    std::optional<T> pop() {
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [&] { return closed_ || !items_.empty(); });
+        if (items_.empty()) return std::nullopt;
+        std::optional<T> item(std::move(items_.front()));
+        items_.pop_front();
+        changed_.notify_all();
+        return item;
+    }
+    void close() {
+        std::lock_guard const lock(mutex_);
+        closed_ = true;
+        changed_.notify_all();
+    }
+
+private:
+    std::size_t const bound_;
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::deque<T> items_;
+    bool closed_ = false;
+};
+
+// push() -> `work` on any worker -> `sink` on one thread, in push order.
+// The first exception of either stops the stage; push() and finish() rethrow it.
+template <class In, class Out>
+class OrderedStage {
+public:
+    OrderedStage(std::size_t workers, std::size_t bound, std::function<Out(In)> work,
+                 std::function<void(Out)> sink)
+        : work_(std::move(work)), sink_(std::move(sink)), tasks_(bound), results_(bound) {
+        for (std::size_t i = 0; i < workers; ++i) workers_.emplace_back([this] { run_tasks(); });
+        drain_ = std::jthread([this] { drain(); });
+    }
+    OrderedStage(OrderedStage const&) = delete;
+    OrderedStage& operator=(OrderedStage const&) = delete;
+    // Stops without waiting for what is queued: the way out after an exception.
+    ~OrderedStage() {
+        close();
+        while (auto const dropped = tasks_.pop()) continue;
+    }
+
+    void push(In item) {
+        std::packaged_task<Out()> task(
+            [this, item = std::move(item)]() mutable { return work_(std::move(item)); });
+        if (!results_.push(task.get_future()) || !tasks_.push(std::move(task))) finish();
+    }
+
+    // Waits until everything pushed has passed the sink. The stage takes no more after it.
+    void finish() {
+        close();
+        if (drain_.joinable()) drain_.join();
+        if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
+    }
+
+private:
+    void run_tasks() {
+        while (auto task = tasks_.pop()) (*task)();
+    }
+    void drain() {
+        try {
+            while (auto result = results_.pop()) sink_(result->get());
+        } catch (std::future_error const&) {
+            // A dropped task: its stage is being destroyed.
+        } catch (...) {
+            failure_ = std::current_exception();
+            close();
+        }
+    }
+    void close() {
+        results_.close();
+        tasks_.close();
+    }
+
+    std::function<Out(In)> work_;
+    std::function<void(Out)> sink_;
+    BoundedQueue<std::packaged_task<Out()>> tasks_;
+    BoundedQueue<std::future<Out>> results_;
+    std::exception_ptr failure_;
+    std::vector<std::jthread> workers_;
+    std::jthread drain_;
+};
+
+}  // namespace coffre

@@ -1,0 +1,206 @@
+#include "format/tree.h"
+
+#include "format/limits.h"
+
+namespace coffre {
+
+namespace {
+
+constexpr std::uint8_t tree_mark = 'T';
+constexpr std::uint32_t permission_bits = 07777;
+constexpr std::uint32_t nanoseconds_per_second = 1'000'000'000;
+
+void write_time(Writer& out, TimePoint const& time) {
+    out.signed_varint(time.seconds);
+    out.varint(time.nanoseconds);
+}
+
+TimePoint read_time(Reader& in) {
+    TimePoint time;
+    time.seconds = in.signed_varint();
+    time.nanoseconds =
+        static_cast<std::uint32_t>(in.bounded(nanoseconds_per_second - 1, "nanoseconds"));
+    return time;
+}
+
+void check_name(Reader const& in, std::string const& name) {
+    bool const bad = name.empty() || name == "." || name == ".." ||
+                     name.find('/') != std::string::npos || name.find('\0') != std::string::npos;
+    if (bad) in.fail("\"" + name + "\" cannot be a name");
+}
+
+void write_xattrs(Writer& out, Node const& node) {
+    out.varint(node.xattrs.size());
+    for (auto const& xattr : node.xattrs) {
+        out.text(xattr.name);
+        out.sized(xattr.value);
+    }
+}
+
+void read_xattrs(Reader& in, Node& node) {
+    for (auto n = in.count(limits::xattrs_per_node, "number of attributes"); n > 0; --n) {
+        Xattr xattr;
+        xattr.name = in.text(limits::name_size, "attribute name");
+        if (!node.xattrs.empty() && node.xattrs.back().name >= xattr.name) {
+            in.fail("attributes out of order");
+        }
+        ByteView const value = in.sized(limits::xattr_value_size, "attribute value");
+        xattr.value.assign(value.begin(), value.end());
+        node.xattrs.push_back(std::move(xattr));
+    }
+}
+
+void write_file(Writer& out, Node const& node) {
+    out.varint(node.size);
+    out.id(node.hash);
+    write_content(out, node.content);
+    out.varint(node.holes.size());
+    std::uint64_t end = 0;
+    for (auto const& hole : node.holes) {
+        out.varint(hole.offset - end);
+        out.varint(hole.size);
+        end = hole.offset + hole.size;
+    }
+}
+
+void read_file(Reader& in, Node& node) {
+    node.size = in.bounded(INT64_MAX, "file size");
+    node.hash = in.id<FileHash>();
+    node.content = read_content(in);
+    std::uint64_t end = 0;
+    std::uint64_t in_holes = 0;
+    for (auto n = in.count(limits::holes_per_node, "number of holes"); n > 0; --n) {
+        Hole hole;
+        hole.offset = end + in.bounded(node.size - end, "hole offset");
+        hole.size = in.bounded(node.size - hole.offset, "hole size");
+        if (hole.size == 0) in.fail("an empty hole");
+        end = hole.offset + hole.size;
+        in_holes += hole.size;
+        node.holes.push_back(hole);
+    }
+    if (node.content.weight() != node.size - in_holes) in.fail("content and size differ");
+}
+
+void write_kind_fields(Writer& out, Node const& node) {
+    switch (node.kind) {
+        case NodeKind::file: return write_file(out, node);
+        case NodeKind::directory:
+            write_content(out, node.content);
+            return out.id(node.digest);
+        case NodeKind::symlink: return out.text(node.target);
+        case NodeKind::char_device:
+        case NodeKind::block_device: return out.varint(node.device_number);
+        case NodeKind::fifo:
+        case NodeKind::socket: return;
+    }
+}
+
+void read_kind_fields(Reader& in, Node& node) {
+    switch (node.kind) {
+        case NodeKind::file: return read_file(in, node);
+        case NodeKind::directory:
+            node.content = read_content(in);
+            node.digest = in.id<Digest>();
+            return;
+        case NodeKind::symlink:
+            node.target = in.text(limits::link_target_size, "link target");
+            return;
+        case NodeKind::char_device:
+        case NodeKind::block_device: node.device_number = in.varint(); return;
+        case NodeKind::fifo:
+        case NodeKind::socket: return;
+    }
+}
+
+}  // namespace
+
+void write_node(Writer& out, Node const& node) {
+    out.text(node.name);
+    out.u8(static_cast<std::uint8_t>(node.kind));
+    out.varint(node.flags);
+    out.varint(node.mode);
+    out.varint(node.uid);
+    out.varint(node.gid);
+    out.text(node.user);
+    out.text(node.group);
+    write_time(out, node.mtime);
+    write_time(out, node.ctime);
+    out.varint(node.inode);
+    out.varint(node.device);
+    out.varint(node.links);
+    write_xattrs(out, node);
+    write_kind_fields(out, node);
+}
+
+Node read_node(Reader& in) {
+    Node node;
+    node.name = in.text(limits::name_size, "name");
+    check_name(in, node.name);
+    auto const kind = in.u8();
+    if (kind < 1 || kind > 7) in.fail("unknown kind of node " + std::to_string(kind));
+    node.kind = static_cast<NodeKind>(kind);
+    node.flags = in.bounded(node_flags::known, "flags");
+    node.mode = static_cast<std::uint32_t>(in.bounded(permission_bits, "mode"));
+    node.uid = static_cast<std::uint32_t>(in.bounded(UINT32_MAX, "uid"));
+    node.gid = static_cast<std::uint32_t>(in.bounded(UINT32_MAX, "gid"));
+    node.user = in.text(limits::owner_name_size, "user");
+    node.group = in.text(limits::owner_name_size, "group");
+    node.mtime = read_time(in);
+    node.ctime = read_time(in);
+    node.inode = in.varint();
+    node.device = in.varint();
+    node.links = in.varint();
+    read_xattrs(in, node);
+    read_kind_fields(in, node);
+    return node;
+}
+
+void write_digest_form(Writer& out, Node const& node) {
+    out.text(node.name);
+    out.u8(static_cast<std::uint8_t>(node.kind));
+    out.varint(node.mode);
+    out.varint(node.uid);
+    out.varint(node.gid);
+    out.text(node.user);
+    out.text(node.group);
+    write_time(out, node.mtime);
+    write_xattrs(out, node);
+    switch (node.kind) {
+        case NodeKind::file:
+            out.varint(node.size);
+            return out.id(node.hash);
+        case NodeKind::directory: return out.id(node.digest);
+        default: return write_kind_fields(out, node);
+    }
+}
+
+Bytes encode_tree_piece(std::size_t count, ByteView written_nodes) {
+    Writer out;
+    out.u8(tree_mark);
+    out.varint(count);
+    out.raw(written_nodes);
+    return out.take();
+}
+
+Bytes encode_tree_piece(std::vector<Node> const& nodes) {
+    Writer out;
+    for (auto const& node : nodes) write_node(out, node);
+    return encode_tree_piece(nodes.size(), out.view());
+}
+
+std::vector<Node> decode_tree_piece(ByteView bytes) {
+    Reader in(bytes, "tree");
+    if (in.u8() != tree_mark) in.fail("not a tree");
+    std::vector<Node> nodes;
+    for (auto n = in.count(limits::list_max_entries, "number of nodes"); n > 0; --n) {
+        nodes.push_back(read_node(in));
+        if (nodes.size() > 1 && nodes[nodes.size() - 2].name >= nodes.back().name) {
+            in.fail("names out of order at \"" + nodes.back().name + "\"");
+        }
+    }
+    if (nodes.empty()) in.fail("a piece without nodes");
+    in.expect_end();
+    return nodes;
+}
+
+}  // namespace coffre

@@ -1,0 +1,92 @@
+// Directories: their entries (nodes), and the pieces in which they are stored.
+//
+// docs/format.md, section "Trees".
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "format/content.h"
+
+namespace coffre {
+
+enum class NodeKind : std::uint8_t {
+    file = 1,
+    directory = 2,
+    symlink = 3,
+    fifo = 4,
+    socket = 5,
+    char_device = 6,
+    block_device = 7,
+};
+
+namespace node_flags {
+inline constexpr std::uint64_t stream = 1;    // a command's output: no inode behind it
+inline constexpr std::uint64_t unstable = 2;  // changed while it was read
+inline constexpr std::uint64_t partial = 4;   // a directory that could not be listed in full
+inline constexpr std::uint64_t known = 7;
+}  // namespace node_flags
+
+// A moment; `nanoseconds` is 0..999,999,999 and counts forward also before 1970.
+struct TimePoint {
+    std::int64_t seconds = 0;
+    std::uint32_t nanoseconds = 0;
+
+    auto operator<=>(TimePoint const&) const = default;
+};
+
+struct Xattr {
+    std::string name;
+    Bytes value;
+
+    bool operator==(Xattr const&) const = default;
+};
+
+struct Hole {
+    std::uint64_t offset = 0;
+    std::uint64_t size = 0;
+
+    bool operator==(Hole const&) const = default;
+};
+
+struct Node {
+    std::string name;  // any bytes but '/' and NUL, neither "." nor ".."
+    NodeKind kind = NodeKind::file;
+    std::uint64_t flags = 0;
+    std::uint32_t mode = 0;  // permissions, set-id and sticky bits: 07777
+    std::uint32_t uid = 0;
+    std::uint32_t gid = 0;
+    std::string user;   // empty: unknown
+    std::string group;
+    TimePoint mtime;
+    TimePoint ctime;
+    std::uint64_t inode = 0;
+    std::uint64_t device = 0;
+    std::uint64_t links = 1;
+    std::vector<Xattr> xattrs;  // ACLs are among them; names ascend
+
+    std::uint64_t size = 0;      // file: bytes
+    FileHash hash;               // file: XXH3-128 of its bytes, holes as zeros
+    Content content;             // file, directory
+    std::vector<Hole> holes;     // file: ascending, not in `content`
+    Digest digest;               // directory: of everything beneath
+    std::string target;          // symlink
+    std::uint64_t device_number = 0;  // char_device, block_device: as makedev() makes it
+
+    bool is_file() const { return kind == NodeKind::file; }
+    bool is_directory() const { return kind == NodeKind::directory; }
+    bool operator==(Node const&) const = default;
+};
+
+void write_node(Writer& out, Node const& node);
+Node read_node(Reader& in);
+
+// What the whole-tree digest sees of a node: what a restore gives back; not inode, ctime, device.
+void write_digest_form(Writer& out, Node const& node);
+
+// One piece of a directory, the plaintext of one meta chunk: nodes that ascend by name.
+Bytes encode_tree_piece(std::vector<Node> const& nodes);
+std::vector<Node> decode_tree_piece(ByteView bytes);
+
+// As encode_tree_piece, for nodes that were written one by one.
+Bytes encode_tree_piece(std::size_t count, ByteView written_nodes);
+
+}  // namespace coffre
