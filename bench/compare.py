@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Compares `repo` with cp, tar|zstd, restic and borg, end to end, on one tree of files.
 
 Every tool of every round starts on its own fresh ext4 in a loop-mounted image, with a copy of the
@@ -294,7 +293,7 @@ class Bench:
         work = Path(environment["WORK"])
         sync = ["sync", "-f", work]
         subprocess.run(sync, check=True)
-        touch_memory(2 * self.bytes + (1 << 29))
+        touch_memory(self.bytes + (1 << 29))
         seconds, peak = run(command, environment, work)
         started = time.perf_counter()
         subprocess.run(sync, check=True)

@@ -32,8 +32,8 @@ struct ChunkerSizes {
 
 // Sealed under the config key.
 struct ConfigSecrets {
-    Key chunker_key{};      // cuts are derived from it
-    Key id_key{};           // chunk ids are derived from it
+    Key chunker_key{};  // cuts are derived from it
+    Key id_key{};       // chunk ids are derived from it
     ChunkerSizes chunker;
     Key box_public_key{};   // X25519: session keys of put-only clients are sealed to it
     Key sign_public_key{};  // Ed25519: checks forgets, log records and killed slots

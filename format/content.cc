@@ -50,7 +50,8 @@ void write_content(Writer& out, Content const& content) {
 Content read_content(Reader& in) {
     Content content;
     content.level = in.u8();
-    if (content.level > limits::recipe_levels) in.fail("recipe level " + std::to_string(content.level));
+    if (content.level > limits::recipe_levels)
+        in.fail("recipe level " + std::to_string(content.level));
     content.entries = read_entries(in, limits::inline_entries);
     if (content.level > 0 && content.entries.empty()) in.fail("recipes of nothing");
     return content;

@@ -41,7 +41,8 @@ struct Id {
     // The first 8 bytes, little-endian: enough to bucket by, since ids are uniform.
     std::uint64_t prefix() const {
         std::uint64_t value = 0;
-        for (std::size_t i = 8; i-- > 0;) value = value << 8U | std::to_integer<std::uint64_t>(bytes[i]);
+        for (std::size_t i = 8; i-- > 0;)
+            value = value << 8U | std::to_integer<std::uint64_t>(bytes[i]);
         return value;
     }
     bool is_zero() const { return *this == Id{}; }
@@ -55,15 +56,15 @@ struct IdHash {
     }
 };
 
-using ChunkId = Id<struct ChunkTag, 32>;         // keyed BLAKE3-256 of plaintext
-using Digest = Id<struct DigestTag, 32>;         // unkeyed BLAKE3-256
-using FileHash = Id<struct FileHashTag, 16>;     // XXH3-128 of a whole file, big-endian (canonical)
+using ChunkId = Id<struct ChunkTag, 32>;      // keyed BLAKE3-256 of plaintext
+using Digest = Id<struct DigestTag, 32>;      // unkeyed BLAKE3-256
+using FileHash = Id<struct FileHashTag, 16>;  // XXH3-128 of a whole file, big-endian (canonical)
 using RepositoryId = Id<struct RepositoryTag, 16>;
 using PackId = Id<struct PackTag, 16>;
 using BundleId = Id<struct BundleTag, 16>;
-using SessionId = Id<struct SessionTag, 16>;     // also names the snapshot's slot
-using SlotId = Id<struct SlotTag, 16>;           // a key slot
-using KeyId = Id<struct KeyTag, 16>;             // a session key
-using WriterId = Id<struct WriterTag, 16>;       // one host's writers of one repository
+using SessionId = Id<struct SessionTag, 16>;  // also names the snapshot's slot
+using SlotId = Id<struct SlotTag, 16>;        // a key slot
+using KeyId = Id<struct KeyTag, 16>;          // a session key
+using WriterId = Id<struct WriterTag, 16>;    // one host's writers of one repository
 
 }  // namespace coffre

@@ -71,7 +71,8 @@ SlotSecrets decode_slot_secrets(ByteView bytes) {
     for (std::size_t i = 0; i < count; ++i) {
         MasterSecret master;
         master.epoch = in.u32();
-        if (master.epoch != i + 1) in.fail("epoch " + std::to_string(master.epoch) + " out of order");
+        if (master.epoch != i + 1)
+            in.fail("epoch " + std::to_string(master.epoch) + " out of order");
         ByteView const secret = in.raw(master.secret.size());
         std::copy(secret.begin(), secret.end(), master.secret.begin());
         secrets.masters.push_back(master);

@@ -47,7 +47,8 @@ std::size_t key_reference(PackDirectory const& directory, KeyId const& key) {
     if (key.is_zero()) return 0;
     auto const found = std::find_if(directory.keys.begin(), directory.keys.end(),
                                     [&](WrappedKey const& k) { return k.id == key; });
-    if (found == directory.keys.end()) throw FormatError("pack directory: a block's key is missing");
+    if (found == directory.keys.end())
+        throw FormatError("pack directory: a block's key is missing");
     return 1 + static_cast<std::size_t>(found - directory.keys.begin());
 }
 
@@ -112,7 +113,8 @@ BlockRow read_block(Reader& in, PackDirectory const& directory, std::uint64_t en
     block.codec = static_cast<Codec>(codec);
     auto const key = in.bounded(directory.keys.size(), "key reference");
     if (key > 0) block.key = directory.keys[key - 1].id;
-    if (key > 0 && key_reference(directory, block.key) != key) in.fail("key reference not the first");
+    if (key > 0 && key_reference(directory, block.key) != key)
+        in.fail("key reference not the first");
     if (block.codec == Codec::zstd_delta) read_bases(in, block);
     read_chunks(in, block);
     return block;
@@ -135,7 +137,8 @@ PackHeader decode_pack_header(ByteView bytes) {
     PackHeader header;
     header.kind = read_pack_kind(in);
     ByteView const reserved = in.raw(7);
-    if (std::any_of(reserved.begin(), reserved.end(), [](std::byte b) { return b != std::byte{0}; })) {
+    if (std::any_of(reserved.begin(), reserved.end(),
+                    [](std::byte b) { return b != std::byte{0}; })) {
         in.fail("reserved bytes are set");
     }
     header.session = in.id<SessionId>();
@@ -202,7 +205,8 @@ PackFooter decode_pack_footer(ByteView bytes, std::uint64_t pack_size) {
     if (to_text(in.raw(footer_magic.size())) != footer_magic) in.fail("the pack is cut off");
     in.expect_end();
     std::uint64_t const units = (footer.table_offset + checksum_unit - 1) / checksum_unit;
-    bool const fits = pack_size <= limits::pack_size && footer.directory_offset >= pack_header_size &&
+    bool const fits = pack_size <= limits::pack_size &&
+                      footer.directory_offset >= pack_header_size &&
                       footer.directory_offset <= pack_size && footer.table_offset <= pack_size &&
                       footer.directory_offset + footer.directory_size == footer.table_offset &&
                       footer.table_entries == units &&

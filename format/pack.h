@@ -70,7 +70,7 @@ struct PackFooter {
     std::uint32_t directory_size = 0;  // sealed
     std::uint64_t table_offset = 0;    // XXH3-64 of each 64 KiB before it
     std::uint32_t table_entries = 0;
-    std::uint64_t checksum = 0;        // XXH3-64 of the table and the footer's fields before it
+    std::uint64_t checksum = 0;  // XXH3-64 of the table and the footer's fields before it
 
     bool operator==(PackFooter const&) const = default;
 };

@@ -10,10 +10,10 @@ constexpr std::uint8_t killed_mark = 0;
 constexpr std::uint8_t snapshot_mark = 1;
 
 constexpr std::uint64_t Statistics::*statistics_fields[] = {
-    &Statistics::files,           &Statistics::directories,  &Statistics::others,
-    &Statistics::files_new,       &Statistics::files_changed, &Statistics::files_unmodified,
-    &Statistics::bytes,           &Statistics::bytes_read,   &Statistics::bytes_added,
-    &Statistics::bytes_stored,    &Statistics::chunks_new,   &Statistics::chunks_reused,
+    &Statistics::files,        &Statistics::directories,   &Statistics::others,
+    &Statistics::files_new,    &Statistics::files_changed, &Statistics::files_unmodified,
+    &Statistics::bytes,        &Statistics::bytes_read,    &Statistics::bytes_added,
+    &Statistics::bytes_stored, &Statistics::chunks_new,    &Statistics::chunks_reused,
 };
 
 void write_optional(Writer& out, std::optional<SessionId> const& id) {
@@ -21,7 +21,9 @@ void write_optional(Writer& out, std::optional<SessionId> const& id) {
     if (id) out.id(*id);
 }
 
-bool read_flag(Reader& in, std::string_view name) { return in.bounded(1, name) == 1; }
+bool read_flag(Reader& in, std::string_view name) {
+    return in.bounded(1, name) == 1;
+}
 
 std::optional<SessionId> read_optional(Reader& in) {
     if (!read_flag(in, "presence")) return std::nullopt;

@@ -83,21 +83,26 @@ void read_file(Reader& in, Node& node) {
 
 void write_kind_fields(Writer& out, Node const& node) {
     switch (node.kind) {
-        case NodeKind::file: return write_file(out, node);
+        case NodeKind::file:
+            return write_file(out, node);
         case NodeKind::directory:
             write_content(out, node.content);
             return out.id(node.digest);
-        case NodeKind::symlink: return out.text(node.target);
+        case NodeKind::symlink:
+            return out.text(node.target);
         case NodeKind::char_device:
-        case NodeKind::block_device: return out.varint(node.device_number);
+        case NodeKind::block_device:
+            return out.varint(node.device_number);
         case NodeKind::fifo:
-        case NodeKind::socket: return;
+        case NodeKind::socket:
+            return;
     }
 }
 
 void read_kind_fields(Reader& in, Node& node) {
     switch (node.kind) {
-        case NodeKind::file: return read_file(in, node);
+        case NodeKind::file:
+            return read_file(in, node);
         case NodeKind::directory:
             node.content = read_content(in);
             node.digest = in.id<Digest>();
@@ -106,9 +111,12 @@ void read_kind_fields(Reader& in, Node& node) {
             node.target = in.text(limits::link_target_size, "link target");
             return;
         case NodeKind::char_device:
-        case NodeKind::block_device: node.device_number = in.varint(); return;
+        case NodeKind::block_device:
+            node.device_number = in.varint();
+            return;
         case NodeKind::fifo:
-        case NodeKind::socket: return;
+        case NodeKind::socket:
+            return;
     }
 }
 
@@ -169,8 +177,10 @@ void write_digest_form(Writer& out, Node const& node) {
         case NodeKind::file:
             out.varint(node.size);
             return out.id(node.hash);
-        case NodeKind::directory: return out.id(node.digest);
-        default: return write_kind_fields(out, node);
+        case NodeKind::directory:
+            return out.id(node.digest);
+        default:
+            return write_kind_fields(out, node);
     }
 }
 

@@ -54,7 +54,7 @@ struct Node {
     std::uint32_t mode = 0;  // permissions, set-id and sticky bits: 07777
     std::uint32_t uid = 0;
     std::uint32_t gid = 0;
-    std::string user;   // empty: unknown
+    std::string user;  // empty: unknown
     std::string group;
     TimePoint mtime;
     TimePoint ctime;
@@ -63,12 +63,12 @@ struct Node {
     std::uint64_t links = 1;
     std::vector<Xattr> xattrs;  // ACLs are among them; names ascend
 
-    std::uint64_t size = 0;      // file: bytes
-    FileHash hash;               // file: XXH3-128 of its bytes, holes as zeros
-    Content content;             // file, directory
-    std::vector<Hole> holes;     // file: ascending, not in `content`
-    Digest digest;               // directory: of everything beneath
-    std::string target;          // symlink
+    std::uint64_t size = 0;           // file: bytes
+    FileHash hash;                    // file: XXH3-128 of its bytes, holes as zeros
+    Content content;                  // file, directory
+    std::vector<Hole> holes;          // file: ascending, not in `content`
+    Digest digest;                    // directory: of everything beneath
+    std::string target;               // symlink
     std::uint64_t device_number = 0;  // char_device, block_device: as makedev() makes it
 
     bool is_file() const { return kind == NodeKind::file; }

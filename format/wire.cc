@@ -3,7 +3,8 @@
 namespace coffre {
 
 void Writer::little_endian(std::uint64_t value, int size) {
-    for (int i = 0; i < size; ++i) u8(static_cast<std::uint8_t>(value >> (8U * static_cast<unsigned>(i))));
+    for (int i = 0; i < size; ++i)
+        u8(static_cast<std::uint8_t>(value >> (8U * static_cast<unsigned>(i))));
 }
 
 void Writer::varint(std::uint64_t value) {
@@ -27,7 +28,8 @@ void Writer::sized(ByteView bytes) {
 std::uint64_t Reader::little_endian(std::size_t size) {
     ByteView const bytes = raw(size);
     std::uint64_t value = 0;
-    for (std::size_t i = size; i-- > 0;) value = value << 8U | std::to_integer<std::uint64_t>(bytes[i]);
+    for (std::size_t i = size; i-- > 0;)
+        value = value << 8U | std::to_integer<std::uint64_t>(bytes[i]);
     return value;
 }
 
@@ -85,6 +87,8 @@ void Reader::expect_end() const {
     if (!rest_.empty()) fail(std::to_string(rest_.size()) + " bytes too many");
 }
 
-void Reader::fail(std::string const& message) const { throw FormatError(what_ + ": " + message); }
+void Reader::fail(std::string const& message) const {
+    throw FormatError(what_ + ": " + message);
+}
 
 }  // namespace coffre

@@ -29,7 +29,9 @@ public:
     void sized(ByteView bytes);
     void text(std::string_view text) { sized(as_bytes(text)); }
     template <class Tag, std::size_t Size>
-    void id(Id<Tag, Size> const& id) { raw(id.bytes); }
+    void id(Id<Tag, Size> const& id) {
+        raw(id.bytes);
+    }
 
     std::size_t size() const { return bytes_.size(); }
     ByteView view() const { return bytes_; }
@@ -65,7 +67,9 @@ public:
         return to_text(sized(limit, name));
     }
     template <class IdType>
-    IdType id() { return IdType::from(raw(IdType::size)); }
+    IdType id() {
+        return IdType::from(raw(IdType::size));
+    }
 
     std::size_t remaining() const { return rest_.size(); }
     // Throws when bytes are left.

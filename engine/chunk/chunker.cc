@@ -34,8 +34,8 @@ bool Chunker::is_cut(ByteView data, std::size_t length) const {
     Reader in(hash, "strength");
     std::uint64_t const strength = in.u64() >> 32U;
     std::uint64_t const scale = std::uint64_t{1} << (32U + bits_);
-    std::uint64_t const threshold = length <= sizes_.average ? scale / (4ULL * sizes_.average)
-                                                             : scale / sizes_.average * 4;
+    std::uint64_t const threshold =
+        length <= sizes_.average ? scale / (4ULL * sizes_.average) : scale / sizes_.average * 4;
     return strength < threshold;
 }
 

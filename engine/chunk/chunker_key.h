@@ -14,7 +14,8 @@ struct ChunkerKey {
     bool operator==(ChunkerKey const&) const = default;
 };
 
-// How many leading bits of the window's hash must be zero for a candidate: min(12, log2(average) - 2).
+// How many leading bits of the window's hash must be zero for a candidate: min(12, log2(average) -
+// 2).
 unsigned candidate_bits(std::uint32_t average);
 
 // Derived from the repository's chunker key. Keys under which a run of one byte value would be a

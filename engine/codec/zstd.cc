@@ -15,12 +15,18 @@ constexpr std::size_t sample_size = 4096;
 constexpr int probe_level = 1;
 
 // What is left of a size that saved just enough.
-std::size_t worthwhile(std::size_t size) { return size - size * 3 / 100 - 1; }
+std::size_t worthwhile(std::size_t size) {
+    return size - size * 3 / 100 - 1;
+}
 
 }  // namespace
 
-void Compressor::Free::operator()(ZSTD_CCtx* context) const { ::ZSTD_freeCCtx(context); }
-void Decompressor::Free::operator()(ZSTD_DCtx* context) const { ::ZSTD_freeDCtx(context); }
+void Compressor::Free::operator()(ZSTD_CCtx* context) const {
+    ::ZSTD_freeCCtx(context);
+}
+void Decompressor::Free::operator()(ZSTD_DCtx* context) const {
+    ::ZSTD_freeDCtx(context);
+}
 
 Compressor::Compressor() : context_(::ZSTD_createCCtx()) {
     if (!context_) throw std::bad_alloc();

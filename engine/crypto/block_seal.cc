@@ -23,7 +23,8 @@ constexpr std::array<unsigned char, 12> zero_nonce{};
 
 EVP_CIPHER const* algorithm(Cipher cipher) {
     static EVP_CIPHER const* const aes = ::EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr);
-    static EVP_CIPHER const* const chacha = ::EVP_CIPHER_fetch(nullptr, "ChaCha20-Poly1305", nullptr);
+    static EVP_CIPHER const* const chacha =
+        ::EVP_CIPHER_fetch(nullptr, "ChaCha20-Poly1305", nullptr);
     return cipher == Cipher::aes_256_gcm ? aes : chacha;
 }
 
@@ -47,7 +48,9 @@ Bytes authenticated(SessionKey const& key, RepositoryId const& repository) {
     return out.take();
 }
 
-int length(ByteView bytes) { return static_cast<int>(bytes.size()); }
+int length(ByteView bytes) {
+    return static_cast<int>(bytes.size());
+}
 
 }  // namespace
 
@@ -90,9 +93,11 @@ Bytes unseal_block(SessionKey const& key, RepositoryId const& repository, ByteVi
     int written = 0;
     require(context && ::EVP_DecryptInit_ex(context.get(), algorithm(key.cipher), nullptr,
                                             block_key.data(), zero_nonce.data()) == 1);
-    require(::EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_SET_TAG, block_tag_size, tag.data()) == 1);
+    require(::EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_SET_TAG, block_tag_size,
+                                  tag.data()) == 1);
     require(::EVP_DecryptUpdate(context.get(), nullptr, &written, raw(extra), length(extra)) == 1);
-    require(::EVP_DecryptUpdate(context.get(), raw(content), &written, raw(body), length(body)) == 1);
+    require(::EVP_DecryptUpdate(context.get(), raw(content), &written, raw(body), length(body)) ==
+            1);
     if (::EVP_DecryptFinal_ex(context.get(), nullptr, &written) != 1) {
         throw FormatError("block is not what was sealed");
     }

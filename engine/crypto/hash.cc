@@ -38,7 +38,9 @@ struct Blake3::State {
     blake3_hasher hasher;
 };
 
-Blake3::Blake3() : state_(std::make_unique<State>()) { ::blake3_hasher_init(&state_->hasher); }
+Blake3::Blake3() : state_(std::make_unique<State>()) {
+    ::blake3_hasher_init(&state_->hasher);
+}
 Blake3::Blake3(Blake3&&) noexcept = default;
 Blake3& Blake3::operator=(Blake3&&) noexcept = default;
 Blake3::~Blake3() = default;
@@ -49,11 +51,14 @@ void Blake3::update(ByteView bytes) {
 
 Digest Blake3::digest() const {
     Digest digest;
-    ::blake3_hasher_finalize(&state_->hasher, raw(std::span<std::byte>(digest.bytes)), Digest::size);
+    ::blake3_hasher_finalize(&state_->hasher, raw(std::span<std::byte>(digest.bytes)),
+                             Digest::size);
     return digest;
 }
 
-std::uint64_t xxh3(ByteView bytes) { return ::XXH3_64bits(bytes.data(), bytes.size()); }
+std::uint64_t xxh3(ByteView bytes) {
+    return ::XXH3_64bits(bytes.data(), bytes.size());
+}
 
 std::uint64_t xxh3_keyed(ByteView bytes, std::uint64_t seed) {
     return ::XXH3_64bits_withSeed(bytes.data(), bytes.size(), seed);
@@ -66,12 +71,16 @@ struct FileHasher::State {
     std::unique_ptr<XXH3_state_t, Free> xxh{::XXH3_createState()};
 };
 
-FileHasher::FileHasher() : state_(std::make_unique<State>()) { reset(); }
+FileHasher::FileHasher() : state_(std::make_unique<State>()) {
+    reset();
+}
 FileHasher::FileHasher(FileHasher&&) noexcept = default;
 FileHasher& FileHasher::operator=(FileHasher&&) noexcept = default;
 FileHasher::~FileHasher() = default;
 
-void FileHasher::reset() { ::XXH3_128bits_reset(state_->xxh.get()); }
+void FileHasher::reset() {
+    ::XXH3_128bits_reset(state_->xxh.get());
+}
 
 void FileHasher::update(ByteView bytes) {
     ::XXH3_128bits_update(state_->xxh.get(), bytes.data(), bytes.size());

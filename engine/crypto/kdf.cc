@@ -40,7 +40,8 @@ SecretKey slot_key_of_file(SecretKey const& file_key, SlotPrefix const& slot) {
 
 Key slot_commitment(SecretKey const& slot_key, RepositoryId const& repository, SlotPrefix slot) {
     slot.commitment = Key{};
-    Bytes label(as_bytes("coffre-slot-commitment").begin(), as_bytes("coffre-slot-commitment").end());
+    Bytes label(as_bytes("coffre-slot-commitment").begin(),
+                as_bytes("coffre-slot-commitment").end());
     append(label, repository.bytes);
     append(label, encode_slot_prefix(slot));
     return subkey(slot_key, label).copy();

@@ -20,15 +20,21 @@ constexpr std::uint32_t object_epoch = 1;
 
 std::string_view label_of(ObjectKind kind) {
     switch (kind) {
-        case ObjectKind::config: return "coffre-config";
-        case ObjectKind::session: return "coffre-session";
-        case ObjectKind::snapshot: return "coffre-snapshot";
-        case ObjectKind::forget: return "coffre-forget";
-        case ObjectKind::gc_log: return "coffre-gclog";
+        case ObjectKind::config:
+            return "coffre-config";
+        case ObjectKind::session:
+            return "coffre-session";
+        case ObjectKind::snapshot:
+            return "coffre-snapshot";
+        case ObjectKind::forget:
+            return "coffre-forget";
+        case ObjectKind::gc_log:
+            return "coffre-gclog";
         case ObjectKind::bundle:
         case ObjectKind::pack:
         case ObjectKind::parity:
-        case ObjectKind::key_slot: break;
+        case ObjectKind::key_slot:
+            break;
     }
     return "coffre-index";
 }
@@ -86,15 +92,21 @@ SecretKey const& KeyRing::master(std::uint32_t epoch) const {
     return found->second;
 }
 
-SecretKey KeyRing::derive(std::string_view label) const { return subkey(master(1), label); }
+SecretKey KeyRing::derive(std::string_view label) const {
+    return subkey(master(1), label);
+}
 
 SecretKey const& KeyRing::object_key(ObjectKind kind) const {
     auto const found = object_keys_.find(kind);
     return found == object_keys_.end() ? index_key_ : found->second;
 }
 
-Key KeyRing::signing_public_key() const { return sign_public_; }
-Key KeyRing::boxing_public_key() const { return box_public_key(box_seed_); }
+Key KeyRing::signing_public_key() const {
+    return sign_public_;
+}
+Key KeyRing::boxing_public_key() const {
+    return box_public_key(box_seed_);
+}
 
 Bytes KeyRing::seal_object(ObjectKind kind, std::string_view name, ByteView content) const {
     Bytes object = object_prefix(kind);
@@ -165,7 +177,8 @@ Bytes KeyRing::open_directory(std::string const& pack_name, ByteView pack_header
     auto content =
         unseal(mode_, index_key_,
                authenticated_data(ObjectKind::pack, repository_, pack_name, pack_header), sealed);
-    if (!content) fail_corrupt(pack_name, "directory is not sealed by this repository for this pack");
+    if (!content)
+        fail_corrupt(pack_name, "directory is not sealed by this repository for this pack");
     return std::move(*content);
 }
 
@@ -175,9 +188,9 @@ Bytes KeyRing::seal_config(ByteView prefix, ByteView content) const {
 }
 
 Bytes KeyRing::open_config(ByteView prefix, ByteView sealed) const {
-    auto content = unseal(mode_, object_key(ObjectKind::config),
-                          authenticated_data(ObjectKind::config, repository_, "config", prefix),
-                          sealed);
+    auto content =
+        unseal(mode_, object_key(ObjectKind::config),
+               authenticated_data(ObjectKind::config, repository_, "config", prefix), sealed);
     if (!content) fail_corrupt("config", "not sealed with this repository's key");
     return std::move(*content);
 }
@@ -205,7 +218,8 @@ WrappedKey KeyRing::wrap(SessionKey const& key) const {
 }
 
 SessionKey KeyRing::unwrap(WrappedKey const& wrapped) const {
-    if (wrapped.type != WrapType::master) throw FormatError("session key is wrapped for another client");
+    if (wrapped.type != WrapType::master)
+        throw FormatError("session key is wrapped for another client");
     auto secret = unseal(Mode::encrypted, subkey(master(wrapped.epoch), wrap_label(wrapped.kind)),
                          wrap_binding(repository_, wrapped), wrapped.wrapped);
     if (!secret || secret->size() != SecretKey::size) {

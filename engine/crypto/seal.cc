@@ -31,7 +31,8 @@ Bytes add_check(ByteView authenticated, ByteView content) {
 std::optional<Bytes> verify_check(ByteView authenticated, ByteView sealed) {
     if (sealed.size() < Digest::size) return std::nullopt;
     ByteView const content = sealed.first(sealed.size() - Digest::size);
-    if (Digest::from(sealed.last(Digest::size)) != check_of(authenticated, content)) return std::nullopt;
+    if (Digest::from(sealed.last(Digest::size)) != check_of(authenticated, content))
+        return std::nullopt;
     return Bytes(content.begin(), content.end());
 }
 
@@ -53,10 +54,9 @@ std::optional<Bytes> unseal(Mode mode, SecretKey const& key, ByteView authentica
     if (sealed.size() < nonce_size + tag_size) return std::nullopt;
     Bytes content(sealed.size() - nonce_size - tag_size);
     ByteView const body = sealed.subspan(nonce_size);
-    if (::crypto_aead_xchacha20poly1305_ietf_decrypt(raw(content), nullptr, nullptr, raw(body),
-                                                     body.size(), raw(authenticated),
-                                                     authenticated.size(), raw(sealed),
-                                                     key.data()) != 0) {
+    if (::crypto_aead_xchacha20poly1305_ietf_decrypt(
+            raw(content), nullptr, nullptr, raw(body), body.size(), raw(authenticated),
+            authenticated.size(), raw(sealed), key.data()) != 0) {
         return std::nullopt;
     }
     return content;

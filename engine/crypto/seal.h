@@ -9,8 +9,8 @@
 
 namespace coffre {
 
-// encrypted: nonce (24) | ciphertext | tag (16). none: content | BLAKE3-256(authenticated | content).
-// Both bind `authenticated`, which is not stored.
+// encrypted: nonce (24) | ciphertext | tag (16). none: content | BLAKE3-256(authenticated |
+// content). Both bind `authenticated`, which is not stored.
 Bytes seal(Mode mode, SecretKey const& key, ByteView authenticated, ByteView content);
 
 // Nothing when the bytes are not those that `seal` made with this key and these authenticated data.

@@ -15,7 +15,9 @@ void prepare_crypto() {
     }
 }
 
-void SecretKey::Free::operator()(std::byte* bytes) const { ::sodium_free(bytes); }
+void SecretKey::Free::operator()(std::byte* bytes) const {
+    ::sodium_free(bytes);
+}
 
 SecretKey::SecretKey() {
     prepare_crypto();
@@ -47,7 +49,9 @@ Key SecretKey::copy() const {
     return key;
 }
 
-void wipe(std::span<std::byte> bytes) { ::sodium_memzero(bytes.data(), bytes.size()); }
+void wipe(std::span<std::byte> bytes) {
+    ::sodium_memzero(bytes.data(), bytes.size());
+}
 
 void wipe(std::string& text) {
     ::sodium_memzero(text.data(), text.size());

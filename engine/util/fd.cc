@@ -11,7 +11,9 @@ void Fd::reset() {
     if (fd_ >= 0) ::close(std::exchange(fd_, -1));
 }
 
-std::string errno_text() { return ::strerrordesc_np(errno); }
+std::string errno_text() {
+    return ::strerrordesc_np(errno);
+}
 
 namespace {
 
@@ -46,7 +48,8 @@ ssize_t read_full(int fd, std::span<std::byte> into) {
 
 ssize_t pread_full(int fd, std::span<std::byte> into, off_t offset) {
     return repeat(into.size(), [&](std::size_t done) {
-        return ::pread(fd, into.data() + done, into.size() - done, offset + static_cast<off_t>(done));
+        return ::pread(fd, into.data() + done, into.size() - done,
+                       offset + static_cast<off_t>(done));
     });
 }
 

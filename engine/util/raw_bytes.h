@@ -12,7 +12,11 @@ inline unsigned char const* raw(ByteView bytes) {
 inline unsigned char* raw(std::span<std::byte> bytes) {
     return static_cast<unsigned char*>(static_cast<void*>(bytes.data()));
 }
-inline unsigned char* raw(Bytes& bytes) { return raw(std::span<std::byte>(bytes)); }
-inline unsigned char const* raw(Bytes const& bytes) { return raw(ByteView(bytes)); }
+inline unsigned char* raw(Bytes& bytes) {
+    return raw(std::span<std::byte>(bytes));
+}
+inline unsigned char const* raw(Bytes const& bytes) {
+    return raw(ByteView(bytes));
+}
 
 }  // namespace coffre

@@ -1,0 +1,220 @@
+#include "cli/context.h"
+
+#include <pwd.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <fstream>
+#include <sstream>
+
+#include "cli/output.h"
+#include "engine/error.h"
+
+namespace coffre::cli {
+
+namespace {
+
+constexpr std::size_t passphrase_limit = 64 * 1024;
+constexpr int prompt_tries = 3;
+
+std::string environment(char const* name) {
+    char const* const value = std::getenv(name);
+    return value != nullptr ? value : "";
+}
+
+std::string read_text_file(std::string const& path, char const* what) {
+    std::ifstream file(path);
+    std::ostringstream text;
+    if (!(text << file.rdbuf())) {
+        throw SourceError(path, path + ": cannot read the " + what);
+    }
+    return text.str();
+}
+
+// Without a byte order mark and the line end that editors add.
+std::string trimmed(std::string text) {
+    if (text.starts_with("\xef\xbb\xbf")) text = text.substr(3);
+    while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();
+    return text;
+}
+
+std::string non_empty(std::string passphrase) {
+    if (passphrase.empty()) throw std::invalid_argument("the passphrase is empty");
+    return passphrase;
+}
+
+struct ClosePipe {
+    void operator()(FILE* pipe) const { ::pclose(pipe); }
+};
+
+std::string output_of(std::string const& command) {
+    std::unique_ptr<FILE, ClosePipe> pipe(::popen(command.c_str(), "re"));
+    std::string text;
+    std::array<char, 4096> part{};
+    while (pipe) {
+        std::size_t const size = std::fread(part.data(), 1, part.size(), pipe.get());
+        if (size == 0 || text.size() > passphrase_limit) break;
+        text.append(part.data(), size);
+    }
+    int const status = pipe ? ::pclose(pipe.release()) : -1;
+    if (status != 0) {
+        throw RepositoryError(RepositoryFailure::failed,
+                              "the password command failed: " + command);
+    }
+    return text;
+}
+
+// One line of the terminal, not shown.
+std::string ask(char const* prompt) {
+    std::fputs(prompt, stderr);
+    struct termios shown {};
+    ::tcgetattr(STDIN_FILENO, &shown);
+    struct termios hidden = shown;
+    hidden.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+    ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
+    std::string line;
+    std::getline(std::cin, line);
+    ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
+    std::fputs("\n", stderr);
+    return line;
+}
+
+bool has_terminal() { return ::isatty(STDIN_FILENO) != 0 && ::isatty(STDERR_FILENO) != 0; }
+
+// From options, then the environment; nothing when none is given.
+std::optional<std::string> given_passphrase(GlobalOptions const& options) {
+    if (!options.password_file.empty() && !options.password_command.empty()) {
+        throw std::invalid_argument("--password-file and --password-command exclude each other");
+    }
+    std::string const command = !options.password_command.empty() || !options.password_file.empty()
+                                    ? options.password_command
+                                    : environment("REPO_PASSWORD_COMMAND");
+    if (!command.empty()) return non_empty(trimmed(output_of(command)));
+    std::string const file =
+        !options.password_file.empty() ? options.password_file : environment("REPO_PASSWORD_FILE");
+    if (!file.empty()) return non_empty(trimmed(read_text_file(file, "passphrase")));
+    if (std::getenv("REPO_PASSWORD") != nullptr) return non_empty(environment("REPO_PASSWORD"));
+    return std::nullopt;
+}
+
+Credentials given_credentials(GlobalOptions const& options) {
+    Credentials credentials;
+    credentials.passphrase = given_passphrase(options);
+    if (!options.key_file.empty()) credentials.key_file = options.key_file;
+    return credentials;
+}
+
+std::string default_cache() {
+    std::string const xdg = environment("XDG_CACHE_HOME");
+    if (!xdg.empty()) return xdg + "/coffre";
+    std::string home = environment("HOME");
+    if (home.empty()) {
+        struct passwd const* const entry = ::getpwuid(::geteuid());
+        if (entry != nullptr) home = entry->pw_dir;
+    }
+    if (home.empty()) throw std::invalid_argument("no home folder: name one with --cache-dir");
+    return home + "/.cache/coffre";
+}
+
+RepositoryError no_passphrase() {
+    return {RepositoryFailure::wrong_key,
+            "the repository is encrypted, and neither a passphrase nor a key file was given"};
+}
+
+}  // namespace
+
+int exit_code_of(RepositoryFailure failure) {
+    switch (failure) {
+        case RepositoryFailure::failed: return exit_code::failed;
+        case RepositoryFailure::not_found: return 10;
+        case RepositoryFailure::unusable: return 11;
+        case RepositoryFailure::wrong_key: return 12;
+        case RepositoryFailure::corrupt: return exit_code::integrity;
+        case RepositoryFailure::no_space: return 21;
+        case RepositoryFailure::stream_failed: return 22;
+        case RepositoryFailure::rolled_back: return 27;
+        case RepositoryFailure::interrupted: return 130;
+    }
+    return exit_code::failed;
+}
+
+char const* advice_for(RepositoryFailure failure) {
+    switch (failure) {
+        case RepositoryFailure::not_found:
+            return "Check -r/--repo, mount the disk, or make a repository there with `repo init`.";
+        case RepositoryFailure::unusable: return "Run a newer program, or run the command again.";
+        case RepositoryFailure::wrong_key:
+            return "Give the passphrase with -p FILE, --password-command or REPO_PASSWORD, or a key "
+                   "with --key-file.";
+        case RepositoryFailure::corrupt:
+            return "Nothing was changed. `repo check --read-data` lists all that is damaged.";
+        case RepositoryFailure::no_space:
+            return "Earlier snapshots are whole. Make room and run it again: what was stored counts.";
+        case RepositoryFailure::stream_failed: return "No snapshot was made.";
+        case RepositoryFailure::interrupted:
+            return "No snapshot was made; the next run goes on from what was stored.";
+        case RepositoryFailure::failed:
+        case RepositoryFailure::rolled_back: break;
+    }
+    return "";
+}
+
+std::string repository_location(GlobalOptions const& options) {
+    if (!options.repository.empty()) return options.repository;
+    if (!options.repository_file.empty()) {
+        return trimmed(read_text_file(options.repository_file, "repository's name"));
+    }
+    throw std::invalid_argument("no repository named: use -r FOLDER or REPO_REPOSITORY");
+}
+
+OpenOptions open_options(GlobalOptions const& options, Purpose purpose) {
+    OpenOptions open;
+    open.cache_folder = options.cache_folder.empty() ? default_cache() : options.cache_folder;
+    // A check names what is missing instead of refusing to look.
+    open.accept_rollback = options.accept_rollback || purpose == Purpose::check;
+    return open;
+}
+
+std::shared_ptr<Repository> open(GlobalOptions const& options, Purpose purpose) {
+    std::string const location = repository_location(options);
+    OpenOptions const how = open_options(options, purpose);
+    Credentials credentials = given_credentials(options);
+    if (!credentials.empty() || repository_mode_at(location) == Mode::none) {
+        return open_repository(location, credentials, how);
+    }
+    if (!has_terminal()) throw no_passphrase();
+    for (int attempt = 1;; ++attempt) {
+        credentials.passphrase = ask("passphrase: ");
+        try {
+            return open_repository(location, credentials, how);
+        } catch (RepositoryError const& error) {
+            if (error.kind() != RepositoryFailure::wrong_key || attempt == prompt_tries) throw;
+            print_error("wrong passphrase, try again");
+        }
+    }
+}
+
+Credentials credentials_for_new(GlobalOptions const& options) {
+    Credentials credentials = given_credentials(options);
+    if (!credentials.empty()) return credentials;
+    if (!has_terminal()) {
+        throw RepositoryError(RepositoryFailure::wrong_key,
+                              "a new repository needs a passphrase or a key file "
+                              "(or --encryption none)");
+    }
+    std::string const first = non_empty(ask("passphrase of the new repository: "));
+    if (ask("once more: ") != first) throw std::invalid_argument("the two passphrases differ");
+    credentials.passphrase = first;
+    return credentials;
+}
+
+void add_filter(CLI::App& command, SnapshotFilter& filter) {
+    command.add_option("-H,--host", filter.host, "only snapshots of this host");
+    command.add_option("--path", filter.paths, "only snapshots of this path (repeatable)");
+    command.add_option("--tag", filter.tags, "only snapshots with this tag (a,b: both; repeatable: any)");
+}
+
+}  // namespace coffre::cli

@@ -1,0 +1,70 @@
+// What every command shares: the options before its own, and how it opens the repository.
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+
+#include "engine/repository.h"
+#include "engine/snapshots.h"
+
+namespace coffre::cli {
+
+struct GlobalOptions {
+    std::string repository;
+    std::string repository_file;
+    std::string password_file;
+    std::string password_command;
+    std::string key_file;
+    std::string cache_folder;
+    unsigned threads = 0;
+    int verbose = 0;
+    bool quiet = false;
+    bool json = false;
+    bool accept_rollback = false;
+};
+
+// Filled while the command line is read; `run` is the chosen command and returns the exit code.
+struct Context {
+    GlobalOptions options;
+    std::function<int()> run;
+};
+
+namespace exit_code {
+inline constexpr int ok = 0;
+inline constexpr int failed = 1;
+inline constexpr int usage = 2;
+inline constexpr int incomplete = 3;  // saved, but some source could not be read
+inline constexpr int integrity = 20;
+}  // namespace exit_code
+
+// The exit code and the advice that go with a failure.
+int exit_code_of(RepositoryFailure failure);
+char const* advice_for(RepositoryFailure failure);
+
+// Throws std::invalid_argument when no repository is named.
+std::string repository_location(GlobalOptions const& options);
+
+// Asks on the terminal when no credentials are given and the repository is encrypted.
+enum class Purpose { use, check };
+std::shared_ptr<Repository> open(GlobalOptions const& options, Purpose purpose = Purpose::use);
+
+// The passphrase or key file given; for a new repository asked for twice.
+Credentials credentials_for_new(GlobalOptions const& options);
+OpenOptions open_options(GlobalOptions const& options, Purpose purpose = Purpose::use);
+
+// Options that narrow a search for a snapshot.
+void add_filter(CLI::App& command, SnapshotFilter& filter);
+
+void add_init(CLI::App& app, Context& context);
+void add_snapshot(CLI::App& app, Context& context);
+void add_snapshots(CLI::App& app, Context& context);
+void add_ls(CLI::App& app, Context& context);
+void add_restore(CLI::App& app, Context& context);
+void add_cat(CLI::App& app, Context& context);
+void add_dump(CLI::App& app, Context& context);
+void add_check(CLI::App& app, Context& context);
+void add_stats(CLI::App& app, Context& context);
+void add_version(CLI::App& app, Context& context);
+
+}  // namespace coffre::cli

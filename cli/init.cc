@@ -1,0 +1,68 @@
+// repo init: a new repository.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/context.h"
+#include "cli/output.h"
+
+namespace coffre::cli {
+
+namespace {
+
+struct InitArguments {
+    std::string encryption = "on";
+    std::string kdf = "standard";
+    std::string chunk_size = "64K";
+};
+
+int run_init(GlobalOptions const& options, InitArguments const& arguments) {
+    InitOptions init;
+    init.mode = arguments.encryption == "none" ? Mode::none : Mode::encrypted;
+    init.kdf = arguments.kdf == "strong" ? KdfStrength::strong : KdfStrength::standard;
+    auto const average = parse_size(arguments.chunk_size);
+    if (average > 1U << 20U) throw std::invalid_argument("--chunk-size: at most 1M");
+    init.chunker.average = static_cast<std::uint32_t>(average);
+    init.chunker.min = init.chunker.average / 4;
+    init.chunker.max = init.chunker.average * 8;
+    Credentials const credentials =
+        init.mode == Mode::none ? Credentials{} : credentials_for_new(options);
+    auto const repository =
+        init_repository(repository_location(options), init, credentials, open_options(options));
+    std::string const id = repository_id(*repository).hex();
+    if (options.json) {
+        print(nlohmann::json{{"message_type", "initialized"},
+                             {"id", id},
+                             {"repository", repository_location(options)}}
+                  .dump());
+    } else if (!options.quiet) {
+        print("repository " + id.substr(0, 8) + " made at " + repository_location(options));
+        if (init.mode == Mode::encrypted) {
+            print("Keep the passphrase or key file in a second place: without it nothing can be read.");
+        } else {
+            print("Not encrypted: whoever can read the folder can read what is saved.");
+        }
+    }
+    return exit_code::ok;
+}
+
+}  // namespace
+
+void add_init(CLI::App& app, Context& context) {
+    auto* const command = app.add_subcommand("init", "make a repository");
+    auto const arguments = std::make_shared<InitArguments>();
+    command->add_option("--encryption", arguments->encryption, "on, or none (integrity only)")
+        ->check(CLI::IsMember({"on", "none"}));
+    command->add_option("--kdf", arguments->kdf, "cost of a passphrase guess: standard (64 MiB) or strong (1 GiB)")
+        ->check(CLI::IsMember({"standard", "strong"}));
+    command->add_option("--chunk-size", arguments->chunk_size, "average size of chunks, a power of two (64K)");
+    command->footer(R"(Examples:
+  repo init -r /mnt/backup/media                      asks for a passphrase
+  repo init -r /mnt/backup/media --key-file /root/media.key
+  repo init -r /mnt/backup/media -p /root/passphrase --kdf strong)");
+    command->callback([&context, arguments] {
+        context.run = [&context, arguments] { return run_init(context.options, *arguments); };
+    });
+}
+
+}  // namespace coffre::cli

@@ -1,0 +1,127 @@
+// The program: options, the choice of a command, and what its failure means for the exit code.
+#include <fmt/format.h>
+#include <malloc.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/context.h"
+#include "cli/output.h"
+#include "engine/error.h"
+
+namespace coffre::cli {
+
+namespace {
+
+constexpr char const* examples = R"(Examples:
+  repo init -r /mnt/backup/media
+  repo snapshot -r /mnt/backup/media /srv/media /etc/app
+  repo snapshot -r /mnt/backup/media --stream db.sql='mysqldump --single-transaction app' /srv/media
+  repo restore -r /mnt/backup/media latest -t /srv/restored
+  repo check -r /mnt/backup/media --read-data
+
+Environment: REPO_REPOSITORY, REPO_REPOSITORY_FILE, REPO_PASSWORD, REPO_PASSWORD_FILE,
+REPO_PASSWORD_COMMAND, REPO_KEY_FILE, REPO_CACHE_DIR, REPO_COMPRESSION, REPO_PROGRESS_FPS, NO_COLOR.
+Options win over the environment.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 saved but some sources could not be read,
+10 no repository, 11 repository cannot be used, 12 wrong passphrase or key file, 20 damage found,
+21 no space, 22 a stream's command failed, 27 the repository went back in time, 130 interrupted.)";
+
+void add_global_options(CLI::App& app, GlobalOptions& options) {
+    app.add_option("-r,--repo", options.repository, "the repository: a folder")
+        ->envname("REPO_REPOSITORY");
+    app.add_option("--repository-file", options.repository_file, "file that names the repository")
+        ->envname("REPO_REPOSITORY_FILE");
+    app.add_option("-p,--password-file", options.password_file, "file that holds the passphrase");
+    app.add_option("--password-command", options.password_command,
+                   "shell command that prints the passphrase");
+    app.add_option("--key-file", options.key_file, "key file (32 bytes; `init` makes it)")
+        ->envname("REPO_KEY_FILE");
+    app.add_option("--cache-dir", options.cache_folder, "folder for the index of this machine")
+        ->envname("REPO_CACHE_DIR");
+    app.add_option("--threads", options.threads, "workers (default: one for each processor)")
+        ->check(CLI::Range(0, 256));
+    app.add_flag("-v,--verbose", options.verbose, "say more (twice: name every file)");
+    app.add_flag("-q,--quiet", options.quiet, "print errors only");
+    app.add_flag("--json", options.json, "print JSON, one document a line");
+    app.add_flag("--accept-rollback", options.accept_rollback,
+                 "go on with a repository that is older than when it was last seen");
+}
+
+int report(GlobalOptions const& options, int code, std::string const& message,
+           std::string const& advice) {
+    if (options.json) {
+        nlohmann::json document{{"message_type", "exit_error"}, {"code", code}};
+        put_text(document, "message", message);
+        if (!advice.empty()) document["advice"] = advice;
+        print_error(document.dump());
+    } else {
+        print_error("repo: " + printable(message));
+        if (!advice.empty()) print_error("      " + advice);
+    }
+    return code;
+}
+
+int run(Context const& context) {
+    GlobalOptions const& options = context.options;
+    try {
+        return context.run();
+    } catch (RepositoryError const& error) {
+        return report(options, exit_code_of(error.kind()), error.what(), advice_for(error.kind()));
+    } catch (SourceError const& error) {
+        return report(options, exit_code::failed, error.what(), "");
+    } catch (std::invalid_argument const& error) {
+        return report(options, exit_code::usage, error.what(), "See `repo --help`.");
+    } catch (std::bad_alloc const&) {
+        return report(options, exit_code::failed, "out of memory", "Fewer --threads need less.");
+    } catch (std::exception const& error) {
+        return report(options, exit_code::failed, error.what(), "");
+    }
+}
+
+// Secrets stay out of core files; large buffers are kept for the next use; every file that may be
+// open at once is allowed to be.
+void prepare_process() {
+    ::prctl(PR_SET_DUMPABLE, 0);
+    struct rlimit const no_core {};
+    ::setrlimit(RLIMIT_CORE, &no_core);
+    struct rlimit files {};
+    if (::getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        ::setrlimit(RLIMIT_NOFILE, &files);
+    }
+    ::mallopt(M_MMAP_THRESHOLD, 32 << 20);
+    ::mallopt(M_TRIM_THRESHOLD, 256 << 20);
+    ::mallopt(M_ARENA_MAX, 4);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    prepare_process();
+    CLI::App app{"Coffre: backups of media stores and databases, deduplicated and encrypted", "repo"};
+    Context context;
+    add_global_options(app, context.options);
+    app.footer(examples);
+    app.require_subcommand(1);
+    app.fallthrough();
+    for (auto const add : {add_init, add_snapshot, add_snapshots, add_ls, add_restore, add_cat,
+                           add_dump, add_check, add_stats, add_version}) {
+        add(app, context);
+    }
+    try {
+        app.parse(argc, argv);
+    } catch (CLI::Success const& help) {
+        return app.exit(help);
+    } catch (CLI::ParseError const& error) {
+        app.exit(error, std::cerr, std::cerr);
+        return exit_code::usage;
+    }
+    return run(context);
+}
+
+}  // namespace coffre::cli
+
+int main(int argc, char** argv) { return coffre::cli::main(argc, argv); }

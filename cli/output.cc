@@ -1,0 +1,300 @@
+#include "cli/output.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <csignal>
+#include <ctime>
+#include <nlohmann/json.hpp>
+
+#include "engine/error.h"
+
+namespace coffre::cli {
+
+namespace {
+
+std::atomic<Progress*> stoppable{nullptr};
+
+void on_signal(int) {
+    if (Progress* const progress = stoppable.load()) progress->stop = true;
+}
+
+// The length of the UTF-8 sequence at `at`, or 0.
+std::size_t utf8_length(std::string const& text, std::size_t at) {
+    auto const lead = static_cast<unsigned char>(text[at]);
+    std::size_t const length = lead < 0x80 ? 1 : lead >= 0xc2 && lead < 0xe0 ? 2
+                                             : lead >= 0xe0 && lead < 0xf0   ? 3
+                                             : lead >= 0xf0 && lead < 0xf5   ? 4
+                                                                             : 0;
+    if (length == 0 || at + length > text.size()) return 0;
+    for (std::size_t i = 1; i < length; ++i) {
+        if ((static_cast<unsigned char>(text[at + i]) & 0xc0U) != 0x80) return 0;
+    }
+    auto const second = length > 1 ? static_cast<unsigned char>(text[at + 1]) : 0U;
+    bool const overlong = (lead == 0xe0 && second < 0xa0) || (lead == 0xf0 && second < 0x90);
+    bool const beyond = (lead == 0xed && second >= 0xa0) || (lead == 0xf4 && second >= 0x90);
+    return overlong || beyond ? 0 : length;
+}
+
+bool is_utf8(std::string const& text) {
+    for (std::size_t at = 0; at < text.size();) {
+        std::size_t const length = utf8_length(text, at);
+        if (length == 0) return false;
+        at += length;
+    }
+    return true;
+}
+
+std::string base64(std::string const& text) {
+    static constexpr std::string_view digits =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    std::string out;
+    for (std::size_t at = 0; at < text.size(); at += 3) {
+        std::size_t const count = std::min<std::size_t>(3, text.size() - at);
+        unsigned group = 0;
+        for (std::size_t i = 0; i < 3; ++i) {
+            group = group << 8U | (i < count ? static_cast<unsigned char>(text[at + i]) : 0U);
+        }
+        for (std::size_t i = 0; i < 4; ++i) {
+            out.push_back(i <= count ? digits[group >> (18 - 6 * i) & 63U] : '=');
+        }
+    }
+    return out;
+}
+
+struct tm local_time(std::int64_t ns) {
+    auto const seconds = static_cast<time_t>(std::floor(static_cast<double>(ns) / 1e9));
+    struct tm parts {};
+    ::localtime_r(&seconds, &parts);
+    return parts;
+}
+
+}  // namespace
+
+void print(std::string const& line) { print_bytes(as_bytes(line + "\n")); }
+
+void print_bytes(ByteView bytes) {
+    bool const ok = std::fwrite(bytes.data(), 1, bytes.size(), stdout) == bytes.size() &&
+                    std::fflush(stdout) == 0;
+    if (!ok) throw SourceError("", "standard output cannot be written");
+}
+
+void print_error(std::string const& line) { std::fputs((line + "\n").c_str(), stderr); }
+
+std::string size_text(std::uint64_t bytes) {
+    static constexpr char const* units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
+    double value = static_cast<double>(bytes);
+    std::size_t unit = 0;
+    for (; value >= 1024 && unit + 1 < std::size(units); ++unit) value /= 1024;
+    return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.2f} {}", value, units[unit]);
+}
+
+std::string number_text(std::uint64_t number) {
+    std::string text = std::to_string(number);
+    for (std::size_t at = text.size(); at > 3;) text.insert(at -= 3, ",");
+    return text;
+}
+
+std::string time_text(std::int64_t ns) {
+    struct tm const parts = local_time(ns);
+    std::array<char, 32> text{};
+    std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S", &parts);
+    return text.data();
+}
+
+std::string rfc3339(std::int64_t ns) {
+    struct tm const parts = local_time(ns);
+    std::array<char, 32> text{};
+    std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &parts);
+    std::int64_t const fraction = (ns % 1'000'000'000 + 1'000'000'000) % 1'000'000'000;
+    long const offset = parts.tm_gmtoff / 60;
+    return fmt::format("{}.{:09}{}{:02}:{:02}", text.data(), fraction, offset < 0 ? '-' : '+',
+                       std::labs(offset) / 60, std::labs(offset) % 60);
+}
+
+std::string duration_text(double seconds) {
+    auto const whole = static_cast<std::uint64_t>(seconds);
+    if (seconds < 60) return fmt::format("{:.1f} s", seconds);
+    if (seconds < 3600) return fmt::format("{}:{:02} min", whole / 60, whole % 60);
+    return fmt::format("{}:{:02}:{:02} h", whole / 3600, whole / 60 % 60, whole % 60);
+}
+
+std::string printable(std::string const& text) {
+    std::string out;
+    for (std::size_t at = 0; at < text.size();) {
+        std::size_t const length = utf8_length(text, at);
+        auto const byte = static_cast<unsigned char>(text[at]);
+        if (length == 0 || byte < 0x20 || byte == 0x7f) {
+            out += fmt::format("\\x{:02x}", byte);
+            ++at;
+        } else {
+            out.append(text, at, length);
+            at += length;
+        }
+    }
+    return out;
+}
+
+std::uint64_t parse_size(std::string const& text) {
+    std::size_t digits = 0;
+    while (digits < text.size() && text[digits] >= '0' && text[digits] <= '9') ++digits;
+    static constexpr std::string_view units = "kmgt";
+    std::string suffix = text.substr(digits);
+    for (auto const* tail : {"iB", "ib", "B", "b"}) {
+        if (suffix.ends_with(tail)) {
+            suffix.resize(suffix.size() - std::string_view(tail).size());
+            break;
+        }
+    }
+    std::size_t const unit =
+        suffix.size() == 1 ? units.find(static_cast<char>(std::tolower(suffix[0]))) : 0;
+    if (digits == 0 || digits > 15 || suffix.size() > 1 || unit == std::string_view::npos) {
+        throw std::invalid_argument("\"" + text + "\" is not a size: write 500, 64K, 10M or 2G");
+    }
+    auto const shift = suffix.empty() ? 0U : 10U * static_cast<unsigned>(unit + 1);
+    std::uint64_t const value = std::stoull(text.substr(0, digits));
+    if (value > (UINT64_MAX >> shift)) throw std::invalid_argument("\"" + text + "\" is too large");
+    return value << shift;
+}
+
+void put_text(nlohmann::json& document, std::string const& key, std::string const& text) {
+    if (is_utf8(text)) {
+        document[key] = text;
+        return;
+    }
+    document[key] = printable(text);
+    document[key + "_b64"] = base64(text);
+}
+
+nlohmann::json json_of(NamedSnapshot const& named) {
+    Snapshot const& snapshot = named.snapshot;
+    nlohmann::json document{{"id", named.id.hex()},
+                            {"short_id", named.id.hex().substr(0, 8)},
+                            {"time", rfc3339(snapshot.time_ns)},
+                            {"hostname", snapshot.host},
+                            {"username", snapshot.user},
+                            {"program_version", snapshot.program},
+                            {"tree_digest", snapshot.root.digest.hex()},
+                            {"tags", snapshot.tags},
+                            {"streams", snapshot.streams}};
+    if (snapshot.parent) document["parent"] = snapshot.parent->hex();
+    document["paths"] = nlohmann::json::array();
+    for (auto const& path : snapshot.paths) document["paths"].push_back(printable(path));
+    Statistics const& s = snapshot.statistics;
+    document["summary"] = {{"files_new", s.files_new},
+                           {"files_changed", s.files_changed},
+                           {"files_unmodified", s.files_unmodified},
+                           {"dirs_total", s.directories},
+                           {"others_total", s.others},
+                           {"total_files_processed", s.files},
+                           {"total_bytes_processed", s.bytes},
+                           {"bytes_read", s.bytes_read},
+                           {"data_added", s.bytes_added},
+                           {"data_added_packed", s.bytes_stored},
+                           {"chunks_new", s.chunks_new},
+                           {"chunks_reused", s.chunks_reused},
+                           {"failures", snapshot.failure_count},
+                           {"backup_start", rfc3339(snapshot.started_ns)},
+                           {"backup_end", rfc3339(snapshot.finished_ns)}};
+    return document;
+}
+
+ProgressDisplay::ProgressDisplay(Progress& progress, GlobalOptions const& options)
+    : progress_(progress), options_(options) {
+    stoppable = &progress;
+    struct sigaction action {};
+    action.sa_handler = on_signal;
+    action.sa_flags = SA_RESTART;
+    ::sigaction(SIGINT, &action, nullptr);
+    ::sigaction(SIGTERM, &action, nullptr);
+    char const* const fps_text = std::getenv("REPO_PROGRESS_FPS");
+    double fps = 0;
+    if (fps_text != nullptr) {
+        fps = std::strtod(fps_text, nullptr);
+        if (!(fps > 0 && fps <= 60)) throw std::invalid_argument("REPO_PROGRESS_FPS: a number up to 60");
+    }
+    on_terminal_ = ::isatty(STDERR_FILENO) != 0 && !options.json;
+    if (options.quiet || (fps == 0 && !on_terminal_)) return;
+    double const interval = fps > 0 ? 1 / fps : 0.1;
+    thread_ = std::thread([this, interval] { run(interval); });
+}
+
+ProgressDisplay::~ProgressDisplay() {
+    {
+        std::lock_guard const lock(mutex_);
+        done_ = true;
+    }
+    wake_.notify_all();
+    if (thread_.joinable()) thread_.join();
+    stoppable = nullptr;
+    if (on_terminal_ && !options_.quiet) std::fputs("\r\x1b[K", stderr);
+}
+
+double ProgressDisplay::seconds() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+}
+
+void ProgressDisplay::run(double interval_seconds) {
+    std::unique_lock lock(mutex_);
+    auto const interval = std::chrono::duration<double>(interval_seconds);
+    while (!wake_.wait_for(lock, interval, [this] { return done_; })) show();
+}
+
+std::string ProgressDisplay::line() const {
+    double const rate = static_cast<double>(progress_.bytes) / std::max(seconds(), 0.001);
+    std::string text = fmt::format("{}  {} files  {}  {}/s", duration_text(seconds()),
+                                   number_text(progress_.files), size_text(progress_.bytes),
+                                   size_text(static_cast<std::uint64_t>(rate)));
+    if (progress_.total_bytes > progress_.bytes && rate > 0) {
+        double const left = static_cast<double>(progress_.total_bytes - progress_.bytes) / rate;
+        text += fmt::format("  {:.0f} %, {} left",
+                            100.0 * static_cast<double>(progress_.bytes) /
+                                static_cast<double>(progress_.total_bytes),
+                            duration_text(left));
+    }
+    return text;
+}
+
+// With the lock held.
+void ProgressDisplay::show() {
+    if (options_.json) {
+        nlohmann::json const status{{"message_type", "status"},
+                                    {"seconds_elapsed", seconds()},
+                                    {"files_done", progress_.files.load()},
+                                    {"bytes_done", progress_.bytes.load()},
+                                    {"total_files", progress_.total_files.load()},
+                                    {"total_bytes", progress_.total_bytes.load()}};
+        std::puts(status.dump().c_str());
+        std::fflush(stdout);
+    } else if (on_terminal_) {
+        std::fputs(("\r" + line() + "\x1b[K").c_str(), stderr);
+    } else {
+        print_error(line());
+    }
+}
+
+void ProgressDisplay::say(std::string const& text) {
+    std::lock_guard const lock(mutex_);
+    if (on_terminal_ && !options_.quiet) std::fputs("\r\x1b[K", stderr);
+    print_error(text);
+}
+
+void report_failures(Progress& progress, ProgressDisplay& display, GlobalOptions const& options) {
+    progress.on_failure = [&](std::string const& path, std::string const& message) {
+        if (!options.json) return display.say("repo: " + printable(path) + ": " + printable(message));
+        nlohmann::json document{{"message_type", "error"}};
+        put_text(document, "item", path);
+        put_text(document, "message", message);
+        display.say(document.dump());
+    };
+    if (options.verbose < 2) return;
+    progress.on_item = [&](std::string const& action, std::string const& path) {
+        if (!options.json) return display.say(action + "  " + printable(path));
+        nlohmann::json document{{"message_type", "verbose_status"}, {"action", action}};
+        put_text(document, "item", path);
+        display.say(document.dump());
+    };
+}
+
+}  // namespace coffre::cli

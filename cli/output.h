@@ -1,0 +1,67 @@
+// How things are shown: sizes, times, names of any bytes, JSON, progress on a terminal.
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <nlohmann/json_fwd.hpp>
+#include <thread>
+
+#include "cli/context.h"
+#include "engine/progress.h"
+
+namespace coffre::cli {
+
+// Lines on standard output and standard error. Data go to the first, all else to the second.
+// print() throws SourceError when standard output is full or closed.
+void print(std::string const& line);
+void print_bytes(ByteView bytes);
+void print_error(std::string const& line);
+
+std::string size_text(std::uint64_t bytes);      // "1.24 GiB"
+std::string number_text(std::uint64_t number);   // "12,524"
+std::string time_text(std::int64_t ns);          // local: "2026-08-02 13:00:05"
+std::string rfc3339(std::int64_t ns);            // with nanoseconds and offset
+std::string duration_text(double seconds);
+// Control characters and bytes that are not UTF-8 are shown as \xNN.
+std::string printable(std::string const& text);
+// Throws std::invalid_argument. "10M" is 10 MiB.
+std::uint64_t parse_size(std::string const& text);
+
+// Sets `key`, and `key`_b64 beside it when the text is not UTF-8.
+void put_text(nlohmann::json& document, std::string const& key, std::string const& text);
+nlohmann::json json_of(NamedSnapshot const& snapshot);
+
+// Shows progress while it lives, where a terminal or REPO_PROGRESS_FPS asks for it; turns SIGINT
+// and SIGTERM into progress.stop. One at a time.
+class ProgressDisplay {
+public:
+    ProgressDisplay(Progress& progress, GlobalOptions const& options);
+    ProgressDisplay(ProgressDisplay const&) = delete;
+    ProgressDisplay& operator=(ProgressDisplay const&) = delete;
+    ~ProgressDisplay();
+
+    // A line among the progress.
+    void say(std::string const& line);
+    double seconds() const;
+
+private:
+    void show();
+    std::string line() const;
+    void run(double interval_seconds);
+
+    Progress& progress_;
+    GlobalOptions const& options_;
+    std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+    bool on_terminal_ = false;
+    std::mutex mutex_;
+    std::condition_variable wake_;
+    bool done_ = false;
+    std::thread thread_;
+};
+
+// Failures of single entries are printed as they come, as text or JSON.
+void report_failures(Progress& progress, ProgressDisplay& display, GlobalOptions const& options);
+
+}  // namespace coffre::cli

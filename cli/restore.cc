@@ -1,0 +1,139 @@
+// repo restore: bring files back.
+#include "engine/restore.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/context.h"
+#include "cli/output.h"
+
+namespace coffre::cli {
+
+namespace {
+
+struct RestoreArguments {
+    std::string snapshot = "latest";
+    std::string target;
+    std::vector<std::string> include;
+    std::vector<std::string> exclude;
+    std::string overwrite = "always";
+    SnapshotFilter filter;
+    bool delete_extra = false;
+    bool verify = false;
+    bool sparse = false;
+    bool dry_run = false;
+};
+
+RestoreRequest make_request(GlobalOptions const& options, RestoreArguments const& arguments,
+                            FoundSnapshot from) {
+    static std::map<std::string, Overwrite> const modes{{"always", Overwrite::always},
+                                                        {"if-changed", Overwrite::if_changed},
+                                                        {"if-newer", Overwrite::if_newer},
+                                                        {"never", Overwrite::never}};
+    RestoreRequest request;
+    request.from = std::move(from);
+    request.target = arguments.target;
+    for (auto const& pattern : arguments.include) request.include.add(pattern);
+    for (auto const& pattern : arguments.exclude) request.exclude.add(pattern);
+    request.overwrite = modes.at(arguments.overwrite);
+    request.delete_extra = arguments.delete_extra;
+    request.verify = arguments.verify;
+    request.sparse = arguments.sparse;
+    request.dry_run = arguments.dry_run;
+    request.threads = options.threads;
+    return request;
+}
+
+void print_json_summary(RestoreResult const& result, double seconds, bool dry_run) {
+    print(nlohmann::json{{"message_type", "summary"},
+                         {"total_files", result.files},
+                         {"files_restored", result.files_restored},
+                         {"files_unchanged", result.files_unchanged},
+                         {"files_skipped", result.files_skipped},
+                         {"files_deleted", result.files_deleted},
+                         {"files_verified", result.files_verified},
+                         {"files_damaged", result.damaged.size()},
+                         {"files_failed", result.failures.size()},
+                         {"total_bytes", result.bytes},
+                         {"bytes_restored", result.bytes_written},
+                         {"dry_run", dry_run},
+                         {"seconds_elapsed", seconds}}
+              .dump());
+}
+
+void print_summary(RestoreArguments const& arguments, RestoreResult const& result, double seconds) {
+    print(fmt::format("files     {}: {} restored, {} unchanged, {} skipped{}", number_text(result.files),
+                      number_text(result.files_restored), number_text(result.files_unchanged),
+                      number_text(result.files_skipped),
+                      result.files_deleted > 0
+                          ? fmt::format("; {} deleted", number_text(result.files_deleted))
+                          : ""));
+    print(fmt::format("data      {} of {} written", size_text(result.bytes_written), size_text(result.bytes)));
+    if (arguments.verify) print(fmt::format("verified  {} files", number_text(result.files_verified)));
+    print(fmt::format("time      {}, {}/s", duration_text(seconds),
+                      size_text(static_cast<std::uint64_t>(static_cast<double>(result.bytes) /
+                                                           std::max(seconds, 0.001)))));
+    if (arguments.dry_run) print("dry run: nothing was changed");
+}
+
+int run_restore(GlobalOptions const& options, RestoreArguments const& arguments) {
+    auto const repository = open(options);
+    auto const request =
+        make_request(options, arguments, find_snapshot(*repository, arguments.snapshot, arguments.filter));
+    Progress progress;
+    progress.total_bytes = request.from.sub_path.empty() ? request.from.snapshot.statistics.bytes : 0;
+    RestoreResult result;
+    double seconds = 0;
+    {
+        ProgressDisplay display(progress, options);
+        report_failures(progress, display, options);
+        result = restore_snapshot(*repository, request, progress);
+        seconds = display.seconds();
+    }
+    if (options.json) {
+        print_json_summary(result, seconds, arguments.dry_run);
+    } else if (!options.quiet) {
+        print_summary(arguments, result, seconds);
+    }
+    if (!result.damaged.empty()) {
+        print_error(fmt::format("repo: {} files are damaged in the repository and were not restored",
+                                result.damaged.size()));
+        return exit_code::integrity;
+    }
+    if (result.failures.empty()) return exit_code::ok;
+    print_error(fmt::format("repo: {} entries could not be written", result.failures.size()));
+    return exit_code::failed;
+}
+
+void add_options(CLI::App& command, RestoreArguments& a) {
+    command.add_option("snapshot", a.snapshot, "ID, latest, latest~N, latest@TIME; with :PATH");
+    command.add_option("-t,--target", a.target, "folder to restore into")->required();
+    command.add_option("-i,--include", a.include, "only what matches (repeatable)")->allow_extra_args(false);
+    command.add_option("-e,--exclude", a.exclude, "not what matches (repeatable)")->allow_extra_args(false);
+    command.add_option("--overwrite", a.overwrite, "files that are there: always, if-changed, if-newer, never")
+        ->check(CLI::IsMember({"always", "if-changed", "if-newer", "never"}));
+    command.add_flag("--delete", a.delete_extra, "remove what the snapshot does not have");
+    command.add_flag("--verify", a.verify, "read everything back and compare");
+    command.add_flag("--sparse", a.sparse, "leave holes for runs of zeros");
+    command.add_flag("-n,--dry-run", a.dry_run, "change nothing, say what would be");
+    add_filter(command, a.filter);
+}
+
+}  // namespace
+
+void add_restore(CLI::App& app, Context& context) {
+    auto* const command = app.add_subcommand("restore", "bring files back");
+    auto const arguments = std::make_shared<RestoreArguments>();
+    add_options(*command, *arguments);
+    command->footer(R"(Examples:
+  repo restore latest -t /srv/restored                everything, below /srv/restored
+  repo restore latest:/srv/media -t /srv/media        in place: only what differs is rewritten
+  repo restore latest:/srv/media -t /srv/media --delete -n -vv
+  repo restore 'latest@2026-08-02 13:00' -t /tmp/x -i '/srv/media/**/*.jpg' --verify)");
+    command->callback([&context, arguments] {
+        context.run = [&context, arguments] { return run_restore(context.options, *arguments); };
+    });
+}
+
+}  // namespace coffre::cli

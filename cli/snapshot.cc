@@ -1,0 +1,215 @@
+// repo snapshot: save paths and streams as one moment.
+#include "engine/snapshot.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "cli/context.h"
+#include "cli/output.h"
+
+namespace coffre::cli {
+
+namespace {
+
+struct SnapshotArguments {
+    std::vector<std::string> paths;
+    std::vector<std::string> files_from;
+    std::vector<std::string> files_from_raw;
+    std::vector<std::string> excludes;
+    std::vector<std::string> exclude_files;
+    std::vector<std::string> if_present;
+    std::vector<std::string> tags;
+    std::vector<std::string> streams;
+    std::string larger_than;
+    std::string host;
+    std::string time;
+    std::string parent;
+    std::string stdin_filename = "stdin";
+    std::string compression = "auto";
+    bool exclude_caches = false;
+    bool one_file_system = false;
+    bool dry_run = false;
+    bool force = false;
+    bool skip_if_unchanged = false;
+    bool from_stdin = false;
+    bool from_command = false;
+};
+
+std::vector<std::string> read_list(std::string const& path, char separator) {
+    std::ifstream file(path == "-" ? "/dev/stdin" : path);
+    if (!file) throw SourceError(path, path + ": cannot be read");
+    std::vector<std::string> items;
+    for (std::string item; std::getline(file, item, separator);) {
+        if (separator == '\n' && (item.empty() || item[0] == '#')) continue;
+        if (!item.empty()) items.push_back(item);
+    }
+    return items;
+}
+
+void append(std::vector<std::string>& to, std::vector<std::string> const& more) {
+    to.insert(to.end(), more.begin(), more.end());
+}
+
+int level_of(std::string const& compression) {
+    static std::map<std::string, int> const levels{
+        {"off", 0}, {"fast", 1}, {"auto", 3}, {"better", 9}, {"max", 19}};
+    auto const found = levels.find(compression);
+    if (found == levels.end()) {
+        throw std::invalid_argument("--compression: off, fast, auto, better or max");
+    }
+    return found->second;
+}
+
+void add_streams(SnapshotRequest& request, SnapshotArguments const& arguments,
+                 std::vector<std::string>& paths) {
+    for (auto const& stream : arguments.streams) {
+        std::size_t const equals = stream.find('=');
+        if (equals == std::string::npos || equals == 0) {
+            throw std::invalid_argument("--stream: write NAME=COMMAND");
+        }
+        request.streams.push_back(stream_from_command(
+            stream.substr(0, equals), {"/bin/sh", "-c", stream.substr(equals + 1)}));
+    }
+    if (arguments.from_stdin) {
+        request.streams.push_back(stream_from_fd(arguments.stdin_filename, STDIN_FILENO));
+    }
+    if (arguments.from_command) {
+        // What is left on the command line is the command.
+        request.streams.push_back(stream_from_command(arguments.stdin_filename, paths));
+        paths.clear();
+    }
+}
+
+SnapshotRequest make_request(GlobalOptions const& options, SnapshotArguments const& arguments) {
+    SnapshotRequest request;
+    request.paths = arguments.paths;
+    for (auto const& file : arguments.files_from) append(request.paths, read_list(file, '\n'));
+    for (auto const& file : arguments.files_from_raw) append(request.paths, read_list(file, '\0'));
+    for (auto const& pattern : arguments.excludes) request.exclude.patterns.add(pattern);
+    for (auto const& file : arguments.exclude_files) {
+        for (auto const& pattern : read_list(file, '\n')) request.exclude.patterns.add(pattern);
+    }
+    request.exclude.caches = arguments.exclude_caches;
+    request.exclude.if_present = arguments.if_present;
+    if (!arguments.larger_than.empty()) {
+        request.exclude.larger_than = parse_size(arguments.larger_than);
+    }
+    request.exclude.other_file_systems = arguments.one_file_system;
+    request.host = arguments.host;
+    request.tags = arguments.tags;
+    if (!arguments.time.empty()) request.time_ns = parse_time(arguments.time);
+    if (arguments.force) request.parent = ParentChoice::none;
+    if (!arguments.parent.empty()) {
+        request.parent = ParentChoice::given;
+        request.parent_name = arguments.parent;
+    }
+    request.dry_run = arguments.dry_run;
+    request.skip_if_unchanged = arguments.skip_if_unchanged;
+    request.compression_level = level_of(arguments.compression);
+    request.threads = options.threads;
+    add_streams(request, arguments, request.paths);
+    return request;
+}
+
+void print_summary(GlobalOptions const& options, SnapshotArguments const& arguments,
+                   SnapshotResult const& result, double seconds) {
+    Statistics const& s = result.snapshot.statistics;
+    if (options.json) {
+        auto document = json_of({result.id.value_or(SessionId{}), result.snapshot})["summary"];
+        document["message_type"] = "summary";
+        document["dry_run"] = arguments.dry_run;
+        document["total_duration"] = seconds;
+        document["unchanged"] = result.unchanged;
+        if (result.id) document["snapshot_id"] = result.id->hex();
+        return print(document.dump());
+    }
+    if (options.quiet) return;
+    print(fmt::format("files     {}: {} new, {} changed, {} unmodified", number_text(s.files),
+                      number_text(s.files_new), number_text(s.files_changed),
+                      number_text(s.files_unmodified)));
+    print(fmt::format("data      {}, of which {} read; {} new, {} stored", size_text(s.bytes),
+                      size_text(s.bytes_read), size_text(s.bytes_added), size_text(s.bytes_stored)));
+    print(fmt::format("time      {}, {}/s", duration_text(seconds),
+                      size_text(static_cast<std::uint64_t>(static_cast<double>(s.bytes) /
+                                                           std::max(seconds, 0.001)))));
+    if (result.id) {
+        print("snapshot  " + result.id->hex().substr(0, 8) + " saved");
+    } else {
+        print(arguments.dry_run ? "dry run: nothing was saved" : "unchanged: no snapshot was made");
+    }
+}
+
+int run_snapshot(GlobalOptions const& options, SnapshotArguments const& arguments) {
+    auto const repository = open(options);
+    SnapshotRequest request = make_request(options, arguments);
+    Progress progress;
+    SnapshotResult result;
+    double seconds = 0;
+    {
+        ProgressDisplay display(progress, options);
+        report_failures(progress, display, options);
+        result = take_snapshot(*repository, request, progress);
+        seconds = display.seconds();
+    }
+    print_summary(options, arguments, result, seconds);
+    if (result.snapshot.failure_count == 0) return exit_code::ok;
+    if (!options.json) {
+        print_error(fmt::format("repo: {} source{} could not be read; the rest is saved",
+                                result.snapshot.failure_count,
+                                result.snapshot.failure_count == 1 ? "" : "s"));
+    }
+    return exit_code::incomplete;
+}
+
+void add_options(CLI::App& command, SnapshotArguments& a) {
+    command.add_option("paths", a.paths, "files and folders to save");
+    command.add_option("--files-from", a.files_from, "file with a path a line (repeatable)");
+    command.add_option("--files-from-raw", a.files_from_raw, "the same, paths end in NUL");
+    command.add_option("-e,--exclude", a.excludes, "leave out what matches (repeatable; * ? [] ** and !)")
+        ->allow_extra_args(false);
+    command.add_option("--exclude-file", a.exclude_files, "file with a pattern a line (repeatable)");
+    command.add_flag("--exclude-caches", a.exclude_caches, "leave out contents of folders with a CACHEDIR.TAG");
+    command.add_option("--exclude-if-present", a.if_present, "leave out contents of folders that hold this file");
+    command.add_option("--exclude-larger-than", a.larger_than, "leave out files above this size (10M)");
+    command.add_flag("-x,--one-file-system", a.one_file_system, "stay on the file systems of the paths");
+    command.add_option("--tag", a.tags, "tag for the snapshot (repeatable; a,b: two)")->delimiter(',');
+    command.add_option("-H,--host", a.host, "host name to record");
+    command.add_option("--time", a.time, "time to record (default: now)");
+    command.add_option("--parent", a.parent, "snapshot to compare with (default: the newest of the same host and paths)");
+    command.add_flag("-f,--force", a.force, "read every file, compare with no parent");
+    command.add_flag("-n,--dry-run", a.dry_run, "save nothing, say what would be");
+    command.add_flag("--skip-if-unchanged", a.skip_if_unchanged, "no snapshot when nothing changed");
+    command.add_flag("--stdin", a.from_stdin, "save standard input as a file");
+    command.add_option("--stdin-filename", a.stdin_filename, "its name (stdin)");
+    command.add_flag("--stdin-from-command", a.from_command, "save the output of the command after --");
+    command.add_option("--stream", a.streams, "NAME=COMMAND: save the command's output (repeatable; run in parallel)")
+        ->allow_extra_args(false);
+    command.add_option("--compression", a.compression, "off, fast, auto, better or max")
+        ->envname("REPO_COMPRESSION");
+}
+
+}  // namespace
+
+void add_snapshot(CLI::App& app, Context& context) {
+    auto* const command = app.add_subcommand("snapshot", "save files, folders and streams");
+    command->alias("backup");
+    auto const arguments = std::make_shared<SnapshotArguments>();
+    add_options(*command, *arguments);
+    command->footer(R"(Examples:
+  repo snapshot /srv/media /etc/app --exclude '*.tmp' --exclude-caches
+  repo snapshot --stream app.sql='mysqldump --single-transaction app' /srv/media
+  repo snapshot --stdin-filename db.sql --stdin-from-command -- pg_dump app
+  repo snapshot -n -vv /srv/media                     names every file, saves nothing
+
+A command that fails leaves no snapshot (exit code 22). Files that cannot be read are named, and the
+rest is saved (exit code 3). A folder that is excluded is not entered: to keep one thing of it write
+--exclude 'folder/**' --exclude '!folder/keep'.)");
+    command->callback([&context, arguments] {
+        context.run = [&context, arguments] { return run_snapshot(context.options, *arguments); };
+    });
+}
+
+}  // namespace coffre::cli

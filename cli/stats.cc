@@ -1,0 +1,56 @@
+// repo stats and repo version.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/context.h"
+#include "cli/output.h"
+#include "engine/check.h"
+#include "engine/version.h"
+
+namespace coffre::cli {
+
+namespace {
+
+int run_stats(GlobalOptions const& options) {
+    auto const repository = open(options);
+    auto const s = gather_statistics(*repository);
+    if (options.json) {
+        print(nlohmann::json{{"snapshots_count", s.snapshots},
+                             {"packs_count", s.packs},
+                             {"chunks_count", s.chunks},
+                             {"total_size", s.stored_bytes},
+                             {"total_uncompressed_size", s.plain_bytes},
+                             {"total_restore_size", s.restored_bytes}}
+                  .dump());
+        return exit_code::ok;
+    }
+    print(fmt::format("snapshots  {}, {} if all were restored", number_text(s.snapshots),
+                      size_text(s.restored_bytes)));
+    print(fmt::format("chunks     {}, {} of plaintext", number_text(s.chunks), size_text(s.plain_bytes)));
+    print(fmt::format("stored     {} in {} packs", size_text(s.stored_bytes), number_text(s.packs)));
+    return exit_code::ok;
+}
+
+int run_version(GlobalOptions const& options) {
+    if (options.json) {
+        print(nlohmann::json{{"message_type", "version"}, {"version", program_version}, {"format", 1}}.dump());
+    } else {
+        print(fmt::format("repo {} (Coffre, repository format 1)", program_version));
+    }
+    return exit_code::ok;
+}
+
+}  // namespace
+
+void add_stats(CLI::App& app, Context& context) {
+    auto* const command = app.add_subcommand("stats", "how much is stored");
+    command->callback([&context] { context.run = [&context] { return run_stats(context.options); }; });
+}
+
+void add_version(CLI::App& app, Context& context) {
+    auto* const command = app.add_subcommand("version", "print the version");
+    command->callback([&context] { context.run = [&context] { return run_version(context.options); }; });
+}
+
+}  // namespace coffre::cli

@@ -1,0 +1,18 @@
+#include "engine/backend/backend.h"
+
+namespace coffre {
+
+Bytes get_whole(Backend& backend, std::string const& name, std::uint64_t limit) {
+    auto const info = backend.stat(name);
+    if (!info) throw RepositoryError(RepositoryFailure::corrupt, name + ": is missing");
+    if (info->size > limit) {
+        throw RepositoryError(RepositoryFailure::corrupt,
+                              name + ": has " + std::to_string(info->size) +
+                                  " bytes, above the limit of " + std::to_string(limit));
+    }
+    return backend.get(name, 0, info->size);
+}
+
+std::string last_component(std::string const& name) { return name.substr(name.rfind('/') + 1); }
+
+}  // namespace coffre

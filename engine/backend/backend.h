@@ -1,0 +1,53 @@
+// Where objects live: five verbs and a barrier.
+//
+// Implementations: local.h, memory.h; decorators: counting.h, fault.h. Threads may share one.
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <optional>
+
+#include "engine/error.h"
+#include "format/bytes.h"
+
+namespace coffre {
+
+struct ObjectInfo {
+    std::string name;
+    std::uint64_t size = 0;
+    std::int64_t modified_ns = 0;  // by the store's clock
+
+    bool operator==(ObjectInfo const&) const = default;
+};
+
+enum class PutResult { stored, exists };
+
+// Every failure is a RepositoryError that names the object.
+class Backend {
+public:
+    Backend() = default;
+    Backend(Backend const&) = delete;
+    Backend& operator=(Backend const&) = delete;
+    virtual ~Backend() = default;
+
+    // All of `bytes` under `name`, or nothing; never overwrites. Durable after the next barrier().
+    virtual PutResult put(std::string const& name, ByteView bytes) = 0;
+    // Exactly `size` bytes from `offset`.
+    virtual Bytes get(std::string const& name, std::uint64_t offset, std::uint64_t size) = 0;
+    virtual std::optional<ObjectInfo> stat(std::string const& name) = 0;
+    // Every object whose name starts with the folder `prefix` ("packs/"), in order of names:
+    // complete, or an error.
+    virtual std::vector<ObjectInfo> list(std::string const& prefix) = 0;
+    // Removing what is not there is no error.
+    virtual void remove(std::string const& name) = 0;
+    // Returns when everything put before is durable. After a failure nothing put since the last
+    // barrier may be relied on.
+    virtual void barrier() = 0;
+};
+
+// A whole object of at most `limit` bytes.
+Bytes get_whole(Backend& backend, std::string const& name, std::uint64_t limit);
+
+// The part of an object's name after its last '/'.
+std::string last_component(std::string const& name);
+
+}  // namespace coffre

@@ -1,0 +1,230 @@
+#include "engine/backend/local.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <mutex>
+#include <set>
+
+#include "engine/util/fd.h"
+
+namespace coffre {
+
+namespace {
+
+constexpr std::string_view temporary_prefix = ".tmp-";
+
+RepositoryFailure failure_of(int error) {
+    return error == ENOSPC || error == EDQUOT ? RepositoryFailure::no_space
+                                              : RepositoryFailure::failed;
+}
+
+[[noreturn]] void fail(std::string const& doing, std::string const& name) {
+    int const error = errno;
+    throw RepositoryError(failure_of(error), name + ": cannot " + doing + ": " + errno_text());
+}
+
+std::string folder_of(std::string const& name) { return name.substr(0, name.rfind('/') + 1) + "."; }
+
+void sync_folder(int root, std::string const& folder) {
+    Fd const fd(::openat(root, folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!fd) fail("open folder", folder);
+    if (::fsync(fd.get()) != 0) fail("sync folder", folder);
+}
+
+void make_folder(int root, std::string const& folder) {
+    if (::mkdirat(root, folder.c_str(), 0700) != 0 && errno != EEXIST) fail("create folder", folder);
+}
+
+ObjectInfo info_of(std::string name, struct stat const& status) {
+    return {std::move(name), static_cast<std::uint64_t>(status.st_size),
+            status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec};
+}
+
+struct CloseDir {
+    void operator()(DIR* dir) const { ::closedir(dir); }
+};
+
+class LocalBackend final : public Backend {
+public:
+    LocalBackend(std::string path, Fd root) : path_(std::move(path)), root_(std::move(root)) {}
+
+    PutResult put(std::string const& name, ByteView bytes) override {
+        std::string const folder = folder_of(name);
+        Fd const file(::openat(root_.get(), folder.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600));
+        if (!file && (errno == EOPNOTSUPP || errno == EISDIR)) return put_by_name(name, bytes);
+        if (!file) fail("create", name);
+        write_durably(file, name, bytes);
+        std::string const self = "/proc/self/fd/" + std::to_string(file.get());
+        if (::linkat(AT_FDCWD, self.c_str(), root_.get(), name.c_str(), AT_SYMLINK_FOLLOW) != 0) {
+            if (errno == EEXIST) return PutResult::exists;
+            if (errno == ENOENT) return put_by_name(name, bytes);  // no /proc
+            fail("name", name);
+        }
+        mark_dirty(folder);
+        return PutResult::stored;
+    }
+
+    Bytes get(std::string const& name, std::uint64_t offset, std::uint64_t size) override {
+        Fd const file(::openat(root_.get(), name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+        if (!file && errno == ENOENT) {
+            throw RepositoryError(RepositoryFailure::corrupt, name + ": is missing");
+        }
+        if (!file) fail("open", name);
+        Bytes bytes(size);
+        ssize_t const got = pread_full(file.get(), bytes, static_cast<off_t>(offset));
+        if (got < 0) fail("read", name);
+        if (static_cast<std::uint64_t>(got) != size) {
+            throw RepositoryError(RepositoryFailure::corrupt,
+                                  name + ": ends at byte " +
+                                      std::to_string(offset + static_cast<std::uint64_t>(got)) +
+                                      ", expected " + std::to_string(offset + size));
+        }
+        return bytes;
+    }
+
+    std::optional<ObjectInfo> stat(std::string const& name) override {
+        struct stat status {};
+        if (::fstatat(root_.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+            if (errno == ENOENT) return std::nullopt;
+            fail("look at", name);
+        }
+        return info_of(name, status);
+    }
+
+    std::vector<ObjectInfo> list(std::string const& prefix) override {
+        std::vector<ObjectInfo> found;
+        list_folder(prefix, found);
+        std::sort(found.begin(), found.end(),
+                  [](ObjectInfo const& a, ObjectInfo const& b) { return a.name < b.name; });
+        return found;
+    }
+
+    void remove(std::string const& name) override {
+        if (::unlinkat(root_.get(), name.c_str(), 0) != 0 && errno != ENOENT) fail("remove", name);
+        mark_dirty(folder_of(name));
+    }
+
+    void barrier() override {
+        std::set<std::string> dirty;
+        {
+            std::lock_guard const lock(mutex_);
+            dirty.swap(dirty_folders_);
+        }
+        for (auto const& folder : dirty) sync_folder(root_.get(), folder);
+    }
+
+private:
+    static void write_durably(Fd const& file, std::string const& name, ByteView bytes) {
+        if (!write_full(file.get(), bytes)) fail("write", name);
+        if (::fsync(file.get()) != 0) fail("sync", name);
+    }
+
+    // For file systems without nameless files.
+    PutResult put_by_name(std::string const& name, ByteView bytes) {
+        std::string const temporary = name.substr(0, name.rfind('/') + 1) +
+                                      std::string(temporary_prefix) + last_component(name) + "-" +
+                                      std::to_string(::getpid());
+        Fd const file(::openat(root_.get(), temporary.c_str(),
+                               O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0600));
+        if (!file) fail("create", temporary);
+        write_durably(file, name, bytes);
+        int const linked = ::linkat(root_.get(), temporary.c_str(), root_.get(), name.c_str(), 0);
+        int const error = errno;
+        ::unlinkat(root_.get(), temporary.c_str(), 0);
+        errno = error;
+        if (linked != 0 && errno == EEXIST) return PutResult::exists;
+        if (linked != 0) fail("name", name);
+        mark_dirty(folder_of(name));
+        return PutResult::stored;
+    }
+
+    void list_folder(std::string const& prefix, std::vector<ObjectInfo>& found) {
+        Fd fd(::openat(root_.get(), (prefix + ".").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        if (!fd) fail("list", prefix);
+        std::unique_ptr<DIR, CloseDir> const dir(::fdopendir(fd.get()));
+        if (!dir) fail("list", prefix);
+        fd.release();
+        for (errno = 0; auto const* entry = ::readdir(dir.get()); errno = 0) {
+            std::string const name = entry->d_name;
+            if (name == "." || name == ".." || name.starts_with(temporary_prefix)) continue;
+            add_entry(prefix + name, found);
+        }
+        if (errno != 0) fail("list", prefix);
+    }
+
+    void add_entry(std::string const& name, std::vector<ObjectInfo>& found) {
+        struct stat status {};
+        if (::fstatat(root_.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+            if (errno == ENOENT) return;  // removed since it was listed
+            fail("look at", name);
+        }
+        if (S_ISDIR(status.st_mode)) return list_folder(name + "/", found);
+        if (S_ISREG(status.st_mode)) found.push_back(info_of(name, status));
+    }
+
+    void mark_dirty(std::string const& folder) {
+        std::lock_guard const lock(mutex_);
+        dirty_folders_.insert(folder);
+    }
+
+    std::string path_;
+    Fd root_;
+    std::mutex mutex_;
+    std::set<std::string> dirty_folders_;  // by mutex_
+};
+
+constexpr std::string_view store_folders[] = {"keys",      "packs",   "bundles", "sessions",
+                                              "snapshots", "forgets", "gclog",   "parity"};
+
+// Empty, or what an interrupted create_local_store() left.
+bool may_become_store(int root) {
+    int const copy = ::openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    std::unique_ptr<DIR, CloseDir> const dir(::fdopendir(copy));
+    if (!dir) return false;
+    while (auto const* entry = ::readdir(dir.get())) {
+        std::string_view const name = entry->d_name;
+        bool const ours = std::find(std::begin(store_folders), std::end(store_folders), name) !=
+                          std::end(store_folders);
+        if (!ours && name != "." && name != ".." && name != "lost+found") return false;
+    }
+    return true;
+}
+
+}  // namespace
+
+void create_local_store(std::string const& path) {
+    if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) fail("create folder", path);
+    Fd const root(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!root) fail("open folder", path);
+    if (::faccessat(root.get(), "config", F_OK, 0) == 0) {
+        throw RepositoryError(RepositoryFailure::failed, path + ": there is a repository already");
+    }
+    if (!may_become_store(root.get())) {
+        throw RepositoryError(RepositoryFailure::failed,
+                              path + ": is not empty; a new repository needs an empty folder");
+    }
+    for (auto const folder : store_folders) make_folder(root.get(), std::string(folder));
+    static constexpr std::string_view digits = "0123456789abcdef";
+    for (char const high : digits) {
+        for (char const low : digits) make_folder(root.get(), std::string("packs/") + high + low);
+    }
+    sync_folder(root.get(), "packs");
+    sync_folder(root.get(), ".");
+    sync_folder(root.get(), "..");
+}
+
+std::unique_ptr<Backend> open_local_store(std::string const& path) {
+    Fd root(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!root) {
+        throw RepositoryError(RepositoryFailure::not_found,
+                              path + ": no repository there: " + errno_text());
+    }
+    return std::make_unique<LocalBackend>(path, std::move(root));
+}
+
+}  // namespace coffre

@@ -1,0 +1,59 @@
+#include "engine/backend/memory.h"
+
+namespace coffre {
+
+PutResult MemoryBackend::put(std::string const& name, ByteView bytes) {
+    std::lock_guard const lock(mutex_);
+    bool const stored = objects_.try_emplace(name, bytes.begin(), bytes.end()).second;
+    return stored ? PutResult::stored : PutResult::exists;
+}
+
+Bytes MemoryBackend::get(std::string const& name, std::uint64_t offset, std::uint64_t size) {
+    std::lock_guard const lock(mutex_);
+    auto const found = objects_.find(name);
+    if (found == objects_.end()) {
+        throw RepositoryError(RepositoryFailure::corrupt, name + ": is missing");
+    }
+    ByteView const all(found->second);
+    if (offset > all.size() || size > all.size() - offset) {
+        throw RepositoryError(RepositoryFailure::corrupt,
+                              name + ": ends at byte " + std::to_string(all.size()) +
+                                  ", expected " + std::to_string(offset + size));
+    }
+    ByteView const part = all.subspan(offset, size);
+    return {part.begin(), part.end()};
+}
+
+std::optional<ObjectInfo> MemoryBackend::stat(std::string const& name) {
+    std::lock_guard const lock(mutex_);
+    auto const found = objects_.find(name);
+    if (found == objects_.end()) return std::nullopt;
+    return ObjectInfo{name, found->second.size(), 0};
+}
+
+std::vector<ObjectInfo> MemoryBackend::list(std::string const& prefix) {
+    std::lock_guard const lock(mutex_);
+    std::vector<ObjectInfo> found;
+    for (auto it = objects_.lower_bound(prefix);
+         it != objects_.end() && it->first.starts_with(prefix); ++it) {
+        found.push_back({it->first, it->second.size(), 0});
+    }
+    return found;
+}
+
+void MemoryBackend::remove(std::string const& name) {
+    std::lock_guard const lock(mutex_);
+    objects_.erase(name);
+}
+
+std::map<std::string, Bytes> MemoryBackend::objects() const {
+    std::lock_guard const lock(mutex_);
+    return objects_;
+}
+
+void MemoryBackend::replace_all(std::map<std::string, Bytes> objects) {
+    std::lock_guard const lock(mutex_);
+    objects_ = std::move(objects);
+}
+
+}  // namespace coffre

@@ -1,0 +1,103 @@
+// Which pack and block holds a chunk: the local projection of the repository's bundles.
+//
+// Disposable: lost, damaged, foreign or stale, it is built again from the bundles. Every value
+// carries a keyed check, so what this program did not write reads as absent.
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <optional>
+#include <set>
+
+#include "engine/index/lmdb.h"
+#include "format/bundle.h"
+
+namespace coffre {
+
+using PackNumber = std::uint32_t;  // local to this index
+
+struct ChunkPlace {
+    PackNumber pack = 0;
+    std::uint32_t block = 0;  // its row in the pack's directory
+
+    bool operator==(ChunkPlace const&) const = default;
+};
+
+struct IndexedPack {
+    PackId id;
+    SessionId session;
+    std::uint64_t size = 0;
+};
+
+// Readers may be used beside the one writer. Every member throws IndexDamaged.
+class Index {
+public:
+    // Opens or makes the database in the folder `path`, which exists. `seed` keys the checks and
+    // differs between repositories, so another's index reads as damaged.
+    Index(std::string path, std::uint64_t seed);
+
+    // Deletes the database of the folder `path`.
+    static void erase(std::string const& path);
+
+    std::set<BundleId> bundles() const;
+    // All rows of a bundle in one transaction: all or none.
+    void add(BundleId const& id, Bundle const& bundle);
+
+    class View;
+    View view() const;
+
+private:
+    friend class View;
+    struct Tables {
+        MDB_dbi chunks = 0;   // chunk id -> places (several)
+        MDB_dbi packs = 0;    // pack number -> id, session, size, directory
+        MDB_dbi numbers = 0;  // pack id -> pack number
+        MDB_dbi bundles = 0;  // bundle id -> nothing
+    };
+    PackNumber add_pack(MDB_txn* transaction, BundleRow const& row);
+    void require_whole_file() const;
+
+    LmdbEnvironment environment_;
+    Tables tables_;
+    std::uint64_t seed_;
+};
+
+// Look-ups. Each sees the newest moment of the index and holds none between calls, so a view may
+// live long. One thread at a time.
+class Index::View {
+public:
+    View(Index const& index, LmdbTransaction transaction);
+
+    // The first place of the chunk in a pack for which `usable` holds.
+    std::optional<ChunkPlace> find(ChunkId const& id,
+                                   std::function<bool(PackNumber)> const& usable) const;
+    // Every place of the chunk.
+    std::vector<ChunkPlace> places(ChunkId const& id) const;
+    IndexedPack pack(PackNumber number) const;
+    PackDirectory directory(PackNumber number) const;
+    std::optional<PackNumber> number(PackId const& id) const;
+    std::uint64_t chunk_count() const;
+    // Each pack, in order of numbers.
+    void each_pack(std::function<void(PackNumber, IndexedPack const&)> const& visit) const;
+
+private:
+    // While one exists, what LMDB points to stays as it is.
+    class Moment {
+    public:
+        explicit Moment(View const& view);
+        ~Moment();
+        Moment(Moment const&) = delete;
+        Moment& operator=(Moment const&) = delete;
+
+    private:
+        View const& view_;
+    };
+    ByteView pack_row(PackNumber number) const;
+
+    Index const* index_;
+    LmdbTransaction transaction_;
+    mutable unsigned moments_ = 0;
+};
+
+}  // namespace coffre

@@ -1,0 +1,360 @@
+#include "engine/check.h"
+
+#include <algorithm>
+#include <thread>
+#include <unordered_set>
+
+#include "engine/repository/gc_state.h"
+#include "engine/repository/key_slots.h"
+#include "engine/repository/names.h"
+#include "engine/repository/snapshot_store.h"
+#include "engine/repository/tree_reader.h"
+#include "engine/util/ordered_stage.h"
+#include "format/limits.h"
+#include "format/session.h"
+
+namespace coffre {
+
+namespace {
+
+constexpr std::size_t meta_cache = 32 * limits::mib;
+
+class Checker {
+public:
+    Checker(Repository& repository, CheckDepth depth, unsigned threads, Progress& progress)
+        : repository_(repository), depth_(depth), threads_(threads), progress_(progress) {}
+
+    CheckReport run() {
+        check_small_objects();
+        guarded([&] { log_ = read_gc_log(repository_.store(), repository_.keys()); });
+        check_bundles();
+        check_packs();
+        check_snapshots();
+        if (depth_ == CheckDepth::read_data) read_packs();
+        return std::move(report_);
+    }
+
+private:
+    // What is wrong with one object is noted; everything else ends the command.
+    template <class Action>
+    bool guarded(Action const& action) {
+        try {
+            action();
+            return true;
+        } catch (RepositoryError const& error) {
+            bool const of_object = error.kind() == RepositoryFailure::corrupt ||
+                                   error.kind() == RepositoryFailure::unusable;
+            if (!of_object) throw;
+            note(error.what());
+            return false;
+        }
+    }
+
+    void note(std::string const& message) {
+        report_.errors.push_back(message);
+        if (progress_.on_failure) progress_.on_failure("", message);
+    }
+
+    void check_small_objects() {
+        Backend& store = repository_.store();
+        KeyRing const& keys = repository_.keys();
+        for (auto const& object : store.list("keys/")) {
+            guarded([&] { check_key_slot(store, object.name); });
+        }
+        for (auto const& object : store.list("sessions/")) {
+            guarded([&] { open_as(ObjectKind::session, object, [](ByteView b) { decode_session(b); }); });
+        }
+        for (auto const& object : store.list("forgets/")) {
+            guarded([&] {
+                Bytes const bytes = get_whole(store, object.name, limits::object_size);
+                decoded(object.name, keys.open_signed_object(ObjectKind::forget, object.name, bytes),
+                        [](ByteView b) { decode_forget(b); });
+            });
+        }
+    }
+
+    template <class Decode>
+    void open_as(ObjectKind kind, ObjectInfo const& object, Decode const& decode) {
+        Bytes const bytes = get_whole(repository_.store(), object.name, limits::object_size);
+        decoded(object.name, repository_.keys().open_object(kind, object.name, bytes), decode);
+    }
+
+    template <class Decode>
+    static void decoded(std::string const& name, Bytes const& content, Decode const& decode) {
+        try {
+            decode(content);
+        } catch (FormatError const& error) {
+            throw RepositoryError(RepositoryFailure::corrupt, name + ": " + error.what());
+        }
+    }
+
+    // Reads every bundle anew: what the index once took from them is not evidence.
+    void check_bundles() {
+        for (auto const& object : repository_.store().list("bundles/")) {
+            progress_.check_stop();
+            guarded([&] {
+                open_as(ObjectKind::bundle, object, [&](ByteView content) {
+                    for (auto& row : decode_bundle(unpad(content, "bundle"))) add_row(row);
+                });
+            });
+        }
+    }
+
+    void add_row(BundleRow& row) {
+        Expected expected{row.pack_size, xxh3(row.directory), row.session};
+        if (decode_pack_directory(row.directory).blocks.empty()) throw FormatError("a pack without blocks");
+        expected_.insert_or_assign(row.pack, expected);
+    }
+
+    void check_packs() {
+        std::map<PackId, std::uint64_t> present;
+        for (auto const& object : repository_.store().list("packs/")) {
+            auto const id = PackId::parse(last_component(object.name));
+            if (!id || names::pack(*id) != object.name) {
+                note(object.name + ": not a pack's name");
+                continue;
+            }
+            present[*id] = object.size;
+        }
+        for (auto const& [pack, expected] : expected_) {
+            if (log_.swept.contains(pack)) continue;
+            auto const found = present.find(pack);
+            if (found == present.end()) {
+                note(names::pack(pack) + ": is missing");
+                lost_.insert(pack);
+            } else if (found->second != expected.size) {
+                note(names::pack(pack) + ": has " + std::to_string(found->second) +
+                     " bytes, expected " + std::to_string(expected.size));
+            }
+        }
+        for (auto const& [pack, size] : present) {
+            ++report_.packs;
+            if (!expected_.contains(pack)) unlisted_.insert(pack);
+        }
+        note_unlisted();
+    }
+
+    // A pack without bundle is what an interrupted run leaves, unless chunks turn out to be missing.
+    void note_unlisted() {
+        if (unlisted_.empty()) return;
+        report_.warnings.push_back(std::to_string(unlisted_.size()) +
+                                   " packs are in no bundle, such as " +
+                                   names::pack(*unlisted_.begin()) +
+                                   ": left by an interrupted run, or their bundle is lost");
+    }
+
+    void check_snapshots() {
+        auto const list = list_snapshots(repository_);
+        for (auto const& message : list.damaged) note(message);
+        guarded([&] { repository_.refresh_index(); });
+        try {
+            with_sound_index(repository_, [&] {
+                seen_.clear();
+                ChunkReader reader(repository_, meta_cache);
+                for (auto const& named : list.snapshots) check_tree(reader, named);
+            });
+        } catch (RepositoryError const& error) {
+            if (error.kind() != RepositoryFailure::corrupt) throw;
+            note(error.what());
+        }
+        check_chain(list);
+    }
+
+    void check_tree(ChunkReader& reader, NamedSnapshot const& named) {
+        ++report_.snapshots;
+        where_ = names::snapshot(named.id);
+        check_node(reader, "", named.snapshot.root);
+    }
+
+    void check_node(ChunkReader& reader, std::string const& path, Node const& node) {
+        progress_.check_stop();
+        if (!node.is_file() && !node.is_directory()) return;
+        try {
+            if (node.is_file()) {
+                check_file(reader, node);
+            } else {
+                check_directory(reader, path, node);
+            }
+        } catch (RepositoryError const& error) {
+            if (error.kind() != RepositoryFailure::corrupt) throw;
+            note(where_ + ":" + (path.empty() ? "/" : path) + ": " + error.what());
+        }
+    }
+
+    void check_file(ChunkReader& reader, Node const& node) {
+        ++report_.files;
+        ++progress_.files;
+        ContentCursor chunks(reader, node.content);
+        while (auto const entry = chunks.next()) {
+            if (!seen_.insert(entry->id).second) continue;
+            auto const places = reader.locate(entry->id);
+            bool const there = std::any_of(places.begin(), places.end(), [&](ChunkPlace const& place) {
+                return !lost_.contains(reader.view().pack(place.pack).id);
+            });
+            if (!there) {
+                throw RepositoryError(RepositoryFailure::corrupt,
+                                      "chunk " + entry->id.hex() + " was in a pack that is missing");
+            }
+        }
+    }
+
+    // A directory that was checked under another name or snapshot is not entered again.
+    void check_directory(ChunkReader& reader, std::string const& path, Node const& node) {
+        if (!node.content.entries.empty() && !seen_directories_.insert(identity(node)).second) return;
+        ++report_.trees;
+        Blake3 digest;
+        DirectoryCursor cursor(reader, node.content);
+        while (Node const* const child = cursor.next()) {
+            Writer form;
+            write_digest_form(form, *child);
+            digest.update(form.view());
+            check_node(reader, path + "/" + child->name, Node(*child));
+        }
+        if (digest.digest() != node.digest) {
+            throw RepositoryError(RepositoryFailure::corrupt, "the directory's digest differs");
+        }
+    }
+
+    static Digest identity(Node const& node) {
+        Writer out;
+        write_content(out, node.content);
+        out.id(node.digest);
+        Blake3 hasher;
+        hasher.update(out.view());
+        return hasher.digest();
+    }
+
+    // Each snapshot names the one its writer made before: one that is neither there nor forgotten
+    // was taken away.
+    void check_chain(SnapshotList const& list) {
+        for (auto const& named : list.snapshots) {
+            SessionId const& previous = named.snapshot.previous;
+            if (previous.is_zero() || log_.closed.contains(previous)) continue;
+            if (repository_.store().stat(names::snapshot(previous))) continue;
+            note(names::snapshot(previous) + ": is missing; " + names::snapshot(named.id) +
+                 " followed it");
+        }
+        for (auto const& [writer, head] : repository_.local_state().heads) {
+            if (log_.closed.contains(head) || repository_.store().stat(names::snapshot(head))) continue;
+            note(names::snapshot(head) + ": is missing; this machine has seen it");
+        }
+    }
+
+    void read_packs() {
+        OrderedStage<PackId, PackReading> stage(
+            threads_, 2 * std::size_t{threads_}, [&](PackId const& id) { return read_pack(id); },
+            [&](PackReading const& reading) {
+                for (auto const& message : reading.errors) note(message);
+                report_.chunks_read += reading.chunks;
+                report_.bytes_read += reading.bytes;
+                progress_.bytes += reading.bytes;
+            });
+        for (auto const& [pack, expected] : expected_) progress_.total_bytes += expected.size;
+        for (auto const& [pack, expected] : expected_) {
+            progress_.check_stop();
+            if (!lost_.contains(pack) && !log_.swept.contains(pack)) stage.push(pack);
+        }
+        for (auto const& pack : unlisted_) stage.push(pack);
+        stage.finish();
+    }
+
+    struct PackReading {
+        std::vector<std::string> errors;
+        std::uint64_t chunks = 0;
+        std::uint64_t bytes = 0;
+    };
+
+    PackReading read_pack(PackId const& id) {
+        PackReading reading;
+        std::string const name = names::pack(id);
+        try {
+            Bytes const bytes = get_whole(repository_.store(), name, limits::pack_size);
+            reading.bytes = bytes.size();
+            VerifiedPack const pack = verify_pack(repository_.keys(), name, bytes);
+            if (auto const known = expected_.find(id); known != expected_.end()) {
+                bool const same = xxh3(encode_pack_directory(pack.directory)) == known->second.directory &&
+                                  pack.header.session == known->second.session;
+                if (!same) reading.errors.push_back(name + ": its bundle says something else of it");
+            }
+            for (auto const& row : pack.directory.blocks) read_block(name, pack, row, bytes, reading);
+        } catch (RepositoryError const& error) {
+            if (error.kind() != RepositoryFailure::corrupt) throw;
+            reading.errors.emplace_back(error.what());
+        }
+        return reading;
+    }
+
+    void read_block(std::string const& name, VerifiedPack const& pack, BlockRow const& row,
+                    Bytes const& bytes, PackReading& reading) {
+        try {
+            auto const key = repository_.session_key(pack.directory, row.key);
+            Bytes const prefix = delta_prefix(row, pack.header.kind);
+            Bytes const plain = decode_block(ByteView(bytes).subspan(row.offset, row.stored_size), row,
+                                             *key, repository_.id(), prefix);
+            verify_chunks(plain, row, pack.header.kind, repository_.namer());
+            reading.chunks += row.chunks.size();
+        } catch (FormatError const& error) {
+            reading.errors.push_back(name + ": at byte " + std::to_string(row.offset) + ": " +
+                                     error.what());
+        }
+    }
+
+    Bytes delta_prefix(BlockRow const& row, PackKind kind) {
+        Bytes prefix;
+        if (row.bases.empty()) return prefix;
+        ChunkReader reader(repository_, 0);
+        for (auto const& base : row.bases) append(prefix, reader.read(kind, base));
+        return prefix;
+    }
+
+    struct Expected {
+        std::uint64_t size = 0;
+        std::uint64_t directory = 0;  // XXH3-64 of it
+        SessionId session;
+    };
+
+    Repository& repository_;
+    CheckDepth depth_;
+    unsigned threads_;
+    Progress& progress_;
+    CheckReport report_;
+    GcState log_;
+    std::map<PackId, Expected> expected_;  // by the bundles
+    std::set<PackId> lost_;
+    std::set<PackId> unlisted_;
+    std::unordered_set<ChunkId, IdHash> seen_;
+    std::set<Digest> seen_directories_;
+    std::string where_;
+};
+
+}  // namespace
+
+CheckReport check_repository(Repository& repository, CheckDepth depth, unsigned threads,
+                             Progress& progress) {
+    unsigned const workers = threads != 0 ? threads : std::max(1U, std::thread::hardware_concurrency());
+    return Checker(repository, depth, workers, progress).run();
+}
+
+RepositoryStatistics gather_statistics(Repository& repository) {
+    RepositoryStatistics statistics;
+    for (auto const& object : repository.store().list("")) statistics.stored_bytes += object.size;
+    for (auto const& named : list_snapshots(repository).snapshots) {
+        ++statistics.snapshots;
+        statistics.restored_bytes += named.snapshot.statistics.bytes;
+    }
+    with_sound_index(repository, [&] {
+        repository.refresh_index();
+        Index::View const view = repository.index().view();
+        statistics.packs = statistics.chunks = statistics.plain_bytes = 0;
+        view.each_pack([&](PackNumber number, IndexedPack const&) {
+            ++statistics.packs;
+            for (auto const& block : view.directory(number).blocks) {
+                statistics.chunks += block.chunks.size();
+                statistics.plain_bytes += block.plain_size;
+            }
+        });
+    });
+    return statistics;
+}
+
+}  // namespace coffre

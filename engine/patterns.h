@@ -1,0 +1,36 @@
+// Which paths a user's patterns name.
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace coffre {
+
+// Patterns in the order given; the last one that matches decides, and "!pattern" takes back.
+//
+// `*`, `?` and `[a-z]` stand within one component of a path, `**` for any number of components.
+// A pattern that begins with '/' is matched from the root, any other at every depth. A directory
+// that is excluded is not entered, so nothing beneath it can be taken back.
+class PatternList {
+public:
+    // Throws std::invalid_argument when the pattern is empty or has an unclosed '['.
+    void add(std::string const& pattern);
+    bool empty() const { return patterns_.empty(); }
+
+    // `path` is absolute. True when the last pattern that matches is not a "!pattern".
+    bool matches(std::string const& path) const;
+    // True when something beneath the directory `path` may match.
+    bool may_match_beneath(std::string const& path) const;
+
+private:
+    struct Pattern {
+        std::vector<std::string> components;
+        bool anchored = false;
+        bool negated = false;
+    };
+    std::vector<Pattern> patterns_;
+};
+
+}  // namespace coffre

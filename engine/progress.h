@@ -1,0 +1,29 @@
+// How far a long command is; and the wish to stop it. Read by one thread while others write.
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <string>
+
+namespace coffre {
+
+struct Progress {
+    std::atomic<std::uint64_t> files{0};
+    std::atomic<std::uint64_t> bytes{0};        // plaintext passed so far
+    std::atomic<std::uint64_t> total_files{0};  // 0: not known (yet)
+    std::atomic<std::uint64_t> total_bytes{0};
+    std::atomic<bool> stop{false};              // set it, and the command ends as interrupted
+
+    // Called for each thing that failed without ending the command: (path, message).
+    std::function<void(std::string const&, std::string const&)> on_failure;
+    // Called for each entry when somebody listens: ("new", "/a/b").
+    std::function<void(std::string const&, std::string const&)> on_item;
+
+    // Throws RepositoryError{interrupted} once `stop` is set.
+    void check_stop() const;
+};
+
+}  // namespace coffre

@@ -1,0 +1,40 @@
+#include "engine/repository/block_codec.h"
+
+namespace coffre {
+
+SealedBlock encode_block(Block block, SessionKey const& key, RepositoryId const& repository,
+                         int level) {
+    thread_local Compressor compressor;
+    SealedBlock sealed;
+    sealed.kind = block.kind;
+    sealed.row.plain_size = static_cast<std::uint32_t>(block.plain.size());
+    sealed.row.key = key.id;
+    sealed.row.chunks = std::move(block.chunks);
+    auto const frame =
+        level == 0 ? std::nullopt : compressor.compress_if_it_pays(block.plain, level);
+    sealed.row.codec = frame ? Codec::zstd : Codec::raw;
+    sealed.stored = seal_block(key, repository, frame ? ByteView(*frame) : ByteView(block.plain));
+    sealed.row.stored_size = static_cast<std::uint32_t>(sealed.stored.size());
+    return sealed;
+}
+
+Bytes decode_block(ByteView stored, BlockRow const& row, SessionKey const& key,
+                   RepositoryId const& repository, ByteView prefix) {
+    thread_local Decompressor decompressor;
+    Bytes content = unseal_block(key, repository, stored);
+    if (row.codec == Codec::raw) {
+        if (content.size() != row.plain_size) throw FormatError("block has another size");
+        return content;
+    }
+    return decompressor.decompress(content, row.plain_size, prefix);
+}
+
+void verify_chunks(ByteView plain, BlockRow const& row, PackKind kind, ChunkNamer const& namer) {
+    for (auto const& chunk : row.chunks) {
+        if (namer.name(kind, plain.subspan(chunk.offset, chunk.size)) != chunk.id) {
+            throw FormatError("chunk " + chunk.id.hex() + " has other bytes");
+        }
+    }
+}
+
+}  // namespace coffre

@@ -1,0 +1,117 @@
+#include "engine/repository/chunk_reader.h"
+
+#include "engine/repository/names.h"
+#include "format/limits.h"
+
+namespace coffre {
+
+namespace {
+
+constexpr std::size_t cached_directories = 64;
+
+RepositoryError corrupt(std::string const& message) {
+    return {RepositoryFailure::corrupt, message};
+}
+
+// The chunk's row; a directory that lists the chunk elsewhere than the index says is damaged.
+ChunkRow const& row_of(BlockRow const& block, ChunkId const& id) {
+    for (auto const& chunk : block.chunks) {
+        if (chunk.id == id) return chunk;
+    }
+    throw IndexDamaged("index: names a block for chunk " + id.hex() + " that does not hold it");
+}
+
+}  // namespace
+
+ChunkReader::ChunkReader(Repository& repository, std::size_t cache_bytes)
+    : repository_(repository),
+      view_(repository.index().view()),
+      directories_(cached_directories),
+      blocks_(cache_bytes) {}
+
+std::vector<ChunkPlace> ChunkReader::locate(ChunkId const& id) const {
+    auto places = view_.places(id);
+    if (places.empty()) throw corrupt("chunk " + id.hex() + ": is missing from the repository");
+    return places;
+}
+
+std::shared_ptr<PackDirectory const> ChunkReader::directory(PackNumber pack) {
+    if (auto known = directories_.find(pack)) return known;
+    try {
+        return directories_.insert(pack, view_.directory(pack), 1);
+    } catch (FormatError const& error) {
+        throw IndexDamaged(error.what());
+    }
+}
+
+BlockSource ChunkReader::source(ChunkPlace const& place) {
+    auto const pack_directory = directory(place.pack);
+    if (place.block >= pack_directory->blocks.size()) throw IndexDamaged("index: no such block");
+    BlockSource source;
+    source.pack = view_.pack(place.pack).id;
+    source.pack_name = names::pack(source.pack);
+    source.kind = pack_directory->kind;
+    source.row = pack_directory->blocks[place.block];
+    try {
+        source.key = repository_.session_key(*pack_directory, source.row.key);
+    } catch (FormatError const& error) {
+        throw corrupt(source.pack_name + ": " + error.what());
+    }
+    return source;
+}
+
+Bytes ChunkReader::delta_prefix(BlockSource const& source) {
+    Bytes prefix;
+    for (auto const& base : source.row.bases) {
+        append(prefix, read_at_depth(source.kind, base, source.row.depth));
+        if (prefix.size() > limits::block_plain_size) throw corrupt("a delta's bases are too large");
+    }
+    return prefix;
+}
+
+Bytes ChunkReader::decode(BlockSource const& source, ByteView stored) {
+    Bytes const prefix = delta_prefix(source);
+    try {
+        return decode_block(stored, source.row, *source.key, repository_.id(), prefix);
+    } catch (FormatError const& error) {
+        throw corrupt(source.pack_name + ": at byte " + std::to_string(source.row.offset) + ": " +
+                      error.what());
+    }
+}
+
+std::shared_ptr<Bytes const> ChunkReader::block(ChunkPlace const& place,
+                                                BlockSource const& source) {
+    std::pair const key(place.pack, place.block);
+    if (auto known = blocks_.find(key)) return known;
+    Bytes const stored =
+        repository_.store().get(source.pack_name, source.row.offset, source.row.stored_size);
+    Bytes plain = decode(source, stored);
+    std::size_t const weight = plain.size();
+    return blocks_.insert(key, std::move(plain), weight);
+}
+
+Bytes ChunkReader::read(PackKind kind, ChunkId const& id) {
+    return read_at_depth(kind, id, limits::delta_depth + 1);
+}
+
+// A base resolves only to a copy of smaller depth than the delta's, so a chain ends.
+Bytes ChunkReader::read_at_depth(PackKind kind, ChunkId const& id, unsigned depth_limit) {
+    std::string failures;
+    for (auto const& place : locate(id)) {
+        BlockSource const from = source(place);
+        if (from.row.depth >= depth_limit || from.kind != kind) continue;
+        try {
+            auto const plain = block(place, from);
+            ChunkRow const& row = row_of(from.row, id);
+            ByteView const bytes = ByteView(*plain).subspan(row.offset, row.size);
+            if (repository_.namer().name(kind, bytes) == id) return {bytes.begin(), bytes.end()};
+            failures += "; " + from.pack_name + ": has other bytes";
+        } catch (RepositoryError const& error) {
+            if (error.kind() != RepositoryFailure::corrupt) throw;
+            failures += std::string("; ") + error.what();
+        }
+    }
+    throw corrupt("chunk " + id.hex() + ": no copy can be read" + failures);
+}
+
+}  // namespace coffre

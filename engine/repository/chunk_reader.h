@@ -1,0 +1,53 @@
+// Reads chunks by id: finds the block, fetches, unseals, decompresses, compares the id.
+//
+// With two copies of a chunk, a damaged one does no harm.
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/repository/block_codec.h"
+#include "engine/repository/repository.h"
+#include "engine/util/lru_cache.h"
+
+namespace coffre {
+
+// A block to fetch, with all that decoding it needs.
+struct BlockSource {
+    PackId pack;
+    std::string pack_name;
+    PackKind kind = PackKind::data;
+    BlockRow row;
+    std::shared_ptr<SessionKey const> key;
+};
+
+// One thread at a time. Holds a view of the index: short-lived, or refreshed.
+class ChunkReader {
+public:
+    // Keeps up to `cache_bytes` of decoded blocks.
+    ChunkReader(Repository& repository, std::size_t cache_bytes);
+
+    // The chunk's plaintext. Throws RepositoryError{corrupt} when no copy of it can be read.
+    Bytes read(PackKind kind, ChunkId const& id);
+
+    // Where the index says the chunk is. Throws RepositoryError{corrupt} when it knows no place.
+    std::vector<ChunkPlace> locate(ChunkId const& id) const;
+    BlockSource source(ChunkPlace const& place);
+    std::shared_ptr<PackDirectory const> directory(PackNumber pack);
+
+    // Decodes a fetched block, bases of a delta included. Throws RepositoryError{corrupt}.
+    Bytes decode(BlockSource const& source, ByteView stored);
+
+    Index::View& view() { return view_; }
+    Repository& repository() { return repository_; }
+
+private:
+    Bytes read_at_depth(PackKind kind, ChunkId const& id, unsigned depth_limit);
+    std::shared_ptr<Bytes const> block(ChunkPlace const& place, BlockSource const& source);
+    Bytes delta_prefix(BlockSource const& source);
+
+    Repository& repository_;
+    Index::View view_;
+    LruCache<PackNumber, PackDirectory> directories_;
+    LruCache<std::pair<PackNumber, std::uint32_t>, Bytes> blocks_;
+};
+
+}  // namespace coffre

@@ -1,0 +1,29 @@
+// What the collectors' log says may no longer be relied on.
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <set>
+
+#include "engine/backend/backend.h"
+#include "engine/crypto/key_ring.h"
+#include "format/gc_log.h"
+
+namespace coffre {
+
+struct GcState {
+    std::set<PackId> condemned;      // by a condemn record that no sweep has answered yet
+    std::set<PackId> swept;          // ever
+    std::set<SessionId> closed;      // slots void for ever
+    bool ends_in_condemn = false;    // then whatever is inherited is looked up as well
+    std::uint64_t next_record = 0;   // the number that the log's next record will have
+
+    // May a writer that has read this log rely on the pack?
+    bool usable(PackId const& pack) const {
+        return !condemned.contains(pack) && !swept.contains(pack);
+    }
+};
+
+// Reads the whole log. Throws RepositoryError when a record is missing or damaged.
+GcState read_gc_log(Backend& store, KeyRing const& keys);
+
+}  // namespace coffre

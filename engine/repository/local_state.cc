@@ -1,0 +1,67 @@
+#include "engine/repository/local_state.h"
+
+#include "engine/crypto/hash.h"
+#include "engine/util/small_file.h"
+#include "format/limits.h"
+#include "format/wire.h"
+
+namespace coffre {
+
+namespace {
+
+std::string file_of(std::string const& folder) { return folder + "/state"; }
+
+Bytes encode(LocalState const& state) {
+    Writer out;
+    out.text("coffre-state-1");
+    out.id(state.writer);
+    out.u8(state.encrypted ? 1 : 0);
+    out.u64(state.sequence);
+    out.u64(state.log_records);
+    out.varint(state.heads.size());
+    for (auto const& [writer, head] : state.heads) {
+        out.id(writer);
+        out.id(head);
+    }
+    out.u64(xxh3(out.view()));
+    return out.take();
+}
+
+LocalState decode(ByteView bytes) {
+    Reader in(bytes, "local state");
+    LocalState state;
+    if (in.text(64, "mark") != "coffre-state-1") in.fail("not a state file");
+    state.writer = in.id<WriterId>();
+    state.encrypted = in.bounded(1, "mode") == 1;
+    state.sequence = in.u64();
+    state.log_records = in.u64();
+    for (auto n = in.count(limits::log_entries, "number of heads"); n > 0; --n) {
+        auto const writer = in.id<WriterId>();
+        state.heads[writer] = in.id<SessionId>();
+    }
+    ByteView const covered = bytes.first(bytes.size() - in.remaining());
+    if (in.u64() != xxh3(covered)) in.fail("checksum differs");
+    in.expect_end();
+    return state;
+}
+
+}  // namespace
+
+LocalState load_local_state(std::string const& folder) {
+    if (auto const text = read_small_file(file_of(folder), limits::mib)) {
+        try {
+            return decode(as_bytes(*text));
+        } catch (FormatError const&) {
+            // Only a hint is lost: what this machine saw before.
+        }
+    }
+    LocalState fresh;
+    fresh.writer = random_id<WriterId>();
+    return fresh;
+}
+
+void save_local_state(std::string const& folder, LocalState const& state) {
+    replace_small_file(file_of(folder), to_text(encode(state)));
+}
+
+}  // namespace coffre

@@ -1,0 +1,31 @@
+// What this machine remembers of a repository, so that one that went back in time is noticed.
+//
+// Not part of the repository and not needed to read it. docs/threat-model.md, "Rollback".
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "format/id.h"
+
+namespace coffre {
+
+struct LocalState {
+    WriterId writer;                           // of this machine's snapshots
+    bool encrypted = false;                    // once seen so, mode none is refused
+    std::uint64_t sequence = 0;                // of its newest snapshot
+    std::uint64_t log_records = 0;             // length of the gc log when last seen
+    std::map<WriterId, SessionId> heads;       // the newest snapshot seen of each writer
+
+    bool operator==(LocalState const&) const = default;
+};
+
+// `folder` holds it in the file "state". A missing or unreadable file is a fresh state with a new
+// writer id.
+LocalState load_local_state(std::string const& folder);
+
+// Durable when it returns. Throws SourceError.
+void save_local_state(std::string const& folder, LocalState const& state);
+
+}  // namespace coffre

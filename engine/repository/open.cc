@@ -1,0 +1,183 @@
+// Making and opening a repository.
+#include "engine/backend/local.h"
+#include "engine/crypto/kdf.h"
+#include "engine/repository/gc_state.h"
+#include "engine/repository/key_slots.h"
+#include "engine/repository/names.h"
+#include "engine/repository/repository.h"
+#include "engine/util/clock.h"
+#include "format/limits.h"
+
+namespace coffre {
+
+namespace {
+
+struct OpenedConfig {
+    ConfigPrefix prefix;
+    Bytes prefix_bytes;
+    Bytes sealed;
+};
+
+OpenedConfig read_config(Backend& store) {
+    if (!store.stat(names::config)) {
+        throw RepositoryError(RepositoryFailure::not_found,
+                              "no repository there (no object \"config\"); make one with `repo init`");
+    }
+    Bytes const object = get_whole(store, names::config, limits::mib);
+    ByteView const all(object);
+    try {
+        if (all.size() < 8) throw FormatError("cut off");
+        ByteView const body = all.first(all.size() - 8);
+        Reader in(body, "config");
+        OpenedConfig config;
+        config.prefix = decode_config_prefix(in);
+        Reader checksum(all.last(8), "config");
+        if (checksum.u64() != xxh3(body)) throw FormatError("checksum differs: it is damaged");
+        config.prefix_bytes = encode_config_prefix(config.prefix);
+        ByteView const sealed = in.raw(in.remaining());
+        config.sealed.assign(sealed.begin(), sealed.end());
+        return config;
+    } catch (UnsupportedFormat const& error) {
+        throw RepositoryError(RepositoryFailure::unusable, std::string("config: ") + error.what());
+    } catch (FormatError const& error) {
+        throw RepositoryError(RepositoryFailure::corrupt, std::string("config: ") + error.what());
+    }
+}
+
+ConfigSecrets open_secrets(KeyRing const& keys, OpenedConfig const& config) {
+    try {
+        return decode_config_secrets(keys.open_config(config.prefix_bytes, config.sealed));
+    } catch (FormatError const& error) {
+        throw RepositoryError(RepositoryFailure::corrupt, error.what());
+    }
+}
+
+std::vector<MasterSecret> masters_of(Backend& store, ConfigPrefix const& prefix,
+                                     Credentials const& credentials) {
+    if (prefix.mode == Mode::encrypted) {
+        return open_key_slots(store, prefix.repository, credentials);
+    }
+    if (!credentials.empty()) {
+        throw RepositoryError(RepositoryFailure::unusable,
+                              "the repository is not encrypted, but a key was given for it: was it "
+                              "exchanged? Leave the key away if this is what you expect");
+    }
+    return {{1, prefix.public_master}};
+}
+
+ConfigSecrets make_secrets(KeyRing const& keys, ChunkerSizes const& sizes) {
+    ConfigSecrets secrets;
+    check_chunker_sizes(sizes);
+    fill_random(secrets.chunker_key);
+    fill_random(secrets.id_key);
+    secrets.chunker = sizes;
+    secrets.box_public_key = keys.boxing_public_key();
+    secrets.sign_public_key = keys.signing_public_key();
+    secrets.created_ns = now_ns();
+    return secrets;
+}
+
+// Created last and only if absent: it makes the repository.
+void put_config(Backend& store, KeyRing const& keys, ConfigPrefix const& prefix,
+                ConfigSecrets const& secrets) {
+    Bytes object = encode_config_prefix(prefix);
+    append(object, keys.seal_config(object, encode_config_secrets(secrets)));
+    Writer checksum;
+    checksum.u64(xxh3(object));
+    append(object, checksum.view());
+    store.barrier();
+    if (store.put(names::config, object) != PutResult::stored) {
+        throw RepositoryError(RepositoryFailure::failed, "there is a repository already");
+    }
+    store.barrier();
+}
+
+// Compares with what this machine has seen. docs/threat-model.md, "Rollback".
+void require_no_rollback(Repository& repository, OpenOptions const& options) {
+    LocalState& state = repository.local_state();
+    bool const encrypted = repository.keys().mode() == Mode::encrypted;
+    if (state.encrypted && !encrypted) {
+        throw RepositoryError(RepositoryFailure::unusable,
+                              "the repository was encrypted when this machine last saw it");
+    }
+    if (encrypted && !state.encrypted) {
+        state.encrypted = true;
+        repository.save_local_state();
+    }
+    if (options.accept_rollback || state.heads.empty()) return;
+    GcState const log = read_gc_log(repository.store(), repository.keys());
+    std::string missing;
+    if (log.next_record < state.log_records) missing = names::log_record(state.log_records - 1);
+    for (auto const& [writer, head] : state.heads) {
+        if (log.closed.contains(head) || repository.store().stat(names::snapshot(head))) continue;
+        missing = names::snapshot(head);
+    }
+    if (missing.empty()) return;
+    throw RepositoryError(RepositoryFailure::rolled_back,
+                          "the repository went back in time: " + missing +
+                              " was there and is gone. If it was restored from a copy on purpose, "
+                              "add --accept-rollback");
+}
+
+}  // namespace
+
+std::shared_ptr<Repository> init_repository(std::shared_ptr<Backend> store, InitOptions const& init,
+                                            Credentials const& credentials,
+                                            OpenOptions const& options) {
+    prepare_crypto();
+    if (store->stat(names::config)) {
+        throw RepositoryError(RepositoryFailure::failed, "there is a repository already");
+    }
+    for (auto const& leftover : store->list("keys/")) store->remove(leftover.name);
+    ConfigPrefix prefix;
+    prefix.repository = random_id<RepositoryId>();
+    prefix.mode = init.mode;
+    MasterSecret master;
+    fill_random(master.secret);
+    if (init.mode == Mode::none) prefix.public_master = master.secret;
+    KeyRing const keys(init.mode, prefix.repository, {master});
+    if (init.mode == Mode::encrypted) {
+        if (credentials.empty()) {
+            throw RepositoryError(RepositoryFailure::wrong_key,
+                                  "a new repository needs a passphrase or a key file");
+        }
+        add_key_slots(*store, prefix.repository, init.kdf, credentials, {master});
+    }
+    put_config(*store, keys, prefix, make_secrets(keys, init.chunker));
+    wipe(master.secret);
+    return open_repository(store, init.mode == Mode::none ? Credentials{} : credentials, options);
+}
+
+std::shared_ptr<Repository> open_repository(std::shared_ptr<Backend> store,
+                                            Credentials const& credentials,
+                                            OpenOptions const& options) {
+    prepare_crypto();
+    OpenedConfig const config = read_config(*store);
+    auto masters = masters_of(*store, config.prefix, credentials);
+    KeyRing keys(config.prefix.mode, config.prefix.repository, masters);
+    for (auto& master : masters) wipe(master.secret);
+    ConfigSecrets const secrets = open_secrets(keys, config);
+    auto repository =
+        std::make_shared<Repository>(std::move(store), secrets, std::move(keys), options);
+    require_no_rollback(*repository, options);
+    return repository;
+}
+
+Mode repository_mode_at(std::string const& location) {
+    return read_config(*open_local_store(location)).prefix.mode;
+}
+
+std::shared_ptr<Repository> init_repository(std::string const& location, InitOptions const& init,
+                                            Credentials const& credentials,
+                                            OpenOptions const& options) {
+    create_local_store(location);
+    return init_repository(open_local_store(location), init, credentials, options);
+}
+
+std::shared_ptr<Repository> open_repository(std::string const& location,
+                                            Credentials const& credentials,
+                                            OpenOptions const& options) {
+    return open_repository(open_local_store(location), credentials, options);
+}
+
+}  // namespace coffre

@@ -1,0 +1,48 @@
+// Builds a pack in memory: blocks one after the other, then directory, checksums and footer.
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/crypto/key_ring.h"
+#include "format/bundle.h"
+
+namespace coffre {
+
+// A block as it lies in a pack. Plaintext cannot get into one but through seal_block().
+struct SealedBlock {
+    PackKind kind = PackKind::data;
+    BlockRow row;  // its offset is set when it gets a place in a pack
+    Bytes stored;
+};
+
+// A pack that is complete but for its directory.
+struct OpenPack {
+    PackId id;
+    PackHeader header;
+    PackDirectory directory;
+    Bytes bytes;  // header and blocks
+};
+
+struct FinishedPack {
+    std::string name;
+    Bytes bytes;
+    BundleRow row;
+};
+
+// A pack with its header and no block.
+OpenPack begin_pack(PackKind kind, SessionId const& session, std::vector<WrappedKey> keys);
+
+void append_block(OpenPack& pack, SealedBlock block);
+
+// Pads, seals the directory, adds checksums and footer; and reads the directory back before it is
+// trusted. Throws RepositoryError when it does not read back.
+FinishedPack finish_pack(KeyRing const& keys, OpenPack pack);
+
+// The directory of a pack that was read whole: every checksum and length is checked first.
+// Throws RepositoryError{corrupt} naming the pack.
+struct VerifiedPack {
+    PackHeader header;
+    PackDirectory directory;
+};
+VerifiedPack verify_pack(KeyRing const& keys, std::string const& name, ByteView bytes);
+
+}  // namespace coffre

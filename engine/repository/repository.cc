@@ -1,0 +1,126 @@
+#include "engine/repository/repository.h"
+
+#include <algorithm>
+
+#include "engine/crypto/kdf.h"
+#include "engine/repository/names.h"
+#include "engine/util/small_file.h"
+#include "format/limits.h"
+
+namespace coffre {
+
+namespace {
+
+std::uint64_t cache_seed(KeyRing const& keys) {
+    SecretKey const key = keys.derive("coffre-cache");
+    Reader in(key.view(), "cache seed");
+    return in.u64();
+}
+
+Bundle read_bundle(Backend& store, KeyRing const& keys, std::string const& name) {
+    Bytes const object = get_whole(store, name, limits::object_size);
+    Bytes const content = keys.open_object(ObjectKind::bundle, name, object);
+    try {
+        return decode_bundle(unpad(content, "bundle"));
+    } catch (FormatError const& error) {
+        throw RepositoryError(RepositoryFailure::corrupt, name + ": " + error.what());
+    }
+}
+
+std::set<BundleId> list_bundles(Backend& store) {
+    std::set<BundleId> ids;
+    for (auto const& object : store.list("bundles/")) {
+        auto const id = BundleId::parse(last_component(object.name));
+        if (!id) {
+            throw RepositoryError(RepositoryFailure::corrupt, object.name + ": not a bundle's name");
+        }
+        ids.insert(*id);
+    }
+    return ids;
+}
+
+}  // namespace
+
+Repository::Repository(std::shared_ptr<Backend> store, ConfigSecrets const& config, KeyRing keys,
+                       OpenOptions const& options)
+    : store_(std::move(store)),
+      keys_(std::move(keys)),
+      namer_(SecretKey(config.id_key)),
+      chunker_(SecretKey(config.chunker_key), config.chunker),
+      folder_(options.cache_folder + "/" + keys_.repository().hex()),
+      index_seed_(cache_seed(keys_)) {
+    make_folders(folder_ + "/index");
+    local_state_ = load_local_state(folder_);
+}
+
+Index& Repository::index() {
+    if (!index_) refresh_index();
+    return *index_;
+}
+
+void Repository::open_index() { index_ = std::make_unique<Index>(folder_ + "/index", index_seed_); }
+
+void Repository::refresh_index() {
+    auto const present = list_bundles(*store_);
+    try {
+        if (!index_) open_index();
+        auto known = index_->bundles();
+        bool const all_there =
+            std::includes(present.begin(), present.end(), known.begin(), known.end());
+        if (!all_there) throw IndexDamaged("index: knows bundles that are gone");
+        add_missing_bundles(present);
+    } catch (IndexDamaged const&) {
+        rebuild_index();
+    }
+}
+
+void Repository::rebuild_index() {
+    index_.reset();
+    Index::erase(folder_ + "/index");
+    try {
+        open_index();
+        add_missing_bundles(list_bundles(*store_));
+    } catch (IndexDamaged const& error) {
+        throw RepositoryError(RepositoryFailure::failed, error.what());
+    }
+}
+
+void Repository::add_missing_bundles(std::set<BundleId> const& present) {
+    auto const known = index_->bundles();
+    for (auto const& id : present) {
+        if (known.contains(id)) continue;
+        std::string const name = names::bundle(id);
+        try {
+            index_->add(id, read_bundle(*store_, keys_, name));
+        } catch (FormatError const& error) {
+            throw RepositoryError(RepositoryFailure::corrupt, name + ": " + error.what());
+        }
+    }
+}
+
+void Repository::save_local_state() { coffre::save_local_state(folder_, local_state_); }
+
+std::shared_ptr<SessionKey const> Repository::session_key(PackDirectory const& directory,
+                                                          KeyId const& id) {
+    std::lock_guard const lock(mutex_);
+    if (auto const known = session_keys_.find(id); known != session_keys_.end()) {
+        return known->second;
+    }
+    SessionKey key;
+    key.kind = directory.kind;
+    if (keys_.mode() == Mode::encrypted) {
+        auto const wrapped =
+            std::find_if(directory.keys.begin(), directory.keys.end(), [&](WrappedKey const& k) {
+                return k.id == id && k.kind == directory.kind && k.type == WrapType::master;
+            });
+        if (wrapped == directory.keys.end()) throw FormatError("a block is not sealed under a key");
+        key = keys_.unwrap(*wrapped);
+    }
+    return session_keys_.emplace(id, std::make_shared<SessionKey const>(std::move(key)))
+        .first->second;
+}
+
+RepositoryId const& repository_id(Repository const& repository) { return repository.id(); }
+Mode repository_mode(Repository const& repository) { return repository.keys().mode(); }
+
+}  // namespace coffre

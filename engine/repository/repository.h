@@ -1,0 +1,73 @@
+// An open repository: its store, its keys and what is derived from them.
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <mutex>
+
+#include "engine/backend/backend.h"
+#include "engine/chunk/chunker.h"
+#include "engine/crypto/hash.h"
+#include "engine/crypto/key_ring.h"
+#include "engine/index/index.h"
+#include "engine/repository.h"
+#include "engine/repository/local_state.h"
+
+namespace coffre {
+
+class Repository {
+public:
+    Repository(std::shared_ptr<Backend> store, ConfigSecrets const& config, KeyRing keys,
+               OpenOptions const& options);
+
+    Backend& store() { return *store_; }
+    KeyRing const& keys() const { return keys_; }
+    RepositoryId const& id() const { return keys_.repository(); }
+    ChunkNamer const& namer() const { return namer_; }
+    Chunker const& chunker() const { return chunker_; }
+
+    // The index, level with the repository's bundles since the last refresh_index().
+    Index& index();
+    // Adds the bundles that the index lacks; builds it again when it is lost, damaged or foreign,
+    // or knows bundles that are gone. Throws RepositoryError when a bundle is damaged.
+    void refresh_index();
+    // Builds the index from nothing. No view of it may be open.
+    void rebuild_index();
+
+    LocalState& local_state() { return local_state_; }
+    void save_local_state();
+
+    // The session key that a pack's directory wraps; kept for the next block.
+    std::shared_ptr<SessionKey const> session_key(PackDirectory const& directory, KeyId const& id);
+
+private:
+    void open_index();
+    void add_missing_bundles(std::set<BundleId> const& present);
+
+    std::shared_ptr<Backend> store_;
+    KeyRing keys_;
+    ChunkNamer namer_;
+    Chunker chunker_;
+    std::string folder_;  // of this machine, for the index and the local state
+    std::uint64_t index_seed_;
+    LocalState local_state_;
+    std::unique_ptr<Index> index_;
+    std::mutex mutex_;
+    std::map<KeyId, std::shared_ptr<SessionKey const>> session_keys_;  // by mutex_
+};
+
+// Runs `action`; when it finds the index damaged, builds the index again and runs it once more.
+template <class Action>
+auto with_sound_index(Repository& repository, Action const& action) {
+    try {
+        return action();
+    } catch (IndexDamaged const&) {
+        repository.rebuild_index();
+    }
+    try {
+        return action();
+    } catch (IndexDamaged const& error) {
+        throw RepositoryError(RepositoryFailure::failed, error.what());
+    }
+}
+
+}  // namespace coffre

@@ -1,0 +1,222 @@
+#include "engine/snapshots.h"
+
+#include <algorithm>
+#include <ctime>
+
+#include "engine/repository/gc_state.h"
+#include "engine/repository/names.h"
+#include "engine/repository/snapshot_store.h"
+#include "engine/repository/tree_reader.h"
+#include "format/limits.h"
+
+namespace coffre {
+
+namespace {
+
+constexpr std::size_t walk_cache = 32 * limits::mib;
+
+RepositoryError not_there(std::string const& message) {
+    return {RepositoryFailure::failed, message};
+}
+
+bool has_tags(Snapshot const& snapshot, std::string const& all_of) {
+    for (std::size_t start = 0; start <= all_of.size();) {
+        std::size_t const comma = std::min(all_of.find(',', start), all_of.size());
+        std::string const tag = all_of.substr(start, comma - start);
+        start = comma + 1;
+        if (std::find(snapshot.tags.begin(), snapshot.tags.end(), tag) == snapshot.tags.end()) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// The n-th newest of `candidates` (oldest first), not after `not_after`.
+NamedSnapshot const& nth_newest(std::vector<NamedSnapshot> const& candidates, std::size_t n,
+                                std::optional<std::int64_t> not_after) {
+    for (auto it = candidates.rbegin(); it != candidates.rend(); ++it) {
+        if (not_after && it->snapshot.time_ns > *not_after) continue;
+        if (n-- == 0) return *it;
+    }
+    throw not_there(candidates.empty() ? "there is no such snapshot: none matches"
+                                       : "there is no such snapshot: only " +
+                                             std::to_string(candidates.size()) + " match");
+}
+
+NamedSnapshot const& by_prefix(std::vector<NamedSnapshot> const& all, std::string const& prefix) {
+    NamedSnapshot const* found = nullptr;
+    for (auto const& candidate : all) {
+        if (!candidate.id.hex().starts_with(prefix)) continue;
+        if (found != nullptr) {
+            throw not_there("several snapshots begin with " + prefix + ": give more digits");
+        }
+        found = &candidate;
+    }
+    if (found == nullptr) {
+        throw not_there("no snapshot begins with \"" + prefix + "\"; see `repo snapshots`");
+    }
+    return *found;
+}
+
+std::size_t parse_count(std::string const& text) {
+    bool const digits = !text.empty() && text.size() < 10 &&
+                        std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+    if (!digits) throw std::invalid_argument("\"latest~" + text + "\": a number must follow the ~");
+    return std::stoul(text);
+}
+
+NamedSnapshot const& resolve(std::vector<NamedSnapshot> const& all, std::string const& name) {
+    if (!name.starts_with("latest")) return by_prefix(all, name);
+    std::string const rest = name.substr(6);
+    if (rest.empty()) return nth_newest(all, 0, std::nullopt);
+    if (rest[0] == '~') return nth_newest(all, parse_count(rest.substr(1)), std::nullopt);
+    if (rest[0] == '@') return nth_newest(all, 0, parse_time(rest.substr(1)));
+    throw std::invalid_argument("\"" + name + "\": write latest, latest~N or latest@TIME");
+}
+
+// Where the sub path begins: after the first ':' that is not part of a time.
+std::size_t sub_path_colon(std::string const& name) {
+    if (!name.starts_with("latest@")) return name.find(':');
+    return name.find(":/");
+}
+
+struct Walk {
+    ChunkReader& reader;
+    std::function<bool(std::string const&, Node const&)> const& visit;
+
+    void enter(std::string const& path, Node const& node, std::size_t depth) const {
+        if (!visit(path, node) || !node.is_directory()) return;
+        if (depth > limits::tree_depth) {
+            throw RepositoryError(RepositoryFailure::corrupt, path + ": nested too deeply");
+        }
+        DirectoryCursor cursor(reader, node.content);
+        while (Node const* const child = cursor.next()) {
+            enter(path + "/" + child->name, Node(*child), depth + 1);
+        }
+    }
+};
+
+}  // namespace
+
+SlotContent read_slot(Repository& repository, std::string const& name) {
+    Bytes const object = get_whole(repository.store(), name, limits::object_size);
+    try {
+        Bytes const content = repository.keys().open_object(ObjectKind::snapshot, name, object);
+        if (content.empty() || content[0] != std::byte{0}) return decode_slot(content);
+        return decode_slot(repository.keys().open_signed_object(ObjectKind::snapshot, name, object));
+    } catch (FormatError const& error) {
+        throw RepositoryError(RepositoryFailure::corrupt, name + ": " + error.what());
+    }
+}
+
+SnapshotList list_snapshots(Repository& repository) {
+    SnapshotList list;
+    std::set<std::string> forgotten;
+    for (auto const& object : repository.store().list("forgets/")) {
+        forgotten.insert(last_component(object.name));
+    }
+    GcState const log = read_gc_log(repository.store(), repository.keys());
+    for (auto const& object : repository.store().list("snapshots/")) {
+        std::string const hex = last_component(object.name);
+        try {
+            auto const id = SessionId::parse(hex);
+            if (!id) throw RepositoryError(RepositoryFailure::corrupt, object.name + ": not a snapshot's name");
+            if (forgotten.contains(hex) || log.closed.contains(*id)) continue;
+            auto slot = read_slot(repository, object.name);
+            if (!slot.killed()) list.snapshots.push_back({*id, std::move(*slot.snapshot)});
+        } catch (RepositoryError const& error) {
+            if (error.kind() != RepositoryFailure::corrupt) throw;
+            list.damaged.emplace_back(error.what());
+        }
+    }
+    std::stable_sort(list.snapshots.begin(), list.snapshots.end(),
+                     [](auto const& a, auto const& b) { return a.snapshot.time_ns < b.snapshot.time_ns; });
+    return list;
+}
+
+bool SnapshotFilter::matches(Snapshot const& snapshot) const {
+    if (!host.empty() && snapshot.host != host) return false;
+    for (auto const& path : paths) {
+        if (std::find(snapshot.paths.begin(), snapshot.paths.end(), path) == snapshot.paths.end()) {
+            return false;
+        }
+    }
+    return tags.empty() || std::any_of(tags.begin(), tags.end(), [&](std::string const& tag) {
+               return has_tags(snapshot, tag);
+           });
+}
+
+FoundSnapshot find_snapshot(Repository& repository, std::string const& name,
+                            SnapshotFilter const& filter) {
+    auto list = list_snapshots(repository);
+    std::size_t const colon = sub_path_colon(name);
+    std::string const key = name.substr(0, colon);
+    std::string const sub_path = colon == std::string::npos ? "" : name.substr(colon + 1);
+    if (key.starts_with("latest")) {
+        std::erase_if(list.snapshots,
+                      [&](NamedSnapshot const& s) { return !filter.matches(s.snapshot); });
+    }
+    try {
+        NamedSnapshot const& found = resolve(list.snapshots, key);
+        return {found.id, found.snapshot, sub_path};
+    } catch (RepositoryError const& error) {
+        if (list.damaged.empty()) throw;
+        throw RepositoryError(RepositoryFailure::corrupt,
+                              std::string(error.what()) + " (and damaged: " + list.damaged[0] + ")");
+    }
+}
+
+std::int64_t parse_time(std::string const& text) {
+    std::tm tm{};
+    std::string rest;
+    for (auto const* format : {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M",
+                               "%Y-%m-%d %H:%M", "%Y-%m-%d"}) {
+        tm = {};
+        if (char const* end = ::strptime(text.c_str(), format, &tm)) {
+            rest = end;
+            break;
+        }
+        rest = "?";
+    }
+    std::int64_t fraction = 0;
+    if (rest.starts_with(".")) {
+        std::int64_t scale = 100'000'000;
+        std::size_t i = 1;
+        for (; i < rest.size() && rest[i] >= '0' && rest[i] <= '9'; ++i, scale /= 10) {
+            fraction += (rest[i] - '0') * scale;
+        }
+        rest = rest.substr(i);
+    }
+    tm.tm_isdst = -1;
+    std::int64_t seconds = 0;
+    if (rest.empty()) {
+        seconds = ::mktime(&tm);
+    } else if (rest == "Z") {
+        seconds = ::timegm(&tm);
+    } else if (std::tm zone{}; (rest[0] == '+' || rest[0] == '-') && rest.size() == 6 &&
+                               ::strptime(rest.c_str() + 1, "%H:%M", &zone) != nullptr) {
+        std::int64_t const shift = zone.tm_hour * 3600 + zone.tm_min * 60;
+        seconds = ::timegm(&tm) - (rest[0] == '+' ? shift : -shift);
+    } else {
+        throw std::invalid_argument("\"" + text +
+                                    "\" is not a time: write 2026-08-02, 2026-08-02 13:00:05 or "
+                                    "2026-08-02T13:00:05+02:00");
+    }
+    return seconds * 1'000'000'000 + fraction;
+}
+
+void walk_snapshot(Repository& repository, Snapshot const& snapshot, std::string const& path,
+                   std::function<bool(std::string const&, Node const&)> const& visit) {
+    with_sound_index(repository, [&] {
+        repository.refresh_index();
+        ChunkReader reader(repository, walk_cache);
+        auto const start = find_node(reader, snapshot.root, path);
+        if (!start) throw not_there("the snapshot has nothing at \"" + path + "\"; see `repo ls`");
+        std::string clean = path;
+        while (clean.ends_with('/')) clean.pop_back();
+        if (!clean.empty() && !clean.starts_with('/')) clean = "/" + clean;
+        Walk{reader, visit}.enter(clean, *start, 0);
+    });
+}
+
+}  // namespace coffre

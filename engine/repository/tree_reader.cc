@@ -1,0 +1,93 @@
+#include "engine/repository/tree_reader.h"
+
+namespace coffre {
+
+namespace {
+
+[[noreturn]] void fail(ChunkId const& id, std::string const& what) {
+    throw RepositoryError(RepositoryFailure::corrupt, "chunk " + id.hex() + ": " + what);
+}
+
+}  // namespace
+
+ContentCursor::ContentCursor(ChunkReader& reader, Content const& content)
+    : reader_(reader), levels_(content.level + std::size_t{1}) {
+    levels_[0].entries = content.entries;
+}
+
+std::optional<ListEntry> ContentCursor::next() {
+    for (;;) {
+        Level& level = levels_[depth_];
+        if (level.at == level.entries.size()) {
+            if (depth_ == 0) return std::nullopt;
+            --depth_;
+            continue;
+        }
+        ListEntry const entry = level.entries[level.at++];
+        if (depth_ + 1 == levels_.size()) return entry;
+        auto const below = static_cast<std::uint8_t>(levels_.size() - 2 - depth_);
+        Bytes const recipe = reader_.read(PackKind::meta, entry.id);
+        try {
+            Content const list{below, decode_recipe(recipe, below)};
+            if (list.weight() != entry.weight) throw FormatError("recipe has another size");
+            levels_[++depth_] = {list.entries, 0};
+        } catch (FormatError const& error) {
+            fail(entry.id, error.what());
+        }
+    }
+}
+
+DirectoryCursor::DirectoryCursor(ChunkReader& reader, Content const& content)
+    : reader_(reader), pieces_(reader, content) {}
+
+bool DirectoryCursor::load_piece() {
+    auto const entry = pieces_.next();
+    if (!entry) return false;
+    try {
+        nodes_ = decode_tree_piece(reader_.read(PackKind::meta, entry->id));
+    } catch (FormatError const& error) {
+        fail(entry->id, error.what());
+    }
+    if (nodes_.size() != entry->weight) fail(entry->id, "piece has another number of nodes");
+    if (!last_name_.empty() && nodes_.front().name <= last_name_) {
+        fail(entry->id, "names out of order at \"" + nodes_.front().name + "\"");
+    }
+    last_name_ = nodes_.back().name;
+    at_ = 0;
+    return true;
+}
+
+Node const* DirectoryCursor::next() {
+    if (at_ == nodes_.size() && !load_piece()) return nullptr;
+    return &nodes_[at_++];
+}
+
+Node const* DirectoryCursor::seek(std::string const& name) {
+    for (;;) {
+        if (at_ == nodes_.size() && !load_piece()) return nullptr;
+        if (last_name_ < name) {
+            at_ = nodes_.size();
+            continue;
+        }
+        while (at_ < nodes_.size() && nodes_[at_].name < name) ++at_;
+        if (at_ < nodes_.size()) return nodes_[at_].name == name ? &nodes_[at_++] : nullptr;
+    }
+}
+
+std::optional<Node> find_node(ChunkReader& reader, Node const& root, std::string const& path) {
+    Node node = root;
+    for (std::size_t start = 0; start < path.size();) {
+        std::size_t const slash = std::min(path.find('/', start), path.size());
+        std::string const name = path.substr(start, slash - start);
+        start = slash + 1;
+        if (name.empty()) continue;
+        if (!node.is_directory()) return std::nullopt;
+        DirectoryCursor cursor(reader, node.content);
+        Node const* const found = cursor.seek(name);
+        if (found == nullptr) return std::nullopt;
+        node = Node(*found);
+    }
+    return node;
+}
+
+}  // namespace coffre

@@ -1,0 +1,54 @@
+// Walks what a node is made of: a file's chunks, a directory's entries.
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/repository/chunk_reader.h"
+#include "format/tree.h"
+
+namespace coffre {
+
+// The level-0 entries of a content, in order, loading one recipe of each level at a time.
+class ContentCursor {
+public:
+    // `reader` outlives this.
+    ContentCursor(ChunkReader& reader, Content const& content);
+
+    // Nothing at the end. Throws RepositoryError{corrupt} when a recipe cannot be read or its
+    // entries do not add up to what was said of it.
+    std::optional<ListEntry> next();
+
+private:
+    struct Level {
+        std::vector<ListEntry> entries;
+        std::size_t at = 0;
+    };
+    ChunkReader& reader_;
+    std::vector<Level> levels_;  // the highest first; the last one's entries are of level 0
+    std::size_t depth_ = 0;
+};
+
+// The nodes of a directory, in byte order of their names.
+class DirectoryCursor {
+public:
+    DirectoryCursor(ChunkReader& reader, Content const& content);
+
+    // Null at the end. Valid until the next call.
+    Node const* next();
+    // The node of this name, or null. Names must be asked for in ascending order.
+    Node const* seek(std::string const& name);
+
+private:
+    bool load_piece();
+
+    ChunkReader& reader_;
+    ContentCursor pieces_;
+    std::vector<Node> nodes_;
+    std::size_t at_ = 0;
+    std::string last_name_;
+};
+
+// The node at `path` ("a/b", leading slash allowed, "" is the root itself) beneath `root`.
+// Nothing when there is none.
+std::optional<Node> find_node(ChunkReader& reader, Node const& root, std::string const& path);
+
+}  // namespace coffre

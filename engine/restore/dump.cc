@@ -1,0 +1,160 @@
+// One file, or a tree as tar, to a sink.
+#include <fmt/format.h>
+
+#include <array>
+
+#include "engine/repository/tree_reader.h"
+#include "engine/restore.h"
+#include "format/limits.h"
+
+namespace coffre {
+
+namespace {
+
+constexpr std::size_t cache = 64 * limits::mib;
+constexpr std::size_t record_size = 512;
+constexpr std::size_t name_field = 100;
+constexpr std::uint64_t octal_size_limit = 077777777777;  // 11 digits
+constexpr std::uint64_t octal_id_limit = 07777777;        // 7 digits
+
+using Sink = std::function<void(ByteView)>;
+
+void write_contents(ChunkReader& reader, Node const& node, Sink const& write) {
+    FileHasher hasher;
+    ContentCursor chunks(reader, node.content);
+    while (auto const entry = chunks.next()) {
+        Bytes const bytes = reader.read(PackKind::data, entry->id);
+        hasher.update(bytes);
+        write(bytes);
+    }
+    if (hasher.hash() != node.hash) {
+        throw RepositoryError(RepositoryFailure::corrupt,
+                              "\"" + node.name + "\": its chunks do not add up to the file");
+    }
+}
+
+// "length key=value\n", where the length counts itself.
+std::string pax_record(std::string const& key, std::string const& value) {
+    std::size_t const rest = key.size() + value.size() + 3;
+    std::size_t length = rest + 1;
+    while (std::to_string(length).size() + rest != length) length = std::to_string(length).size() + rest;
+    return std::to_string(length) + " " + key + "=" + value + "\n";
+}
+
+char type_of(Node const& node) {
+    switch (node.kind) {
+        case NodeKind::directory: return '5';
+        case NodeKind::symlink: return '2';
+        case NodeKind::char_device: return '3';
+        case NodeKind::block_device: return '4';
+        case NodeKind::fifo: return '6';
+        default: return '0';
+    }
+}
+
+// Source: POSIX.1-2017, pax, "ustar Interchange Format" and "pax Extended Header".
+class TarWriter {
+public:
+    TarWriter(ChunkReader& reader, Sink const& write) : reader_(reader), write_(write) {}
+
+    void add(std::string const& path, Node const& node) {
+        if (node.kind == NodeKind::socket) return;  // tar has no such thing
+        std::string const name = node.is_directory() ? path + "/" : path;
+        std::string const extended = extensions(name, node);
+        if (!extended.empty()) {
+            write_header("pax", 'x', extended.size(), Node{});
+            write_padded(as_bytes(extended));
+        }
+        write_header(name, type_of(node), node.is_file() ? node.size : 0, node);
+        if (!node.is_file()) return;
+        write_contents(reader_, node, write_);
+        pad(node.size);
+    }
+
+    void finish() { write_(Bytes(2 * record_size)); }
+
+private:
+    static std::string extensions(std::string const& name, Node const& node) {
+        std::string text;
+        if (name.size() > name_field) text += pax_record("path", name);
+        if (node.target.size() > name_field) text += pax_record("linkpath", node.target);
+        if (node.size > octal_size_limit) text += pax_record("size", std::to_string(node.size));
+        if (node.uid > octal_id_limit) text += pax_record("uid", std::to_string(node.uid));
+        if (node.gid > octal_id_limit) text += pax_record("gid", std::to_string(node.gid));
+        text += pax_record("mtime", fmt::format("{}.{:09}", node.mtime.seconds, node.mtime.nanoseconds));
+        return text;
+    }
+
+    static std::string octal(std::uint64_t value, std::size_t digits, std::uint64_t limit) {
+        return fmt::format("{:0{}o}", value > limit ? 0 : value, digits);
+    }
+
+    void write_header(std::string const& name, char type, std::uint64_t size, Node const& node) {
+        std::array<char, record_size> header{};
+        auto const put = [&](std::size_t at, std::size_t field, std::string const& text) {
+            std::copy_n(text.begin(), std::min(field, text.size()), header.begin() + at);
+        };
+        std::uint64_t const seconds =
+            node.mtime.seconds < 0 ? 0 : static_cast<std::uint64_t>(node.mtime.seconds);
+        put(0, name_field, name);
+        put(100, 8, octal(node.mode, 7, 07777));
+        put(108, 8, octal(node.uid, 7, octal_id_limit));
+        put(116, 8, octal(node.gid, 7, octal_id_limit));
+        put(124, 12, octal(size, 11, octal_size_limit));
+        put(136, 12, octal(seconds, 11, octal_size_limit));
+        put(148, 8, "        ");
+        header[156] = type;
+        put(157, name_field, node.target);
+        put(257, 8, std::string("ustar\00000", 8));
+        put(265, 31, node.user);
+        put(297, 31, node.group);
+        put(329, 8, octal((node.device_number >> 8U) & 0xfffU, 7, 07777777));
+        put(337, 8, octal(node.device_number & 0xffU, 7, 07777777));
+        unsigned sum = 0;
+        for (char const c : header) sum += static_cast<unsigned char>(c);
+        put(148, 8, fmt::format("{:06o}", sum) + std::string("\0 ", 2));
+        write_(std::as_bytes(std::span(header)));
+    }
+
+    void write_padded(ByteView bytes) {
+        write_(bytes);
+        pad(bytes.size());
+    }
+    void pad(std::uint64_t size) {
+        std::size_t const over = size % record_size;
+        if (over != 0) write_(Bytes(record_size - over));
+    }
+
+    ChunkReader& reader_;
+    Sink const& write_;
+};
+
+}  // namespace
+
+void dump_file(Repository& repository, Snapshot const& snapshot, std::string const& path,
+               Sink const& write) {
+    repository.refresh_index();
+    ChunkReader reader(repository, cache);
+    auto const node = find_node(reader, snapshot.root, path);
+    if (!node || !node->is_file()) {
+        throw RepositoryError(RepositoryFailure::failed,
+                              "the snapshot has no file \"" + path + "\"");
+    }
+    write_contents(reader, *node, write);
+}
+
+void dump_tar(Repository& repository, Snapshot const& snapshot, std::string const& path,
+              Sink const& write) {
+    repository.refresh_index();
+    ChunkReader contents(repository, cache);
+    TarWriter tar(contents, write);
+    std::optional<std::size_t> above;  // how much of the paths lies above what was asked for
+    walk_snapshot(repository, snapshot, path, [&](std::string const& at, Node const& node) {
+        if (!above) above = at.rfind('/') == std::string::npos ? 1 : at.rfind('/') + 1;
+        tar.add(at.size() < *above ? "." : at.substr(*above), node);
+        return true;
+    });
+    tar.finish();
+}
+
+}  // namespace coffre

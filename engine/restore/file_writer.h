@@ -1,0 +1,65 @@
+// Puts chunks into files, from several threads, and finishes a file when its last chunk is there.
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <mutex>
+
+#include "engine/restore.h"
+#include "engine/restore/target.h"
+#include "engine/util/lru_cache.h"
+
+namespace coffre {
+
+// A file that gets (some of) its contents. Lives until its last chunk is written.
+struct RestoredFile {
+    std::string path;  // in the target
+    Node node;         // without content
+    bool is_new = true;
+    // Chunks not written yet, plus one while more may be planned: whoever takes away the last one
+    // finishes the file.
+    std::atomic<std::uint64_t> remaining{1};
+    std::atomic<bool> failed{false};
+};
+
+struct FileWrite {
+    std::shared_ptr<RestoredFile> file;
+    std::uint64_t offset = 0;
+    ChunkId chunk;
+    std::uint32_t size = 0;
+};
+
+class FileWriter {
+public:
+    // Arguments outlive this.
+    FileWriter(Target const& target, RestoreRequest const& request, Progress& progress)
+        : target_(target), request_(request), progress_(progress), open_files_(128) {}
+
+    void write(FileWrite const& to, ByteView bytes);
+    // One chunk of the file (or the plan's own share) is done.
+    void release(RestoredFile& file);
+    // The file's contents cannot be had.
+    void mark_damaged(RestoredFile& file, std::string const& message);
+    void mark_failed(RestoredFile& file, std::string const& message);
+
+    std::uint64_t bytes_written() const { return bytes_written_; }
+    std::vector<SourceFailure> damaged() const;
+    std::vector<SourceFailure> failures() const;
+
+private:
+    std::shared_ptr<Fd const> open(RestoredFile const& file);
+    void finish(RestoredFile& file);
+    void note(std::vector<SourceFailure>& list, RestoredFile& file, std::string const& message);
+
+    Target const& target_;
+    RestoreRequest const& request_;
+    Progress& progress_;
+    std::atomic<std::uint64_t> bytes_written_{0};
+    mutable std::mutex mutex_;
+    LruCache<RestoredFile const*, Fd> open_files_;  // by mutex_
+    std::vector<SourceFailure> damaged_;            // by mutex_
+    std::vector<SourceFailure> failures_;           // by mutex_
+};
+
+}  // namespace coffre

@@ -1,0 +1,29 @@
+#include "engine/snapshot/directory_builder.h"
+
+namespace coffre {
+
+void DirectoryBuilder::add(Node const& entry, ChunkNamer const& namer, StoreMeta const& store) {
+    write_node(piece_, entry);
+    ++piece_entries_;
+    Writer form;
+    write_digest_form(form, entry);
+    digest_.update(form.view());
+    if (ends_list(piece_entries_, namer.cut_prefix(entry.name))) close_piece(store);
+}
+
+void DirectoryBuilder::close_piece(StoreMeta const& store) {
+    Bytes const nodes = piece_.take();
+    piece_ = Writer();
+    pieces_.add({store(encode_tree_piece(piece_entries_, nodes)), piece_entries_}, store);
+    piece_entries_ = 0;
+}
+
+Node DirectoryBuilder::finish(std::uint64_t flags, StoreMeta const& store) {
+    if (piece_entries_ > 0) close_piece(store);
+    directory_.flags |= flags;
+    directory_.content = pieces_.finish(store);
+    directory_.digest = digest_.digest();
+    return std::move(directory_);
+}
+
+}  // namespace coffre

@@ -1,0 +1,32 @@
+#include "engine/snapshot/pack.h"
+
+namespace coffre {
+
+SessionKeys::SessionKeys(KeyRing const& keys)
+    : data(keys.make_session_key(PackKind::data)), meta(keys.make_session_key(PackKind::meta)) {
+    if (keys.mode() == Mode::none) return;
+    wrapped_data.push_back(keys.wrap(data));
+    wrapped_meta.push_back(keys.wrap(meta));
+}
+
+Packer::Packer(SessionId const& session, SessionKeys const& keys, std::size_t target,
+               std::function<void(OpenPack)> hand_on)
+    : session_(session), keys_(keys), target_(target), hand_on_(std::move(hand_on)) {}
+
+void Packer::add(SealedBlock block) {
+    PackKind const kind = block.kind;
+    auto open = open_.find(kind);
+    if (open == open_.end()) {
+        open = open_.emplace(kind, begin_pack(kind, session_, keys_.wrapped(kind))).first;
+        open->second.bytes.reserve(target_ + target_ / 8);
+    }
+    stored_bytes_ += block.stored.size();
+    append_block(open->second, std::move(block));
+    if (open->second.bytes.size() >= target_) hand_on_(std::move(open_.extract(open).mapped()));
+}
+
+void Packer::flush() {
+    while (!open_.empty()) hand_on_(std::move(open_.extract(open_.begin()).mapped()));
+}
+
+}  // namespace coffre

@@ -1,0 +1,111 @@
+#include "engine/snapshot/publish.h"
+
+#include "engine/repository/names.h"
+#include "engine/repository/snapshot_store.h"
+#include "engine/repository/tree_reader.h"
+
+namespace coffre {
+
+namespace {
+
+constexpr std::size_t packs_per_bundle = 16;
+constexpr auto bundle_interval = std::chrono::minutes(1);
+constexpr std::size_t listing_pays = 64;  // packs; fewer are asked for one by one
+
+std::vector<ChunkId> chunks_of(Bundle const& bundle) {
+    std::vector<ChunkId> ids;
+    for (auto const& row : bundle) {
+        for (auto const& block : decode_pack_directory(row.directory).blocks) {
+            for (auto const& chunk : block.chunks) ids.push_back(chunk.id);
+        }
+    }
+    return ids;
+}
+
+std::map<std::string, std::uint64_t> sizes_of(Backend& store, Census const& census) {
+    std::map<std::string, std::uint64_t> sizes;
+    if (census.size() >= listing_pays) {
+        for (auto const& object : store.list("packs/")) sizes[object.name] = object.size;
+        return sizes;
+    }
+    for (auto const& [pack, size] : census) {
+        if (auto const info = store.stat(names::pack(pack))) sizes[info->name] = info->size;
+    }
+    return sizes;
+}
+
+// Null when this session's slot can be read back as it was written.
+void read_back(Repository& repository, std::string const& name, Snapshot const& snapshot) {
+    if (read_slot(repository, name).snapshot != snapshot) {
+        throw RepositoryError(RepositoryFailure::corrupt, name + ": reads back differently");
+    }
+    ChunkReader reader(repository, 0);
+    DirectoryCursor(reader, snapshot.root.content).next();
+}
+
+}  // namespace
+
+Publisher::Publisher(Repository& repository, SessionId const& session, ClaimedChunks& claimed)
+    : repository_(repository), session_(session), claimed_(claimed) {}
+
+void Publisher::add(BundleRow row) {
+    written_[row.pack] = row.pack_size;
+    pending_.push_back(std::move(row));
+    auto const now = std::chrono::steady_clock::now();
+    if (pending_.size() >= packs_per_bundle || now - last_bundle_ > bundle_interval) write_bundle();
+}
+
+void Publisher::write_bundle() {
+    if (pending_.empty()) return;
+    Backend& store = repository_.store();
+    BundleId const id = random_id<BundleId>();
+    std::string const name = names::bundle(id);
+    // A bundle speaks of durable packs only, and index rows follow their durable bundle: another
+    // snapshot may rely on them at once.
+    store.barrier();
+    Bytes const object =
+        repository_.keys().seal_object(ObjectKind::bundle, name, pad(encode_bundle(pending_)));
+    if (store.put(name, object) != PutResult::stored) {
+        throw RepositoryError(RepositoryFailure::failed, name + ": exists already");
+    }
+    store.barrier();
+    repository_.index().add(id, pending_);
+    claimed_.release(chunks_of(pending_));
+    pending_.clear();
+    last_bundle_ = std::chrono::steady_clock::now();
+}
+
+void Publisher::finish_packs() { write_bundle(); }
+
+void Publisher::take_census(std::set<PackNumber> const& reused) {
+    Census census = written_;
+    Index::View const view = repository_.index().view();
+    for (PackNumber const number : reused) {
+        IndexedPack const pack = view.pack(number);
+        census[pack.id] = pack.size;
+    }
+    auto const sizes = sizes_of(repository_.store(), census);
+    for (auto const& [pack, size] : census) {
+        auto const found = sizes.find(names::pack(pack));
+        if (found != sizes.end() && found->second == size) continue;
+        throw RepositoryError(RepositoryFailure::corrupt,
+                              names::pack(pack) + ": " +
+                                  (found == sizes.end() ? "is missing" : "has another size") +
+                                  ", so no snapshot can rely on it; run `repo check`");
+    }
+}
+
+void Publisher::publish(Snapshot const& snapshot, std::set<PackNumber> const& reused) {
+    take_census(reused);
+    std::string const name = names::snapshot(session_);
+    Bytes const object =
+        repository_.keys().seal_object(ObjectKind::snapshot, name, encode_slot({snapshot}));
+    if (repository_.store().put(name, object) != PutResult::stored) {
+        throw RepositoryError(RepositoryFailure::unusable,
+                              "this session was ended from elsewhere, as it showed no sign of life");
+    }
+    repository_.store().barrier();
+    read_back(repository_, name, snapshot);
+}
+
+}  // namespace coffre

@@ -1,0 +1,157 @@
+#include "engine/snapshot/record.h"
+
+#include "format/limits.h"
+
+namespace coffre {
+
+namespace {
+
+constexpr std::size_t block_target = limits::mib;
+
+}  // namespace
+
+bool ReusablePacks::is_usable(PackNumber pack) {
+    auto const [known, is_new] = usable_.try_emplace(pack);
+    if (is_new) known->second = log_.usable(view_.pack(pack).id);
+    return known->second;
+}
+
+Recorder::Recorder(Repository& repository, GcState const& log, ClaimedChunks& claimed,
+                   std::function<void(Block)> hand_on)
+    : repository_(repository),
+      view_(repository.index().view()),
+      packs_(view_, log),
+      claimed_(claimed),
+      hand_on_(std::move(hand_on)) {
+    store_meta_ = [this](Bytes const& bytes) {
+        ChunkId const id = repository_.namer().name(PackKind::meta, bytes);
+        store(PackKind::meta, id, bytes);
+        return id;
+    };
+    for (auto const kind : {PackKind::data, PackKind::meta}) blocks_[kind].kind = kind;
+}
+
+bool Recorder::is_known(ChunkId const& id) {
+    if (claimed_.contains(id)) return true;
+    auto const place = view_.find(id, [&](PackNumber pack) { return packs_.is_usable(pack); });
+    if (place) packs_.mark_reused(place->pack);
+    return place.has_value();
+}
+
+void Recorder::store(PackKind kind, ChunkId const& id, ByteView bytes) {
+    if (is_known(id)) {
+        ++statistics_.chunks_reused;
+        return;
+    }
+    claimed_.claim(id);
+    ++statistics_.chunks_new;
+    statistics_.bytes_added += bytes.size();
+    Block& block = blocks_[kind];
+    if (block.plain.capacity() == 0) block.plain.reserve(block_target + limits::mib / 2);
+    block.chunks.push_back({id, static_cast<std::uint32_t>(block.plain.size()),
+                            static_cast<std::uint32_t>(bytes.size())});
+    append(block.plain, bytes);
+    if (block.plain.size() >= block_target) flush(kind);
+}
+
+void Recorder::flush(PackKind kind) {
+    Block full = std::move(blocks_[kind]);
+    blocks_[kind] = Block{kind, {}, {}};
+    if (!full.chunks.empty()) hand_on_(std::move(full));
+}
+
+void Recorder::add(Batch const& batch) {
+    for (auto const& event : batch.events) {
+        std::visit(
+            [&](auto const& e) {
+                if constexpr (std::is_same_v<std::decay_t<decltype(e)>, FileChunk>) {
+                    on_chunk(e, batch.bytes(e));
+                } else {
+                    on(e);
+                }
+            },
+            event);
+    }
+}
+
+void Recorder::on(EnterDirectory const& event) { directories_.emplace_back(event.node); }
+
+void Recorder::on(LeaveDirectory const& event) {
+    if (directories_.size() == 1) add_streams_before("");
+    Node node = directories_.back().finish(event.flags, store_meta_);
+    directories_.pop_back();
+    if (directories_.empty()) {
+        root_ = std::move(node);
+    } else {
+        add_entry(node);
+    }
+}
+
+void Recorder::on(AddNode const& event) {
+    if (event.inherited) ++statistics_.files_unmodified;
+    add_entry(event.node);
+}
+
+void Recorder::on(BeginFile const& event) {
+    OpenFile& file = files_[event.lane];
+    file = OpenFile{};
+    file.node = event.node;
+    file.is_new = event.is_new;
+}
+
+void Recorder::on_chunk(FileChunk const& chunk, ByteView bytes) {
+    OpenFile& file = files_.at(chunk.lane);
+    store(PackKind::data, chunk.id, bytes);
+    file.hasher.update(bytes);
+    file.chunks.add({chunk.id, bytes.size()}, store_meta_);
+    file.size += bytes.size();
+}
+
+void Recorder::on(EndFile const& event) {
+    auto const open = files_.extract(event.lane);
+    OpenFile& file = open.mapped();
+    statistics_.bytes_read += file.size;
+    if (event.failed) return;
+    file.node.flags |= event.flags;
+    file.node.size = file.size;
+    file.node.content = file.chunks.finish(store_meta_);
+    file.node.hash = file.hasher.hash();
+    ++(file.is_new ? statistics_.files_new : statistics_.files_changed);
+    if (event.lane == 0) return add_entry(file.node);
+    stream_nodes_.emplace(file.node.name, file.node);
+}
+
+void Recorder::add_entry(Node const& node) {
+    if (directories_.size() == 1) add_streams_before(node.name);
+    count(node);
+    directories_.back().add(node, repository_.namer(), store_meta_);
+}
+
+// Streams take their places among the root's entries; an empty name stands for the end.
+void Recorder::add_streams_before(std::string const& name) {
+    while (!stream_nodes_.empty()) {
+        auto const& [stream, node] = *stream_nodes_.begin();
+        if (!name.empty() && stream >= name) return;
+        count(node);
+        directories_.back().add(node, repository_.namer(), store_meta_);
+        stream_nodes_.erase(stream_nodes_.begin());
+    }
+}
+
+void Recorder::count(Node const& node) {
+    if (node.is_file()) {
+        ++statistics_.files;
+        statistics_.bytes += node.size;
+    } else if (node.is_directory()) {
+        ++statistics_.directories;
+    } else {
+        ++statistics_.others;
+    }
+}
+
+void Recorder::finish() {
+    flush(PackKind::data);
+    flush(PackKind::meta);
+}
+
+}  // namespace coffre

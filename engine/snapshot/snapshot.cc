@@ -1,0 +1,254 @@
+// A snapshot from beginning to end: the stages and their order.
+#include "engine/snapshot.h"
+
+#include <fcntl.h>
+#include <pwd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "engine/repository/tree_reader.h"
+#include "engine/snapshot/identify.h"
+#include "engine/snapshot/pack.h"
+#include "engine/snapshot/publish.h"
+#include "engine/snapshot/record.h"
+#include "engine/snapshot/session.h"
+#include "engine/snapshot/streams.h"
+#include "engine/snapshot/walk.h"
+#include "engine/util/clock.h"
+#include "engine/util/ordered_stage.h"
+#include "engine/version.h"
+#include "format/limits.h"
+
+namespace coffre {
+
+namespace {
+
+constexpr std::size_t pack_target = 16 * limits::mib;
+constexpr std::size_t parent_cache = 32 * limits::mib;
+constexpr std::size_t uploads = 2;
+
+std::string user_name() {
+    struct passwd const* const entry = ::getpwuid(::geteuid());
+    return entry != nullptr ? entry->pw_name : std::to_string(::geteuid());
+}
+
+std::vector<std::string> sorted_unique(std::vector<std::string> texts) {
+    std::sort(texts.begin(), texts.end());
+    texts.erase(std::unique(texts.begin(), texts.end()), texts.end());
+    return texts;
+}
+
+// What is known before the first byte is read.
+Snapshot describe(SnapshotRequest const& request, std::vector<std::string> const& paths) {
+    Snapshot snapshot;
+    snapshot.started_ns = now_ns();
+    snapshot.time_ns = request.time_ns.value_or(snapshot.started_ns);
+    snapshot.paths = sorted_unique(paths);
+    for (auto const& stream : request.streams) snapshot.streams.push_back(stream->name());
+    snapshot.streams = sorted_unique(snapshot.streams);
+    snapshot.tags = sorted_unique(request.tags);
+    snapshot.host = request.host.empty() ? host_name() : request.host;
+    snapshot.user = user_name();
+    snapshot.program = std::string("coffre ") + program_version;
+    snapshot.point = request.point;
+    return snapshot;
+}
+
+std::optional<NamedSnapshot> choose_parent(Repository& repository, SnapshotRequest const& request,
+                                           Snapshot const& snapshot) {
+    if (request.parent == ParentChoice::none) return std::nullopt;
+    if (request.parent == ParentChoice::given) {
+        auto found = find_snapshot(repository, request.parent_name, {});
+        return NamedSnapshot{found.id, std::move(found.snapshot)};
+    }
+    auto list = list_snapshots(repository).snapshots;
+    for (auto it = list.rbegin(); it != list.rend(); ++it) {
+        Snapshot const& candidate = it->snapshot;
+        if (candidate.host == snapshot.host && candidate.paths == snapshot.paths &&
+            candidate.time_ns <= snapshot.started_ns) {
+            return std::move(*it);
+        }
+    }
+    return std::nullopt;
+}
+
+// The snapshot's place in the chain of this machine's snapshots.
+void continue_chain(Repository& repository, Snapshot& snapshot) {
+    LocalState const& state = repository.local_state();
+    snapshot.writer = state.writer;
+    auto const head = state.heads.find(state.writer);
+    if (head == state.heads.end()) return;
+    snapshot.previous = head->second;
+    snapshot.sequence = state.sequence + 1;
+}
+
+void remember(Repository& repository, SessionId const& id, Snapshot const& snapshot,
+              GcState const& log) {
+    LocalState& state = repository.local_state();
+    state.heads[snapshot.writer] = id;
+    state.sequence = snapshot.sequence;
+    state.log_records = log.next_record;
+    repository.save_local_state();
+}
+
+// The run of one session, from its announcement to its snapshot.
+class Run {
+public:
+    Run(Repository& repository, SnapshotRequest& request, Progress& progress)
+        : repository_(repository), request_(request), progress_(progress) {}
+
+    SnapshotResult take() {
+        auto const paths = clean_paths(request_.paths);
+        require_one_source(paths);
+        require_free_names(paths);
+        SnapshotResult result;
+        Snapshot& snapshot = result.snapshot;
+        // Announced before the log is read, so that a collector either waits for this session or
+        // has condemned before: docs/architecture.md, section "Commit".
+        std::optional<Session> session;
+        if (!request_.dry_run) session.emplace(repository_.store(), repository_.keys());
+        snapshot = describe(request_, paths);
+        log_ = read_gc_log(repository_.store(), repository_.keys());
+        auto const parent = choose_parent(repository_, request_, snapshot);
+        if (parent) snapshot.parent = parent->id;
+        SessionId const id = session ? session->id() : SessionId{};
+        Publisher publisher(repository_, id, claimed_);
+        auto const reused = save(paths, parent, id, publisher, snapshot);
+        snapshot.finished_ns = now_ns();
+        result.unchanged = parent && snapshot.failure_count == 0 &&
+                           parent->snapshot.root.digest == snapshot.root.digest;
+        if (request_.dry_run || (request_.skip_if_unchanged && result.unchanged)) return result;
+        continue_chain(repository_, snapshot);
+        publisher.publish(snapshot, reused);
+        remember(repository_, id, snapshot, log_);
+        result.id = id;
+        return result;
+    }
+
+private:
+    // walk -> split -> [identify] -> record -> [encode] -> pack -> [put] -> publish
+    //
+    // Declared from the last to the first, so that a stage stops before the one it feeds.
+    std::set<PackNumber> save(std::vector<std::string> const& paths,
+                              std::optional<NamedSnapshot> const& parent, SessionId const& id,
+                              Publisher& publisher, Snapshot& snapshot) {
+        KeyRing const& keys = repository_.keys();
+        SessionKeys const session_keys(keys);
+        std::size_t const cores = request_.threads != 0 ? request_.threads
+                                                        : std::max(1U, std::thread::hardware_concurrency());
+        OrderedStage<OpenPack, BundleRow> put(
+            uploads, 1, [&](OpenPack pack) { return store(std::move(pack)); },
+            [&](BundleRow row) { publish(publisher, std::move(row)); });
+        Packer packer(id, session_keys, pack_target, [&](OpenPack pack) { put.push(std::move(pack)); });
+        OrderedStage<Block, SealedBlock> encode(
+            cores, 2 * cores,
+            [&](Block block) {
+                SessionKey const& key = session_keys.of(block.kind);
+                return encode_block(std::move(block), key, keys.repository(), request_.compression_level);
+            },
+            [&](SealedBlock block) { packer.add(std::move(block)); });
+        Recorder record(repository_, log_, claimed_, [&](Block block) { encode.push(std::move(block)); });
+        OrderedStage<Batch, Batch> identified(
+            cores, cores, [&](Batch batch) { return identify(repository_.namer(), std::move(batch)); },
+            [&](Batch const& batch) { record.add(batch); });
+
+        auto const pool = std::make_shared<BufferPool>(batch_buffer_size);
+        auto const hand_on = [&](Batch batch) { identified.push(std::move(batch)); };
+        read_streams(request_.streams, repository_.chunker(), pool, hand_on, progress_);
+        read_paths(paths, parent, pool, hand_on, snapshot);
+        identified.finish();
+        record.finish();
+        encode.finish();
+        packer.flush();
+        put.finish();
+        publisher.finish_packs();
+        snapshot.root = record.root();
+        snapshot.statistics = record.statistics();
+        snapshot.statistics.bytes_stored = packer.stored_bytes();
+        return record.reused_packs();
+    }
+
+    void read_paths(std::vector<std::string> const& paths,
+                    std::optional<NamedSnapshot> const& parent,
+                    std::shared_ptr<BufferPool> const& pool,
+                    std::function<void(Batch)> const& hand_on, Snapshot& snapshot) {
+        Splitter split(repository_.chunker(), pool, hand_on);
+        std::optional<ChunkReader> reader;
+        std::optional<ParentTree> before;
+        if (parent) {
+            reader.emplace(repository_, parent_cache);
+            before.emplace(ParentTree{*reader, parent->snapshot.root, parent->snapshot.started_ns,
+                                      [&](Node const& node) { return may_inherit(*reader, node); }});
+        }
+        Walker walker(request_.exclude, before ? &*before : nullptr, split, progress_);
+        walker.walk(paths);
+        snapshot.failures = walker.failures();
+        snapshot.failure_count = walker.failure_count();
+    }
+
+    // Taking a file over is reuse: while a condemn record waits for its sweep, every chunk of it
+    // must have a copy that is not condemned.
+    bool may_inherit(ChunkReader& reader, Node const& node) const {
+        if (!log_.ends_in_condemn) return true;
+        ContentCursor chunks(reader, node.content);
+        while (auto const entry = chunks.next()) {
+            auto const place = reader.view().find(entry->id, [&](PackNumber pack) {
+                return log_.usable(reader.view().pack(pack).id);
+            });
+            if (!place) return false;
+        }
+        return true;
+    }
+
+    BundleRow store(OpenPack pack) const {
+        FinishedPack finished = finish_pack(repository_.keys(), std::move(pack));
+        if (request_.dry_run) return std::move(finished.row);
+        if (repository_.store().put(finished.name, finished.bytes) != PutResult::stored) {
+            throw RepositoryError(RepositoryFailure::failed, finished.name + ": exists already");
+        }
+        return std::move(finished.row);
+    }
+
+    void publish(Publisher& publisher, BundleRow row) const {
+        if (!request_.dry_run) publisher.add(std::move(row));
+    }
+
+    void require_free_names(std::vector<std::string> const& paths) const {
+        for (auto const& stream : request_.streams) {
+            for (auto const& path : paths) {
+                if (path.substr(1, path.find('/', 1) - 1) != stream->name()) continue;
+                throw RepositoryError(RepositoryFailure::stream_failed,
+                                      "stream \"" + stream->name() + "\": the name is taken by " +
+                                          path + " at the root of the snapshot");
+            }
+        }
+    }
+
+    void require_one_source(std::vector<std::string> const& paths) const {
+        bool const any = !request_.streams.empty() ||
+                         std::any_of(paths.begin(), paths.end(), [](std::string const& path) {
+                             return ::faccessat(AT_FDCWD, path.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+                         });
+        if (any) return;
+        throw SourceError(paths.empty() ? "" : paths[0],
+                          paths.empty() ? "nothing to save: name a path or a stream"
+                                        : paths[0] + ": none of the paths exists");
+    }
+
+    Repository& repository_;
+    SnapshotRequest& request_;
+    Progress& progress_;
+    GcState log_;
+    ClaimedChunks claimed_;
+};
+
+}  // namespace
+
+SnapshotResult take_snapshot(Repository& repository, SnapshotRequest& request, Progress& progress) {
+    repository.refresh_index();
+    return with_sound_index(repository, [&] { return Run(repository, request, progress).take(); });
+}
+
+}  // namespace coffre

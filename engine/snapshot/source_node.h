@@ -1,0 +1,32 @@
+// What the file system says of an entry, as a node.
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <sys/stat.h>
+
+#include <map>
+
+#include "format/tree.h"
+
+namespace coffre {
+
+// Remembers the names of users and groups. Used by one thread.
+class SourceNodes {
+public:
+    // All but contents and link target.
+    Node make(std::string name, struct stat const& status);
+
+private:
+    std::string const& user(std::uint32_t uid);
+    std::string const& group(std::uint32_t gid);
+
+    std::map<std::uint32_t, std::string> users_;
+    std::map<std::uint32_t, std::string> groups_;
+};
+
+// Whether a file needs no reading: size, inode and both times are those of the parent snapshot's
+// node, and the times are older than that snapshot's start by more than 2 s. Closer ones may hide a
+// later change within the clock's granularity.
+bool is_unchanged(Node const& now, Node const& before, std::int64_t parent_started_ns);
+
+}  // namespace coffre

@@ -1,0 +1,138 @@
+#include "engine/stream.h"
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+
+#include "engine/error.h"
+#include "engine/util/fd.h"
+
+namespace coffre {
+
+namespace {
+
+[[noreturn]] void fail(std::string const& name, std::string const& message) {
+    throw RepositoryError(RepositoryFailure::stream_failed, "stream \"" + name + "\": " + message);
+}
+
+std::size_t read_stream(std::string const& name, int fd, std::span<std::byte> into) {
+    ssize_t const size = read_full(fd, into);
+    if (size < 0) fail(name, "cannot be read: " + errno_text());
+    return static_cast<std::size_t>(size);
+}
+
+class FdStream final : public StreamSource {
+public:
+    FdStream(std::string name, int fd) : name_(std::move(name)), fd_(fd) {}
+    std::string const& name() const override { return name_; }
+    std::size_t read(std::span<std::byte> into) override { return read_stream(name_, fd_, into); }
+    void finish() override {}
+
+private:
+    std::string name_;
+    int fd_;
+};
+
+// A child process: ended and reaped with its owner, by its own pid.
+class Child {
+public:
+    Child() = default;
+    explicit Child(pid_t pid) : pid_(pid) {}
+    Child(Child&& other) noexcept : pid_(std::exchange(other.pid_, 0)) {}
+    Child& operator=(Child&& other) noexcept {
+        std::swap(pid_, other.pid_);
+        return *this;
+    }
+    Child(Child const&) = delete;
+    Child& operator=(Child const&) = delete;
+    ~Child() {
+        if (pid_ == 0) return;
+        ::kill(pid_, SIGTERM);
+        wait();
+    }
+    // The status that waitpid() gives.
+    int wait() {
+        int status = 0;
+        while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) continue;
+        pid_ = 0;
+        return status;
+    }
+
+private:
+    pid_t pid_ = 0;
+};
+
+struct Pipe {
+    Fd read_end;
+    Fd write_end;
+};
+
+Pipe make_pipe(std::string const& name) {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) fail(name, "no pipe: " + errno_text());
+    return {Fd(ends[0]), Fd(ends[1])};
+}
+
+pid_t spawn(std::string const& name, std::vector<std::string> const& argv, int output) {
+    posix_spawn_file_actions_t actions;
+    ::posix_spawn_file_actions_init(&actions);
+    ::posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    ::posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
+    std::vector<char*> arguments;
+    for (auto const& argument : argv) arguments.push_back(const_cast<char*>(argument.c_str()));
+    arguments.push_back(nullptr);
+    pid_t pid = 0;
+    int const error = ::posix_spawnp(&pid, arguments[0], &actions, nullptr, arguments.data(), environ);
+    ::posix_spawn_file_actions_destroy(&actions);
+    if (error != 0) fail(name, "cannot start " + argv[0] + ": " + ::strerrordesc_np(error));
+    return pid;
+}
+
+class CommandStream final : public StreamSource {
+public:
+    CommandStream(std::string name, std::vector<std::string> const& argv) : name_(std::move(name)) {
+        if (argv.empty()) fail(name_, "no command");
+        command_ = argv[0];
+        Pipe pipe = make_pipe(name_);
+        child_ = Child(spawn(name_, argv, pipe.write_end.get()));
+        output_ = std::move(pipe.read_end);
+    }
+    std::string const& name() const override { return name_; }
+    std::size_t read(std::span<std::byte> into) override {
+        return read_stream(name_, output_.get(), into);
+    }
+    void finish() override {
+        output_.reset();
+        int const status = child_.wait();
+        if (WIFSIGNALED(status)) {
+            fail(name_, command_ + " was ended by signal " + std::to_string(WTERMSIG(status)));
+        }
+        if (WEXITSTATUS(status) != 0) {
+            fail(name_, command_ + " failed with exit code " + std::to_string(WEXITSTATUS(status)));
+        }
+    }
+
+private:
+    std::string name_;
+    std::string command_;
+    Child child_;
+    Fd output_;
+};
+
+}  // namespace
+
+std::unique_ptr<StreamSource> stream_from_fd(std::string name, int fd) {
+    return std::make_unique<FdStream>(std::move(name), fd);
+}
+
+std::unique_ptr<StreamSource> stream_from_command(std::string name,
+                                                  std::vector<std::string> const& argv) {
+    return std::make_unique<CommandStream>(std::move(name), argv);
+}
+
+}  // namespace coffre

@@ -1,0 +1,276 @@
+#include "engine/snapshot/walk.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+
+namespace coffre {
+
+namespace {
+
+constexpr std::string_view cache_signature = "Signature: 8a477f597d28d172789f06886806bc55";
+
+struct CloseDir {
+    void operator()(DIR* dir) const { ::closedir(dir); }
+};
+
+// Sorted by bytes. Sets errno when the folder could not be listed to its end.
+std::vector<std::string> list_names(int folder) {
+    std::vector<std::string> names;
+    Fd copy(::openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!copy) return names;
+    std::unique_ptr<DIR, CloseDir> const dir(::fdopendir(copy.get()));
+    if (!dir) return names;
+    copy.release();
+    errno = 0;
+    while (auto const* entry = ::readdir(dir.get())) {
+        std::string_view const name = entry->d_name;
+        if (name != "." && name != "..") names.emplace_back(name);
+        errno = 0;
+    }
+    int const error = errno;
+    std::sort(names.begin(), names.end());
+    errno = error;
+    return names;
+}
+
+// Without touching its access time where that is allowed.
+Fd open_source(int folder, char const* name, int flags) {
+    Fd fd(::openat(folder, name, flags | O_NOATIME));
+    if (!fd && errno == EPERM) fd = Fd(::openat(folder, name, flags));
+    return fd;
+}
+
+bool is_cache_tag(int folder) {
+    Fd const tag(::openat(folder, "CACHEDIR.TAG", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    Bytes head(cache_signature.size());
+    return tag && read_full(tag.get(), head) == static_cast<ssize_t>(head.size()) &&
+           to_text(head) == cache_signature;
+}
+
+std::string joined(std::string const& folder, std::string const& name) {
+    return folder == "/" ? "/" + name : folder + "/" + name;
+}
+
+bool lies_beneath(std::string const& path, std::string const& folder) {
+    return folder == "/" || path.starts_with(folder + "/");
+}
+
+// The component of `path` that follows the folder `above` it.
+std::string component_after(std::string const& path, std::string const& above) {
+    std::size_t const start = above == "/" ? 1 : above.size() + 1;
+    return path.substr(start, path.find('/', start) - start);
+}
+
+bool changed_while_read(struct stat const& a, struct stat const& b) {
+    return a.st_size != b.st_size || a.st_mtim.tv_sec != b.st_mtim.tv_sec ||
+           a.st_mtim.tv_nsec != b.st_mtim.tv_nsec;
+}
+
+}  // namespace
+
+Walker::Walker(Exclusions const& exclude, ParentTree* parent, Splitter& split, Progress& progress)
+    : exclude_(exclude), parent_(parent), split_(split), progress_(progress) {}
+
+void Walker::fail(std::string const& path, std::string const& message) {
+    ++failure_count_;
+    if (failures_.size() < listed_failures) failures_.push_back({path, message});
+    if (progress_.on_failure) progress_.on_failure(path, message);
+}
+
+void Walker::walk(std::vector<std::string> const& paths) {
+    walk_above(paths, "/", parent_ != nullptr ? &parent_->root : nullptr);
+    split_.flush();
+}
+
+// The folder `path` lies above all of `paths` or is the only one of them.
+void Walker::walk_above(std::vector<std::string> const& paths, std::string const& path,
+                        Node const* before) {
+    std::size_t const slash = path.rfind('/');
+    Place place{AT_FDCWD, path == "/" ? "root" : path.substr(slash + 1), path, 0, true};
+    struct stat status {};
+    if (::stat(path.c_str(), &status) != 0) return fail(path, errno_text());
+    place.device = status.st_dev;
+    Node folder = nodes_.make(place.name, status);
+    if (paths.size() == 1 && paths[0] == path) return walk_directory(place, folder, before);
+    split_.add(EnterDirectory{std::move(folder)});
+    std::optional<DirectoryCursor> cursor;
+    if (before != nullptr) cursor.emplace(parent_->reader, before->content);
+    for (std::size_t i = 0; i < paths.size();) {
+        std::string const child = joined(path, component_after(paths[i], path));
+        std::vector<std::string> beneath;
+        while (i < paths.size() && (paths[i] == child || lies_beneath(paths[i], child))) {
+            beneath.push_back(paths[i++]);
+        }
+        std::string const name = component_after(child, path);
+        Node const* found = cursor ? cursor->seek(name) : nullptr;
+        Node const kept = found != nullptr ? *found : Node{};
+        Node const* child_before = found != nullptr ? &kept : nullptr;
+        if (beneath[0] != child) {
+            walk_above(beneath, child, child_before);
+        } else {
+            Place const given{AT_FDCWD, name, child, status.st_dev, true};
+            walk_entry(given, child_before);
+        }
+    }
+    split_.add(LeaveDirectory{});
+}
+
+void Walker::walk_entry(Place const& place, Node const* before) {
+    progress_.check_stop();
+    char const* const name = place.folder == AT_FDCWD ? place.path.c_str() : place.name.c_str();
+    struct stat status {};
+    if (::fstatat(place.folder, name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
+        return fail(place.path, errno_text());
+    }
+    Node node = nodes_.make(place.name, status);
+    if (!place.is_given && is_excluded(place, node)) return;
+    if (place.is_given) {
+        Place given = place;
+        given.device = status.st_dev;
+        if (node.is_directory()) return walk_directory(given, std::move(node), before);
+    }
+    switch (node.kind) {
+        case NodeKind::directory: return walk_directory(place, std::move(node), before);
+        case NodeKind::file: return save_file(place, std::move(node), before);
+        case NodeKind::symlink: return save_link(place, std::move(node));
+        default: return split_.add(AddNode{std::move(node)});
+    }
+}
+
+bool Walker::is_excluded(Place const& place, Node const& node) const {
+    if (exclude_.larger_than && node.is_file() && node.size > *exclude_.larger_than) return true;
+    return !exclude_.patterns.empty() && exclude_.patterns.matches(place.path);
+}
+
+// True when the folder is to be kept with nothing but the file `tag`.
+bool Walker::keeps_only_tag(int folder, std::string& tag) const {
+    if (exclude_.caches && is_cache_tag(folder)) {
+        tag = "CACHEDIR.TAG";
+        return true;
+    }
+    for (auto const& name : exclude_.if_present) {
+        if (::faccessat(folder, name.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+            tag = name;
+            return true;
+        }
+    }
+    return false;
+}
+
+void Walker::walk_directory(Place const& place, Node node, Node const* before) {
+    char const* const name = place.folder == AT_FDCWD ? place.path.c_str() : place.name.c_str();
+    bool const is_mount_point = node.device != place.device && !place.is_given;
+    Fd folder;
+    if (!(exclude_.other_file_systems && is_mount_point)) {
+        folder = open_source(place.folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (!folder) return fail(place.path, errno_text());
+    }
+    if (progress_.on_item && before == nullptr) progress_.on_item("new", place.path + "/");
+    split_.add(EnterDirectory{std::move(node)});
+    std::uint64_t const failures_before = failure_count_;
+    if (folder) walk_entries(place, folder.get(), before);
+    split_.add(LeaveDirectory{failure_count_ > failures_before ? node_flags::partial : 0});
+}
+
+void Walker::walk_entries(Place const& place, int folder, Node const* before) {
+    auto names = list_names(folder);
+    if (errno != 0) fail(place.path, errno_text());
+    std::string tag;
+    if (keeps_only_tag(folder, tag)) {
+        std::erase_if(names, [&](std::string const& name) { return name != tag; });
+    }
+    std::optional<DirectoryCursor> cursor;
+    if (before != nullptr && before->is_directory()) cursor.emplace(parent_->reader, before->content);
+    for (auto& name : names) {
+        Node const* const found = cursor ? cursor->seek(name) : nullptr;
+        std::string path = joined(place.path, name);
+        walk_entry({folder, std::move(name), std::move(path), place.device, false}, found);
+    }
+}
+
+void Walker::save_file(Place const& place, Node node, Node const* before) {
+    bool const inherits = before != nullptr && is_unchanged(node, *before, parent_->started_ns) &&
+                          parent_->may_inherit(*before);
+    if (inherits) {
+        node.content = before->content;
+        node.holes = before->holes;
+        node.hash = before->hash;
+        progress_.bytes += node.size;
+        ++progress_.files;
+        if (progress_.on_item) progress_.on_item("unchanged", place.path);
+        return split_.add(AddNode{std::move(node), true});
+    }
+    char const* const name = place.folder == AT_FDCWD ? place.path.c_str() : place.name.c_str();
+    Fd file = open_source(place.folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (!file) return fail(place.path, errno_text());
+    read_file(place, std::move(file), std::move(node), before);
+}
+
+void Walker::read_file(Place const& place, Fd file, Node node, Node const* before) {
+    struct stat status {};
+    if (::fstat(file.get(), &status) != 0) return fail(place.path, errno_text());
+    if (!S_ISREG(status.st_mode)) return fail(place.path, "was replaced while it was looked at");
+    ::posix_fadvise(file.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
+    node = nodes_.make(node.name, status);
+    if (progress_.on_item) progress_.on_item(before == nullptr ? "new" : "changed", place.path);
+    split_.add(BeginFile{0, std::move(node), before == nullptr});
+    EndFile end;
+    try {
+        split_.add_bytes(0, [&](std::span<std::byte> into) {
+            progress_.check_stop();
+            ssize_t const size = read_full(file.get(), into);
+            if (size < 0) throw SourceError(place.path, errno_text());
+            progress_.bytes += static_cast<std::uint64_t>(size);
+            return static_cast<std::size_t>(size);
+        });
+        struct stat after {};
+        if (::fstat(file.get(), &after) == 0 && changed_while_read(status, after)) {
+            end.flags = node_flags::unstable;
+        }
+    } catch (SourceError const& error) {
+        end.failed = true;
+        fail(error.path(), std::string("cannot be read: ") + error.what());
+    }
+    ++progress_.files;
+    split_.add(end);
+}
+
+void Walker::save_link(Place const& place, Node node) {
+    char const* const name = place.folder == AT_FDCWD ? place.path.c_str() : place.name.c_str();
+    std::string target(64 * 1024, '\0');
+    ssize_t const size = ::readlinkat(place.folder, name, target.data(), target.size());
+    if (size < 0) return fail(place.path, errno_text());
+    target.resize(static_cast<std::size_t>(size));
+    node.target = target;
+    split_.add(AddNode{std::move(node)});
+}
+
+std::vector<std::string> clean_paths(std::vector<std::string> const& paths) {
+    std::vector<std::string> absolute;
+    for (auto const& path : paths) {
+        std::string clean = std::filesystem::absolute(path).lexically_normal();
+        while (clean.size() > 1 && clean.ends_with('/')) clean.pop_back();
+        absolute.push_back(std::move(clean));
+    }
+    // Component-wise, so that what lies beneath a folder follows it at once.
+    std::sort(absolute.begin(), absolute.end(), [](std::string const& a, std::string const& b) {
+        return std::lexicographical_compare(
+            a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
+                auto const rank = [](char c) { return c == '/' ? 0 : static_cast<unsigned char>(c) + 1; };
+                return rank(x) < rank(y);
+            });
+    });
+    std::vector<std::string> kept;
+    for (auto& path : absolute) {
+        if (!kept.empty() && (path == kept.back() || lies_beneath(path, kept.back()))) continue;
+        kept.push_back(std::move(path));
+    }
+    return kept;
+}
+
+}  // namespace coffre

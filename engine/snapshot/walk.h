@@ -1,0 +1,69 @@
+// Walks the paths to save and turns them into events; reads only what the parent does not have.
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/repository/tree_reader.h"
+#include "engine/snapshot.h"
+#include "engine/snapshot/source_node.h"
+#include "engine/snapshot/split.h"
+#include "engine/util/fd.h"
+
+namespace coffre {
+
+// The parent snapshot, as far as the walk needs it.
+struct ParentTree {
+    ChunkReader& reader;
+    Node root;
+    std::int64_t started_ns = 0;
+    // Whether what lies beneath a file's node may be relied on (a collector may have condemned it).
+    std::function<bool(Node const&)> may_inherit;
+};
+
+class Walker {
+public:
+    // All arguments outlive this; `parent` may be null.
+    Walker(Exclusions const& exclude, ParentTree* parent, Splitter& split, Progress& progress);
+
+    // The whole tree: the root, the folders above the paths, and the paths with all that is beneath
+    // them. `stream_nodes` are placed at the root, complete but for what `record` knows of them.
+    // `paths` are absolute and sorted. A path that cannot be read is a failure; when none can,
+    // SourceError.
+    void walk(std::vector<std::string> const& paths);
+
+    std::vector<SourceFailure> const& failures() const { return failures_; }
+    std::uint64_t failure_count() const { return failure_count_; }
+
+private:
+    struct Place {             // an entry being looked at
+        int folder = -1;       // its folder's descriptor
+        std::string name;
+        std::string path;
+        std::uint64_t device = 0;   // of the path it was reached from
+        bool is_given = false;      // named by the user: no exclusion applies
+    };
+    void walk_above(std::vector<std::string> const& paths, std::string const& path,
+                    Node const* before);
+    void walk_entry(Place const& place, Node const* before);
+    void walk_directory(Place const& place, Node node, Node const* before);
+    void walk_entries(Place const& place, int folder, Node const* before);
+    void save_file(Place const& place, Node node, Node const* before);
+    void read_file(Place const& place, Fd file, Node node, Node const* before);
+    void save_link(Place const& place, Node node);
+    bool is_excluded(Place const& place, Node const& node) const;
+    bool keeps_only_tag(int folder, std::string& tag) const;
+    void fail(std::string const& path, std::string const& message);
+
+    Exclusions const& exclude_;
+    ParentTree* parent_;
+    Splitter& split_;
+    Progress& progress_;
+    SourceNodes nodes_;
+    std::vector<SourceFailure> failures_;
+    std::uint64_t failure_count_ = 0;
+};
+
+// Absolute, without "." and "..", without trailing slashes; sorted, and without those that lie
+// beneath another one.
+std::vector<std::string> clean_paths(std::vector<std::string> const& paths);
+
+}  // namespace coffre

@@ -1,0 +1,56 @@
+// The snapshots of a repository, and how a user names one.
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "engine/repository.h"
+#include "format/snapshot.h"
+
+namespace coffre {
+
+struct NamedSnapshot {
+    SessionId id;
+    Snapshot snapshot;
+};
+
+struct SnapshotList {
+    std::vector<NamedSnapshot> snapshots;  // not forgotten; oldest first
+    std::vector<std::string> damaged;      // one message for each object that cannot be read
+};
+
+SnapshotList list_snapshots(Repository& repository);
+
+// Narrows a search; empty fields match all.
+struct SnapshotFilter {
+    std::string host;
+    std::vector<std::string> paths;  // all of them must be among the snapshot's
+    std::vector<std::string> tags;   // each "a,b" must hold in full; one of them suffices
+
+    bool matches(Snapshot const& snapshot) const;
+};
+
+struct FoundSnapshot {
+    SessionId id;
+    Snapshot snapshot;
+    std::string sub_path;  // what followed the ':', else empty
+};
+
+// `name` is a hex prefix of an id, "latest", "latest~2" (two before it) or "latest@2026-08-02
+// 13:00" (the newest not after that moment), each optionally followed by ":path/in/the/snapshot".
+// Throws RepositoryError when none or several fit, naming what is there.
+FoundSnapshot find_snapshot(Repository& repository, std::string const& name,
+                            SnapshotFilter const& filter);
+
+// "2026-08-02", "2026-08-02 13:00[:05[.25]]", with T instead of the blank, and Z or +02:00 behind
+// it (else local time). Throws std::invalid_argument that says what is accepted.
+std::int64_t parse_time(std::string const& text);
+
+// A visit to each node beneath `path` of the snapshot, directories before their entries; the first
+// is the node at `path` itself. `visit` gets the path from the snapshot's root and returns whether
+// to enter a directory. Throws RepositoryError when there is nothing at `path`.
+void walk_snapshot(Repository& repository, Snapshot const& snapshot, std::string const& path,
+                   std::function<bool(std::string const&, Node const&)> const& visit);
+
+}  // namespace coffre

@@ -1,0 +1,51 @@
+#include "engine/util/small_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "engine/error.h"
+#include "engine/util/fd.h"
+
+namespace coffre {
+
+namespace {
+
+[[noreturn]] void fail(std::string const& doing, std::string const& path) {
+    throw SourceError(path, path + ": cannot " + doing + ": " + errno_text());
+}
+
+}  // namespace
+
+std::optional<std::string> read_small_file(std::string const& path, std::size_t limit) {
+    Fd const fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!fd && errno == ENOENT) return std::nullopt;
+    if (!fd) fail("open", path);
+    Bytes bytes(limit + 1);
+    ssize_t const size = read_full(fd.get(), bytes);
+    if (size < 0) fail("read", path);
+    if (static_cast<std::size_t>(size) > limit) {
+        throw SourceError(path, path + ": larger than " + std::to_string(limit) + " bytes");
+    }
+    return to_text(ByteView(bytes).first(static_cast<std::size_t>(size)));
+}
+
+void replace_small_file(std::string const& path, std::string const& content) {
+    std::string const temporary = path + ".new-" + std::to_string(::getpid());
+    Fd const fd(::open(temporary.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600));
+    if (!fd) fail("create", temporary);
+    if (!write_full(fd.get(), as_bytes(content)) || ::fsync(fd.get()) != 0) fail("write", temporary);
+    if (::rename(temporary.c_str(), path.c_str()) != 0) fail("replace", path);
+}
+
+void make_folders(std::string const& path) {
+    for (std::size_t slash = 0; slash != std::string::npos;) {
+        slash = path.find('/', slash + 1);
+        std::string const folder = path.substr(0, slash);
+        if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) fail("create folder", folder);
+    }
+}
+
+}  // namespace coffre

@@ -1,0 +1,35 @@
+#include "format/bundle.h"
+
+#include "format/limits.h"
+#include "tests/unit/canonical.h"
+#include "tests/unit/format_samples.h"
+
+namespace coffre {
+namespace {
+
+TEST(Bundle, RoundTrips) {
+    EXPECT_EQ(decode_bundle(encode_bundle(samples::bundle())), samples::bundle());
+    EXPECT_EQ(decode_bundle(encode_bundle({})), Bundle{});
+}
+
+TEST(Bundle, EveryPrefixAndBitFlipIsRefusedOrCanonical) {
+    expect_canonical(encode_bundle(samples::bundle()), decode_bundle, encode_bundle);
+}
+
+TEST(Bundle, RefusesPacksAboveTheLimit) {
+    Bundle bundle = samples::bundle();
+    bundle[1].pack_size = limits::pack_size;
+    EXPECT_NO_THROW(decode_bundle(encode_bundle(bundle)));
+    bundle[1].pack_size = limits::pack_size + 1;
+    EXPECT_THROW(decode_bundle(encode_bundle(bundle)), FormatError);
+}
+
+TEST(Bundle, RefusesMorePacksThanTheLimit) {
+    Bundle const bundle(limits::packs_per_bundle + 1);
+    EXPECT_THROW(decode_bundle(encode_bundle(bundle)), FormatError);
+    EXPECT_EQ(decode_bundle(encode_bundle(Bundle(limits::packs_per_bundle))).size(),
+              limits::packs_per_bundle);
+}
+
+}  // namespace
+}  // namespace coffre

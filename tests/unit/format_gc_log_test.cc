@@ -1,0 +1,60 @@
+#include "format/gc_log.h"
+
+#include "format/limits.h"
+#include "tests/unit/canonical.h"
+#include "tests/unit/format_samples.h"
+
+namespace coffre {
+namespace {
+
+TEST(LogRecord, RoundTripsEveryKind) {
+    for (auto const kind : {LogKind::condemn, LogKind::sweep, LogKind::checkpoint}) {
+        LogRecord record = samples::log_record();
+        record.kind = kind;
+        EXPECT_EQ(decode_log_record(encode_log_record(record)), record);
+    }
+}
+
+TEST(LogRecord, EveryPrefixAndBitFlipIsRefusedOrCanonical) {
+    expect_canonical(encode_log_record(samples::log_record()), decode_log_record,
+                     encode_log_record);
+    expect_canonical(encode_log_record({}), decode_log_record, encode_log_record);
+}
+
+TEST(LogRecord, BytesStayWhatTheyAre) {
+    LogRecord const record{LogKind::sweep, {samples::id<PackId>(0)}, {}, {}};
+    EXPECT_EQ(to_hex(encode_log_record(record)), "0201000102030405060708090a0b0c0d0e0f0000");
+}
+
+TEST(LogRecord, RefusesUnknownKinds) {
+    EXPECT_THROW(decode_log_record(encode_log_record({LogKind{0}, {}, {}, {}})), FormatError);
+    EXPECT_THROW(decode_log_record(encode_log_record({LogKind{4}, {}, {}, {}})), FormatError);
+}
+
+TEST(LogRecord, RefusesACountAboveTheLimit) {
+    Writer out;
+    out.u8(1);
+    out.varint(limits::log_entries + 1);
+    Bytes bytes = out.take();
+    bytes.resize(bytes.size() + limits::log_entries + 1);
+    EXPECT_NE(format_error([&] { decode_log_record(bytes); }).find("above the limit"),
+              std::string::npos);
+}
+
+TEST(ForgetRecord, RoundTripsAndRefusesEveryOtherSpelling) {
+    EXPECT_EQ(decode_forget(encode_forget(samples::forget())), samples::forget());
+    expect_canonical(encode_forget(samples::forget()), decode_forget, encode_forget);
+}
+
+TEST(ForgetRecord, BytesStayWhatTheyAre) {
+    EXPECT_EQ(to_hex(encode_forget({-64, "old"})), "7f036f6c64");
+}
+
+TEST(ForgetRecord, RefusesReasonsAboveTheLimit) {
+    EXPECT_NO_THROW(decode_forget(encode_forget({0, std::string(limits::text_size, 'x')})));
+    EXPECT_THROW(decode_forget(encode_forget({0, std::string(limits::text_size + 1, 'x')})),
+                 FormatError);
+}
+
+}  // namespace
+}  // namespace coffre

@@ -1,0 +1,96 @@
+#include "format/key_slot.h"
+
+#include "format/limits.h"
+#include "tests/unit/canonical.h"
+#include "tests/unit/format_samples.h"
+
+namespace coffre {
+namespace {
+
+SlotPrefix decode_prefix(ByteView bytes) {
+    Reader in(bytes, "key slot");
+    SlotPrefix prefix = decode_slot_prefix(in);
+    in.expect_end();
+    return prefix;
+}
+
+bool accepts_cost(KdfCost const& cost) {
+    SlotPrefix slot = samples::passphrase_slot();
+    slot.cost = cost;
+    return format_error([&] { decode_prefix(encode_slot_prefix(slot)); }).empty();
+}
+
+SlotSecrets with_epochs(std::vector<std::uint32_t> const& epochs) {
+    SlotSecrets secrets;
+    for (auto const epoch : epochs) secrets.masters.push_back({epoch, samples::key(epoch)});
+    return secrets;
+}
+
+TEST(SlotPrefix, RoundTripsBothKinds) {
+    for (auto const& slot : {samples::passphrase_slot(), samples::key_file_slot()}) {
+        EXPECT_EQ(decode_prefix(encode_slot_prefix(slot)), slot);
+    }
+}
+
+TEST(SlotPrefix, EveryPrefixAndBitFlipIsRefusedOrCanonical) {
+    expect_canonical(encode_slot_prefix(samples::passphrase_slot()), decode_prefix,
+                     encode_slot_prefix);
+    expect_canonical(encode_slot_prefix(samples::key_file_slot()), decode_prefix,
+                     encode_slot_prefix);
+}
+
+TEST(SlotPrefix, BytesStayWhatTheyAre) {
+    EXPECT_EQ(to_hex(encode_slot_prefix(samples::passphrase_slot())),
+              "636f66667265010201"
+              "03000000"
+              "00000100"
+              "5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a"
+              "808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9f");
+}
+
+TEST(SlotPrefix, RefusesACostOutsideTheLimits) {
+    EXPECT_TRUE(accepts_cost({1, 8}));
+    EXPECT_TRUE(accepts_cost({16, 4U * 1024 * 1024}));
+    EXPECT_FALSE(accepts_cost({0, 64}));
+    EXPECT_FALSE(accepts_cost({17, 64}));
+    EXPECT_FALSE(accepts_cost({1, 7}));
+    EXPECT_FALSE(accepts_cost({1, 4U * 1024 * 1024 + 1}));
+}
+
+TEST(SlotPrefix, AKeyFileHasNoCost) {
+    SlotPrefix slot = samples::key_file_slot();
+    slot.cost = {1, 8};
+    EXPECT_THROW(decode_prefix(encode_slot_prefix(slot)), FormatError);
+}
+
+TEST(SlotSecrets, RoundTrip) {
+    SlotSecrets const secrets = samples::slot_secrets();
+    EXPECT_EQ(decode_slot_secrets(encode_slot_secrets(secrets)), secrets);
+}
+
+TEST(SlotSecrets, EveryPrefixAndBitFlipIsRefusedOrCanonical) {
+    expect_canonical(encode_slot_secrets(samples::slot_secrets()), decode_slot_secrets,
+                     encode_slot_secrets);
+}
+
+TEST(SlotSecrets, EpochsCountFromOne) {
+    EXPECT_NO_THROW(decode_slot_secrets(encode_slot_secrets(with_epochs({1, 2, 3}))));
+    for (auto const& epochs :
+         std::vector<std::vector<std::uint32_t>>{{0}, {2}, {1, 3}, {1, 1}, {2, 1}}) {
+        EXPECT_THROW(decode_slot_secrets(encode_slot_secrets(with_epochs(epochs))), FormatError);
+    }
+}
+
+TEST(SlotSecrets, HoldAtLeastOneMasterAndAtMostTheLimit) {
+    EXPECT_THROW(decode_slot_secrets(encode_slot_secrets({})), FormatError);
+    std::vector<std::uint32_t> epochs;
+    while (epochs.size() <= limits::masters_per_slot) {
+        epochs.push_back(static_cast<std::uint32_t>(epochs.size() + 1));
+    }
+    EXPECT_THROW(decode_slot_secrets(encode_slot_secrets(with_epochs(epochs))), FormatError);
+    epochs.pop_back();
+    EXPECT_NO_THROW(decode_slot_secrets(encode_slot_secrets(with_epochs(epochs))));
+}
+
+}  // namespace
+}  // namespace coffre

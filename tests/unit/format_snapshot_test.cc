@@ -1,0 +1,90 @@
+#include "format/snapshot.h"
+
+#include <functional>
+
+#include "format/limits.h"
+#include "tests/unit/canonical.h"
+#include "tests/unit/format_samples.h"
+
+namespace coffre {
+namespace {
+
+std::string refusal(std::function<void(Snapshot&)> const& change) {
+    Snapshot snapshot = samples::snapshot();
+    change(snapshot);
+    return format_error([&] { decode_slot(encode_slot({snapshot})); });
+}
+
+TEST(SnapshotSlot, RoundTrips) {
+    SlotContent const slot{samples::snapshot()};
+    EXPECT_EQ(decode_slot(encode_slot(slot)), slot);
+    EXPECT_FALSE(slot.killed());
+}
+
+TEST(SnapshotSlot, EveryPrefixAndBitFlipIsRefusedOrCanonical) {
+    expect_canonical(encode_slot({samples::snapshot()}), decode_slot, encode_slot);
+}
+
+TEST(SnapshotSlot, OfAKilledSessionIsOneZeroByte) {
+    EXPECT_EQ(to_hex(encode_slot({})), "00");
+    EXPECT_TRUE(decode_slot(encode_slot({})).killed());
+    expect_canonical(encode_slot({}), decode_slot, encode_slot);
+}
+
+TEST(SnapshotSlot, RefusesUnknownContent) {
+    Bytes bytes = encode_slot({samples::snapshot()});
+    bytes[0] = std::byte{2};
+    EXPECT_THROW(decode_slot(bytes), FormatError);
+}
+
+TEST(SnapshotSlot, KeepsOptionalIdsApart) {
+    Snapshot snapshot = samples::snapshot();
+    snapshot.was = std::exchange(snapshot.parent, std::nullopt);
+    EXPECT_EQ(decode_slot(encode_slot({snapshot})).snapshot, snapshot);
+}
+
+TEST(SnapshotSlot, TheRootMustBeADirectory) {
+    EXPECT_EQ(refusal([](Snapshot& s) { s.root = samples::sparse_file(); }),
+              "snapshot: the root is not a directory");
+}
+
+TEST(SnapshotSlot, RefusesTextsAboveTheLimit) {
+    std::string const text(limits::text_size + 1, 'x');
+    EXPECT_NE(refusal([&](Snapshot& s) { s.paths[0] = text; }), "");
+    EXPECT_NE(refusal([&](Snapshot& s) { s.tags[0] = text; }), "");
+    EXPECT_NE(refusal([&](Snapshot& s) { s.host = text; }), "");
+    EXPECT_NE(refusal([&](Snapshot& s) { s.failures[0].message = text; }), "");
+    EXPECT_NE(refusal([&](Snapshot& s) { s.point[text] = ""; }), "");
+}
+
+TEST(SnapshotSlot, PointValuesMayBeLonger) {
+    std::string const value(limits::mib, 'x');
+    EXPECT_EQ(refusal([&](Snapshot& s) { s.point["rows"] = value; }), "");
+    EXPECT_NE(refusal([&](Snapshot& s) { s.point["rows"] = value + "x"; }), "");
+}
+
+TEST(SnapshotSlot, ListsAThousandFailures) {
+    EXPECT_EQ(refusal([](Snapshot& s) {
+                  s.failures.resize(listed_failures);
+                  s.failure_count = listed_failures;
+              }),
+              "");
+    EXPECT_NE(refusal([](Snapshot& s) {
+                  s.failures.resize(listed_failures + 1);
+                  s.failure_count = listed_failures + 1;
+              }),
+              "");
+}
+
+TEST(SnapshotSlot, PointKeysAscendWithoutRepeats) {
+    Bytes bytes = encode_slot({samples::snapshot()});
+    std::string text = to_text(bytes);
+    std::size_t const key = text.find("rows");
+    ASSERT_NE(key, std::string::npos);
+    text.replace(key, 4, "aaaa");
+    EXPECT_EQ(format_error([&] { decode_slot(as_bytes(text)); }),
+              "snapshot: point keys out of order");
+}
+
+}  // namespace
+}  // namespace coffre
