@@ -15,18 +15,19 @@ namespace {
 void print_result(GlobalOptions const& options, CheckReport const& report, bool read_data,
                   double seconds) {
     if (options.json) {
-        return print(nlohmann::json{{"message_type", "summary"},
-                                    {"num_errors", report.errors.size()},
-                                    {"errors", report.errors},
-                                    {"warnings", report.warnings},
-                                    {"snapshots", report.snapshots},
-                                    {"trees", report.trees},
-                                    {"files", report.files},
-                                    {"packs", report.packs},
-                                    {"chunks_read", report.chunks_read},
-                                    {"bytes_read", report.bytes_read},
-                                    {"seconds_elapsed", seconds}}
-                         .dump());
+        return print(nlohmann::json{
+            {"message_type", "summary"},
+            {"num_errors", report.errors.size()},
+            {"errors", report.errors},
+            {"warnings", report.warnings},
+            {"snapshots", report.snapshots},
+            {"trees", report.trees},
+            {"files", report.files},
+            {"packs", report.packs},
+            {"chunks_read", report.chunks_read},
+            {"bytes_read", report.bytes_read},
+            {"seconds_elapsed",
+             seconds}}.dump());
     }
     if (!options.quiet) {
         for (auto const& warning : report.warnings) print("note: " + warning);
@@ -34,14 +35,16 @@ void print_result(GlobalOptions const& options, CheckReport const& report, bool 
                           number_text(report.snapshots), number_text(report.trees),
                           number_text(report.files), number_text(report.packs)));
         if (read_data) {
-            print(fmt::format("read      {} chunks, {} in {}, {}/s", number_text(report.chunks_read),
-                              size_text(report.bytes_read), duration_text(seconds),
-                              size_text(static_cast<std::uint64_t>(
-                                  static_cast<double>(report.bytes_read) / std::max(seconds, 0.001)))));
+            print(fmt::format(
+                "read      {} chunks, {} in {}, {}/s", number_text(report.chunks_read),
+                size_text(report.bytes_read), duration_text(seconds),
+                size_text(static_cast<std::uint64_t>(static_cast<double>(report.bytes_read) /
+                                                     std::max(seconds, 0.001)))));
         }
         if (report.clean()) print("no errors were found");
     }
-    if (!report.clean()) print_error(fmt::format("repo: {} errors were found", report.errors.size()));
+    if (!report.clean())
+        print_error(fmt::format("repo: {} errors were found", report.errors.size()));
 }
 
 int run_check(GlobalOptions const& options, bool read_data) {

@@ -61,8 +61,7 @@ std::string output_of(std::string const& command) {
     }
     int const status = pipe ? ::pclose(pipe.release()) : -1;
     if (status != 0) {
-        throw RepositoryError(RepositoryFailure::failed,
-                              "the password command failed: " + command);
+        throw RepositoryError(RepositoryFailure::failed, "the password command failed: " + command);
     }
     return text;
 }
@@ -82,7 +81,9 @@ std::string ask(char const* prompt) {
     return line;
 }
 
-bool has_terminal() { return ::isatty(STDIN_FILENO) != 0 && ::isatty(STDERR_FILENO) != 0; }
+bool has_terminal() {
+    return ::isatty(STDIN_FILENO) != 0 && ::isatty(STDERR_FILENO) != 0;
+}
 
 // From options, then the environment; nothing when none is given.
 std::optional<std::string> given_passphrase(GlobalOptions const& options) {
@@ -128,15 +129,24 @@ RepositoryError no_passphrase() {
 
 int exit_code_of(RepositoryFailure failure) {
     switch (failure) {
-        case RepositoryFailure::failed: return exit_code::failed;
-        case RepositoryFailure::not_found: return 10;
-        case RepositoryFailure::unusable: return 11;
-        case RepositoryFailure::wrong_key: return 12;
-        case RepositoryFailure::corrupt: return exit_code::integrity;
-        case RepositoryFailure::no_space: return 21;
-        case RepositoryFailure::stream_failed: return 22;
-        case RepositoryFailure::rolled_back: return 27;
-        case RepositoryFailure::interrupted: return 130;
+        case RepositoryFailure::failed:
+            return exit_code::failed;
+        case RepositoryFailure::not_found:
+            return 10;
+        case RepositoryFailure::unusable:
+            return 11;
+        case RepositoryFailure::wrong_key:
+            return 12;
+        case RepositoryFailure::corrupt:
+            return exit_code::integrity;
+        case RepositoryFailure::no_space:
+            return 21;
+        case RepositoryFailure::stream_failed:
+            return 22;
+        case RepositoryFailure::rolled_back:
+            return 27;
+        case RepositoryFailure::interrupted:
+            return 130;
     }
     return exit_code::failed;
 }
@@ -145,19 +155,24 @@ char const* advice_for(RepositoryFailure failure) {
     switch (failure) {
         case RepositoryFailure::not_found:
             return "Check -r/--repo, mount the disk, or make a repository there with `repo init`.";
-        case RepositoryFailure::unusable: return "Run a newer program, or run the command again.";
+        case RepositoryFailure::unusable:
+            return "Run a newer program, or run the command again.";
         case RepositoryFailure::wrong_key:
-            return "Give the passphrase with -p FILE, --password-command or REPO_PASSWORD, or a key "
+            return "Give the passphrase with -p FILE, --password-command or REPO_PASSWORD, or a "
+                   "key "
                    "with --key-file.";
         case RepositoryFailure::corrupt:
             return "Nothing was changed. `repo check --read-data` lists all that is damaged.";
         case RepositoryFailure::no_space:
-            return "Earlier snapshots are whole. Make room and run it again: what was stored counts.";
-        case RepositoryFailure::stream_failed: return "No snapshot was made.";
+            return "Earlier snapshots are whole. Make room and run it again: what was stored "
+                   "counts.";
+        case RepositoryFailure::stream_failed:
+            return "No snapshot was made.";
         case RepositoryFailure::interrupted:
             return "No snapshot was made; the next run goes on from what was stored.";
         case RepositoryFailure::failed:
-        case RepositoryFailure::rolled_back: break;
+        case RepositoryFailure::rolled_back:
+            break;
     }
     return "";
 }
@@ -214,7 +229,8 @@ Credentials credentials_for_new(GlobalOptions const& options) {
 void add_filter(CLI::App& command, SnapshotFilter& filter) {
     command.add_option("-H,--host", filter.host, "only snapshots of this host");
     command.add_option("--path", filter.paths, "only snapshots of this path (repeatable)");
-    command.add_option("--tag", filter.tags, "only snapshots with this tag (a,b: both; repeatable: any)");
+    command.add_option("--tag", filter.tags,
+                       "only snapshots with this tag (a,b: both; repeatable: any)");
 }
 
 }  // namespace coffre::cli

@@ -38,7 +38,9 @@ int run_dump(GlobalOptions const& options, DumpArguments const& arguments, Folde
 
 void add(CLI::App& command, Context& context, Folders folders) {
     auto const arguments = std::make_shared<DumpArguments>();
-    command.add_option("snapshot", arguments->snapshot, "ID, latest, latest~N, latest@TIME; with :PATH")
+    command
+        .add_option("snapshot", arguments->snapshot,
+                    "ID, latest, latest~N, latest@TIME; with :PATH")
         ->required();
     command.add_option("path", arguments->path, "what of it");
     add_filter(command, arguments->filter);
@@ -54,13 +56,15 @@ void add(CLI::App& command, Context& context, Folders folders) {
 void add_cat(CLI::App& app, Context& context) {
     auto* const command = app.add_subcommand("cat", "print a file of a snapshot");
     add(*command, context, Folders::refused);
-    command->footer("Examples:\n  repo cat latest:/db.sql | mysql app\n  repo cat latest~1 /etc/fstab");
+    command->footer(
+        "Examples:\n  repo cat latest:/db.sql | mysql app\n  repo cat latest~1 /etc/fstab");
 }
 
 void add_dump(CLI::App& app, Context& context) {
     auto* const command = app.add_subcommand("dump", "print a file, or a folder as tar");
     add(*command, context, Folders::as_tar);
-    command->footer("Examples:\n  repo dump latest:/srv/media | tar tv\n  repo dump latest:/db.sql > db.sql");
+    command->footer(
+        "Examples:\n  repo dump latest:/srv/media | tar tv\n  repo dump latest:/db.sql > db.sql");
 }
 
 }  // namespace coffre::cli

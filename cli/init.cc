@@ -38,7 +38,9 @@ int run_init(GlobalOptions const& options, InitArguments const& arguments) {
     } else if (!options.quiet) {
         print("repository " + id.substr(0, 8) + " made at " + repository_location(options));
         if (init.mode == Mode::encrypted) {
-            print("Keep the passphrase or key file in a second place: without it nothing can be read.");
+            print(
+                "Keep the passphrase or key file in a second place: without it nothing can be "
+                "read.");
         } else {
             print("Not encrypted: whoever can read the folder can read what is saved.");
         }
@@ -53,9 +55,12 @@ void add_init(CLI::App& app, Context& context) {
     auto const arguments = std::make_shared<InitArguments>();
     command->add_option("--encryption", arguments->encryption, "on, or none (integrity only)")
         ->check(CLI::IsMember({"on", "none"}));
-    command->add_option("--kdf", arguments->kdf, "cost of a passphrase guess: standard (64 MiB) or strong (1 GiB)")
+    command
+        ->add_option("--kdf", arguments->kdf,
+                     "cost of a passphrase guess: standard (64 MiB) or strong (1 GiB)")
         ->check(CLI::IsMember({"standard", "strong"}));
-    command->add_option("--chunk-size", arguments->chunk_size, "average size of chunks, a power of two (64K)");
+    command->add_option("--chunk-size", arguments->chunk_size,
+                        "average size of chunks, a power of two (64K)");
     command->footer(R"(Examples:
   repo init -r /mnt/backup/media                      asks for a passphrase
   repo init -r /mnt/backup/media --key-file /root/media.key

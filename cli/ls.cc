@@ -45,10 +45,14 @@ std::string kind_name(NodeKind kind) {
 void print_node(GlobalOptions const& options, LsArguments const& arguments, std::string const& path,
                 Node const& node) {
     if (options.json) {
-        nlohmann::json document{{"message_type", "node"}, {"type", kind_name(node.kind)},
-                                {"size", node.size},      {"mode", node.mode},
-                                {"uid", node.uid},        {"gid", node.gid},
-                                {"user", node.user},      {"group", node.group},
+        nlohmann::json document{{"message_type", "node"},
+                                {"type", kind_name(node.kind)},
+                                {"size", node.size},
+                                {"mode", node.mode},
+                                {"uid", node.uid},
+                                {"gid", node.gid},
+                                {"user", node.user},
+                                {"group", node.group},
                                 {"mtime", rfc3339(nanoseconds(node.mtime))}};
         put_text(document, "path", path);
         put_text(document, "name", node.name);
@@ -59,7 +63,8 @@ void print_node(GlobalOptions const& options, LsArguments const& arguments, std:
     if (!arguments.long_form) return print(shown);
     std::string const owner = node.user.empty() ? std::to_string(node.uid) : node.user;
     std::string const group = node.group.empty() ? std::to_string(node.gid) : node.group;
-    std::string const target = node.kind == NodeKind::symlink ? " -> " + printable(node.target) : "";
+    std::string const target =
+        node.kind == NodeKind::symlink ? " -> " + printable(node.target) : "";
     print(fmt::format("{} {:8} {:8} {:>12} {} {}{}", mode_text(node), owner, group, node.size,
                       time_text(nanoseconds(node.mtime)), shown, target));
 }
@@ -83,12 +88,14 @@ int run_ls(GlobalOptions const& options, LsArguments const& arguments) {
 void add_ls(CLI::App& app, Context& context) {
     auto* const command = app.add_subcommand("ls", "list the files of a snapshot");
     auto const arguments = std::make_shared<LsArguments>();
-    command->add_option("snapshot", arguments->snapshot, "ID, latest, latest~N, latest@TIME; with :PATH");
+    command->add_option("snapshot", arguments->snapshot,
+                        "ID, latest, latest~N, latest@TIME; with :PATH");
     command->add_option("path", arguments->path, "a folder of it");
     command->add_flag("-l,--long", arguments->long_form, "modes, owners, sizes and times too");
     command->add_flag("!--no-recursion", arguments->recursive, "only the folder itself");
     add_filter(*command, arguments->filter);
-    command->footer("Examples:\n  repo ls latest\n  repo ls -l 'latest@2026-08-02 13:00:/srv/media'");
+    command->footer(
+        "Examples:\n  repo ls latest\n  repo ls -l 'latest@2026-08-02 13:00:/srv/media'");
     command->callback([&context, arguments] {
         context.run = [&context, arguments] { return run_ls(context.options, *arguments); };
     });

@@ -85,7 +85,7 @@ int run(Context const& context) {
 // open at once is allowed to be.
 void prepare_process() {
     ::prctl(PR_SET_DUMPABLE, 0);
-    struct rlimit const no_core {};
+    struct rlimit const no_core{};
     ::setrlimit(RLIMIT_CORE, &no_core);
     struct rlimit files {};
     if (::getrlimit(RLIMIT_NOFILE, &files) == 0) {
@@ -101,7 +101,8 @@ void prepare_process() {
 
 int main(int argc, char** argv) {
     prepare_process();
-    CLI::App app{"Coffre: backups of media stores and databases, deduplicated and encrypted", "repo"};
+    CLI::App app{"Coffre: backups of media stores and databases, deduplicated and encrypted",
+                 "repo"};
     Context context;
     add_global_options(app, context.options);
     app.footer(examples);
@@ -124,4 +125,6 @@ int main(int argc, char** argv) {
 
 }  // namespace coffre::cli
 
-int main(int argc, char** argv) { return coffre::cli::main(argc, argv); }
+int main(int argc, char** argv) {
+    return coffre::cli::main(argc, argv);
+}

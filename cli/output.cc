@@ -23,10 +23,11 @@ void on_signal(int) {
 // The length of the UTF-8 sequence at `at`, or 0.
 std::size_t utf8_length(std::string const& text, std::size_t at) {
     auto const lead = static_cast<unsigned char>(text[at]);
-    std::size_t const length = lead < 0x80 ? 1 : lead >= 0xc2 && lead < 0xe0 ? 2
-                                             : lead >= 0xe0 && lead < 0xf0   ? 3
-                                             : lead >= 0xf0 && lead < 0xf5   ? 4
-                                                                             : 0;
+    std::size_t const length = lead < 0x80                   ? 1
+                               : lead >= 0xc2 && lead < 0xe0 ? 2
+                               : lead >= 0xe0 && lead < 0xf0 ? 3
+                               : lead >= 0xf0 && lead < 0xf5 ? 4
+                                                             : 0;
     if (length == 0 || at + length > text.size()) return 0;
     for (std::size_t i = 1; i < length; ++i) {
         if ((static_cast<unsigned char>(text[at + i]) & 0xc0U) != 0x80) return 0;
@@ -72,7 +73,9 @@ struct tm local_time(std::int64_t ns) {
 
 }  // namespace
 
-void print(std::string const& line) { print_bytes(as_bytes(line + "\n")); }
+void print(std::string const& line) {
+    print_bytes(as_bytes(line + "\n"));
+}
 
 void print_bytes(ByteView bytes) {
     bool const ok = std::fwrite(bytes.data(), 1, bytes.size(), stdout) == bytes.size() &&
@@ -80,7 +83,9 @@ void print_bytes(ByteView bytes) {
     if (!ok) throw SourceError("", "standard output cannot be written");
 }
 
-void print_error(std::string const& line) { std::fputs((line + "\n").c_str(), stderr); }
+void print_error(std::string const& line) {
+    std::fputs((line + "\n").c_str(), stderr);
+}
 
 std::string size_text(std::uint64_t bytes) {
     static constexpr char const* units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
@@ -212,7 +217,8 @@ ProgressDisplay::ProgressDisplay(Progress& progress, GlobalOptions const& option
     double fps = 0;
     if (fps_text != nullptr) {
         fps = std::strtod(fps_text, nullptr);
-        if (!(fps > 0 && fps <= 60)) throw std::invalid_argument("REPO_PROGRESS_FPS: a number up to 60");
+        if (!(fps > 0 && fps <= 60))
+            throw std::invalid_argument("REPO_PROGRESS_FPS: a number up to 60");
     }
     on_terminal_ = ::isatty(STDERR_FILENO) != 0 && !options.json;
     if (options.quiet || (fps == 0 && !on_terminal_)) return;
@@ -282,7 +288,8 @@ void ProgressDisplay::say(std::string const& text) {
 
 void report_failures(Progress& progress, ProgressDisplay& display, GlobalOptions const& options) {
     progress.on_failure = [&](std::string const& path, std::string const& message) {
-        if (!options.json) return display.say("repo: " + printable(path) + ": " + printable(message));
+        if (!options.json)
+            return display.say("repo: " + printable(path) + ": " + printable(message));
         nlohmann::json document{{"message_type", "error"}};
         put_text(document, "item", path);
         put_text(document, "message", message);

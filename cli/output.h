@@ -19,10 +19,10 @@ void print(std::string const& line);
 void print_bytes(ByteView bytes);
 void print_error(std::string const& line);
 
-std::string size_text(std::uint64_t bytes);      // "1.24 GiB"
-std::string number_text(std::uint64_t number);   // "12,524"
-std::string time_text(std::int64_t ns);          // local: "2026-08-02 13:00:05"
-std::string rfc3339(std::int64_t ns);            // with nanoseconds and offset
+std::string size_text(std::uint64_t bytes);     // "1.24 GiB"
+std::string number_text(std::uint64_t number);  // "12,524"
+std::string time_text(std::int64_t ns);         // local: "2026-08-02 13:00:05"
+std::string rfc3339(std::int64_t ns);           // with nanoseconds and offset
 std::string duration_text(double seconds);
 // Control characters and bytes that are not UTF-8 are shown as \xNN.
 std::string printable(std::string const& text);

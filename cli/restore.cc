@@ -63,14 +63,16 @@ void print_json_summary(RestoreResult const& result, double seconds, bool dry_ru
 }
 
 void print_summary(RestoreArguments const& arguments, RestoreResult const& result, double seconds) {
-    print(fmt::format("files     {}: {} restored, {} unchanged, {} skipped{}", number_text(result.files),
-                      number_text(result.files_restored), number_text(result.files_unchanged),
-                      number_text(result.files_skipped),
+    print(fmt::format("files     {}: {} restored, {} unchanged, {} skipped{}",
+                      number_text(result.files), number_text(result.files_restored),
+                      number_text(result.files_unchanged), number_text(result.files_skipped),
                       result.files_deleted > 0
                           ? fmt::format("; {} deleted", number_text(result.files_deleted))
                           : ""));
-    print(fmt::format("data      {} of {} written", size_text(result.bytes_written), size_text(result.bytes)));
-    if (arguments.verify) print(fmt::format("verified  {} files", number_text(result.files_verified)));
+    print(fmt::format("data      {} of {} written", size_text(result.bytes_written),
+                      size_text(result.bytes)));
+    if (arguments.verify)
+        print(fmt::format("verified  {} files", number_text(result.files_verified)));
     print(fmt::format("time      {}, {}/s", duration_text(seconds),
                       size_text(static_cast<std::uint64_t>(static_cast<double>(result.bytes) /
                                                            std::max(seconds, 0.001)))));
@@ -79,10 +81,11 @@ void print_summary(RestoreArguments const& arguments, RestoreResult const& resul
 
 int run_restore(GlobalOptions const& options, RestoreArguments const& arguments) {
     auto const repository = open(options);
-    auto const request =
-        make_request(options, arguments, find_snapshot(*repository, arguments.snapshot, arguments.filter));
+    auto const request = make_request(
+        options, arguments, find_snapshot(*repository, arguments.snapshot, arguments.filter));
     Progress progress;
-    progress.total_bytes = request.from.sub_path.empty() ? request.from.snapshot.statistics.bytes : 0;
+    progress.total_bytes =
+        request.from.sub_path.empty() ? request.from.snapshot.statistics.bytes : 0;
     RestoreResult result;
     double seconds = 0;
     {
@@ -97,8 +100,9 @@ int run_restore(GlobalOptions const& options, RestoreArguments const& arguments)
         print_summary(arguments, result, seconds);
     }
     if (!result.damaged.empty()) {
-        print_error(fmt::format("repo: {} files are damaged in the repository and were not restored",
-                                result.damaged.size()));
+        print_error(
+            fmt::format("repo: {} files are damaged in the repository and were not restored",
+                        result.damaged.size()));
         return exit_code::integrity;
     }
     if (result.failures.empty()) return exit_code::ok;
@@ -109,9 +113,13 @@ int run_restore(GlobalOptions const& options, RestoreArguments const& arguments)
 void add_options(CLI::App& command, RestoreArguments& a) {
     command.add_option("snapshot", a.snapshot, "ID, latest, latest~N, latest@TIME; with :PATH");
     command.add_option("-t,--target", a.target, "folder to restore into")->required();
-    command.add_option("-i,--include", a.include, "only what matches (repeatable)")->allow_extra_args(false);
-    command.add_option("-e,--exclude", a.exclude, "not what matches (repeatable)")->allow_extra_args(false);
-    command.add_option("--overwrite", a.overwrite, "files that are there: always, if-changed, if-newer, never")
+    command.add_option("-i,--include", a.include, "only what matches (repeatable)")
+        ->allow_extra_args(false);
+    command.add_option("-e,--exclude", a.exclude, "not what matches (repeatable)")
+        ->allow_extra_args(false);
+    command
+        .add_option("--overwrite", a.overwrite,
+                    "files that are there: always, if-changed, if-newer, never")
         ->check(CLI::IsMember({"always", "if-changed", "if-newer", "never"}));
     command.add_flag("--delete", a.delete_extra, "remove what the snapshot does not have");
     command.add_flag("--verify", a.verify, "read everything back and compare");

@@ -131,7 +131,8 @@ void print_summary(GlobalOptions const& options, SnapshotArguments const& argume
                       number_text(s.files_new), number_text(s.files_changed),
                       number_text(s.files_unmodified)));
     print(fmt::format("data      {}, of which {} read; {} new, {} stored", size_text(s.bytes),
-                      size_text(s.bytes_read), size_text(s.bytes_added), size_text(s.bytes_stored)));
+                      size_text(s.bytes_read), size_text(s.bytes_added),
+                      size_text(s.bytes_stored)));
     print(fmt::format("time      {}, {}/s", duration_text(seconds),
                       size_text(static_cast<std::uint64_t>(static_cast<double>(s.bytes) /
                                                            std::max(seconds, 0.001)))));
@@ -168,24 +169,37 @@ void add_options(CLI::App& command, SnapshotArguments& a) {
     command.add_option("paths", a.paths, "files and folders to save");
     command.add_option("--files-from", a.files_from, "file with a path a line (repeatable)");
     command.add_option("--files-from-raw", a.files_from_raw, "the same, paths end in NUL");
-    command.add_option("-e,--exclude", a.excludes, "leave out what matches (repeatable; * ? [] ** and !)")
+    command
+        .add_option("-e,--exclude", a.excludes,
+                    "leave out what matches (repeatable; * ? [] ** and !)")
         ->allow_extra_args(false);
-    command.add_option("--exclude-file", a.exclude_files, "file with a pattern a line (repeatable)");
-    command.add_flag("--exclude-caches", a.exclude_caches, "leave out contents of folders with a CACHEDIR.TAG");
-    command.add_option("--exclude-if-present", a.if_present, "leave out contents of folders that hold this file");
-    command.add_option("--exclude-larger-than", a.larger_than, "leave out files above this size (10M)");
-    command.add_flag("-x,--one-file-system", a.one_file_system, "stay on the file systems of the paths");
-    command.add_option("--tag", a.tags, "tag for the snapshot (repeatable; a,b: two)")->delimiter(',');
+    command.add_option("--exclude-file", a.exclude_files,
+                       "file with a pattern a line (repeatable)");
+    command.add_flag("--exclude-caches", a.exclude_caches,
+                     "leave out contents of folders with a CACHEDIR.TAG");
+    command.add_option("--exclude-if-present", a.if_present,
+                       "leave out contents of folders that hold this file");
+    command.add_option("--exclude-larger-than", a.larger_than,
+                       "leave out files above this size (10M)");
+    command.add_flag("-x,--one-file-system", a.one_file_system,
+                     "stay on the file systems of the paths");
+    command.add_option("--tag", a.tags, "tag for the snapshot (repeatable; a,b: two)")
+        ->delimiter(',');
     command.add_option("-H,--host", a.host, "host name to record");
     command.add_option("--time", a.time, "time to record (default: now)");
-    command.add_option("--parent", a.parent, "snapshot to compare with (default: the newest of the same host and paths)");
+    command.add_option("--parent", a.parent,
+                       "snapshot to compare with (default: the newest of the same host and paths)");
     command.add_flag("-f,--force", a.force, "read every file, compare with no parent");
     command.add_flag("-n,--dry-run", a.dry_run, "save nothing, say what would be");
-    command.add_flag("--skip-if-unchanged", a.skip_if_unchanged, "no snapshot when nothing changed");
+    command.add_flag("--skip-if-unchanged", a.skip_if_unchanged,
+                     "no snapshot when nothing changed");
     command.add_flag("--stdin", a.from_stdin, "save standard input as a file");
     command.add_option("--stdin-filename", a.stdin_filename, "its name (stdin)");
-    command.add_flag("--stdin-from-command", a.from_command, "save the output of the command after --");
-    command.add_option("--stream", a.streams, "NAME=COMMAND: save the command's output (repeatable; run in parallel)")
+    command.add_flag("--stdin-from-command", a.from_command,
+                     "save the output of the command after --");
+    command
+        .add_option("--stream", a.streams,
+                    "NAME=COMMAND: save the command's output (repeatable; run in parallel)")
         ->allow_extra_args(false);
     command.add_option("--compression", a.compression, "off, fast, auto, better or max")
         ->envname("REPO_COMPRESSION");

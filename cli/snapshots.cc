@@ -17,7 +17,8 @@ std::string joined(std::vector<std::string> const& texts) {
 }
 
 void print_table(std::vector<NamedSnapshot> const& snapshots) {
-    print(fmt::format("{:8}  {:19}  {:15}  {:10}  {:>11}  {}", "ID", "Time", "Host", "Tags", "Size", "Paths"));
+    print(fmt::format("{:8}  {:19}  {:15}  {:10}  {:>11}  {}", "ID", "Time", "Host", "Tags", "Size",
+                      "Paths"));
     for (auto const& [id, snapshot] : snapshots) {
         auto sources = snapshot.paths;
         sources.insert(sources.end(), snapshot.streams.begin(), snapshot.streams.end());
@@ -32,7 +33,8 @@ void print_table(std::vector<NamedSnapshot> const& snapshots) {
 int run_snapshots(GlobalOptions const& options, SnapshotFilter const& filter) {
     auto const repository = open(options);
     auto list = list_snapshots(*repository);
-    std::erase_if(list.snapshots, [&](NamedSnapshot const& s) { return !filter.matches(s.snapshot); });
+    std::erase_if(list.snapshots,
+                  [&](NamedSnapshot const& s) { return !filter.matches(s.snapshot); });
     if (options.json) {
         auto documents = nlohmann::json::array();
         for (auto const& named : list.snapshots) documents.push_back(json_of(named));
@@ -50,7 +52,8 @@ void add_snapshots(CLI::App& app, Context& context) {
     auto* const command = app.add_subcommand("snapshots", "list the snapshots");
     auto const filter = std::make_shared<SnapshotFilter>();
     add_filter(*command, *filter);
-    command->footer("Examples:\n  repo snapshots\n  repo snapshots --host web1 --tag weekly --json");
+    command->footer(
+        "Examples:\n  repo snapshots\n  repo snapshots --host web1 --tag weekly --json");
     command->callback([&context, filter] {
         context.run = [&context, filter] { return run_snapshots(context.options, *filter); };
     });

@@ -27,14 +27,18 @@ int run_stats(GlobalOptions const& options) {
     }
     print(fmt::format("snapshots  {}, {} if all were restored", number_text(s.snapshots),
                       size_text(s.restored_bytes)));
-    print(fmt::format("chunks     {}, {} of plaintext", number_text(s.chunks), size_text(s.plain_bytes)));
-    print(fmt::format("stored     {} in {} packs", size_text(s.stored_bytes), number_text(s.packs)));
+    print(fmt::format("chunks     {}, {} of plaintext", number_text(s.chunks),
+                      size_text(s.plain_bytes)));
+    print(
+        fmt::format("stored     {} in {} packs", size_text(s.stored_bytes), number_text(s.packs)));
     return exit_code::ok;
 }
 
 int run_version(GlobalOptions const& options) {
     if (options.json) {
-        print(nlohmann::json{{"message_type", "version"}, {"version", program_version}, {"format", 1}}.dump());
+        print(
+            nlohmann::json{{"message_type", "version"}, {"version", program_version}, {"format", 1}}
+                .dump());
     } else {
         print(fmt::format("repo {} (Coffre, repository format 1)", program_version));
     }
@@ -45,12 +49,14 @@ int run_version(GlobalOptions const& options) {
 
 void add_stats(CLI::App& app, Context& context) {
     auto* const command = app.add_subcommand("stats", "how much is stored");
-    command->callback([&context] { context.run = [&context] { return run_stats(context.options); }; });
+    command->callback(
+        [&context] { context.run = [&context] { return run_stats(context.options); }; });
 }
 
 void add_version(CLI::App& app, Context& context) {
     auto* const command = app.add_subcommand("version", "print the version");
-    command->callback([&context] { context.run = [&context] { return run_version(context.options); }; });
+    command->callback(
+        [&context] { context.run = [&context] { return run_version(context.options); }; });
 }
 
 }  // namespace coffre::cli

@@ -17,11 +17,11 @@ struct CheckReport {
     std::vector<std::string> errors;    // each names the object
     std::vector<std::string> warnings;  // harmless: what an interrupted run left
     std::uint64_t snapshots = 0;
-    std::uint64_t trees = 0;            // directories
+    std::uint64_t trees = 0;  // directories
     std::uint64_t files = 0;
     std::uint64_t packs = 0;
     std::uint64_t chunks_read = 0;
-    std::uint64_t bytes_read = 0;       // of packs
+    std::uint64_t bytes_read = 0;  // of packs
 
     bool clean() const { return errors.empty(); }
 };
@@ -34,9 +34,9 @@ struct RepositoryStatistics {
     std::uint64_t snapshots = 0;
     std::uint64_t packs = 0;
     std::uint64_t chunks = 0;
-    std::uint64_t stored_bytes = 0;      // all objects
-    std::uint64_t plain_bytes = 0;       // of all chunks stored, once each
-    std::uint64_t restored_bytes = 0;    // of all files of all snapshots
+    std::uint64_t stored_bytes = 0;    // all objects
+    std::uint64_t plain_bytes = 0;     // of all chunks stored, once each
+    std::uint64_t restored_bytes = 0;  // of all files of all snapshots
 };
 
 RepositoryStatistics gather_statistics(Repository& repository);

@@ -15,7 +15,7 @@ struct Progress {
     std::atomic<std::uint64_t> bytes{0};        // plaintext passed so far
     std::atomic<std::uint64_t> total_files{0};  // 0: not known (yet)
     std::atomic<std::uint64_t> total_bytes{0};
-    std::atomic<bool> stop{false};              // set it, and the command ends as interrupted
+    std::atomic<bool> stop{false};  // set it, and the command ends as interrupted
 
     // Called for each thing that failed without ending the command: (path, message).
     std::function<void(std::string const&, std::string const&)> on_failure;

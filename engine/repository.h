@@ -48,8 +48,8 @@ std::shared_ptr<Repository> open_repository(std::string const& location,
                                             OpenOptions const& options);
 
 // The same on any store.
-std::shared_ptr<Repository> init_repository(std::shared_ptr<Backend> store, InitOptions const& init,
-                                            Credentials const& credentials,
+std::shared_ptr<Repository> init_repository(std::shared_ptr<Backend> const& store,
+                                            InitOptions const& init, Credentials const& credentials,
                                             OpenOptions const& options);
 std::shared_ptr<Repository> open_repository(std::shared_ptr<Backend> store,
                                             Credentials const& credentials,

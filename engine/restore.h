@@ -18,35 +18,35 @@ enum class Overwrite {
 
 struct RestoreRequest {
     FoundSnapshot from;
-    std::string target;          // a folder; made if absent
-    PatternList include;         // empty: all; matched against paths from `from.sub_path` on
+    std::string target;   // a folder; made if absent
+    PatternList include;  // empty: all; matched against paths from `from.sub_path` on
     PatternList exclude;
     Overwrite overwrite = Overwrite::always;
-    bool delete_extra = false;   // remove what the restored folders hold beside the snapshot
-    bool verify = false;         // read everything back and compare
-    bool sparse = false;         // leave holes for runs of zeros in new files
+    bool delete_extra = false;  // remove what the restored folders hold beside the snapshot
+    bool verify = false;        // read everything back and compare
+    bool sparse = false;        // leave holes for runs of zeros in new files
     bool dry_run = false;
-    unsigned threads = 0;        // 0: one for each processor
+    unsigned threads = 0;  // 0: one for each processor
 };
 
 struct RestoreResult {
-    std::uint64_t files = 0;            // selected
-    std::uint64_t files_restored = 0;   // new or rewritten, in part at least
+    std::uint64_t files = 0;           // selected
+    std::uint64_t files_restored = 0;  // new or rewritten, in part at least
     std::uint64_t files_unchanged = 0;
-    std::uint64_t files_skipped = 0;    // kept because of `overwrite`
+    std::uint64_t files_skipped = 0;  // kept because of `overwrite`
     std::uint64_t files_deleted = 0;
     std::uint64_t files_verified = 0;
     std::uint64_t directories = 0;
-    std::uint64_t others = 0;           // links and special nodes
-    std::uint64_t bytes = 0;            // of the selected files
+    std::uint64_t others = 0;  // links and special nodes
+    std::uint64_t bytes = 0;   // of the selected files
     std::uint64_t bytes_written = 0;
-    std::vector<SourceFailure> failures;      // of the target: permissions, space, things in the way
-    std::vector<SourceFailure> damaged;       // files whose contents cannot be read from the repository
+    std::vector<SourceFailure> failures;  // of the target: permissions, space, things in the way
+    std::vector<SourceFailure> damaged;   // files whose contents cannot be read from the repository
 };
 
-// Writes are confined to `target`: no link in it is followed. A file that cannot be had back exactly
-// is in `damaged` and, when it was new, not left behind. Durable when it returns.
-// Throws RepositoryError, and SourceError when the target itself cannot be used.
+// Writes are confined to `target`: no link in it is followed. A file that cannot be had back
+// exactly is in `damaged` and, when it was new, not left behind. Durable when it returns. Throws
+// RepositoryError, and SourceError when the target itself cannot be used.
 RestoreResult restore_snapshot(Repository& repository, RestoreRequest const& request,
                                Progress& progress);
 

@@ -15,10 +15,10 @@ namespace coffre {
 // What is left out of the paths. A path named by the user is never left out.
 struct Exclusions {
     PatternList patterns;
-    bool caches = false;                         // contents of folders with a valid CACHEDIR.TAG
-    std::vector<std::string> if_present;         // contents of folders that hold such a file
-    std::optional<std::uint64_t> larger_than;    // files above this many bytes
-    bool other_file_systems = false;             // stay on the file systems of the paths
+    bool caches = false;                       // contents of folders with a valid CACHEDIR.TAG
+    std::vector<std::string> if_present;       // contents of folders that hold such a file
+    std::optional<std::uint64_t> larger_than;  // files above this many bytes
+    bool other_file_systems = false;           // stay on the file systems of the paths
 };
 
 enum class ParentChoice { automatic, none, given };
@@ -27,20 +27,20 @@ struct SnapshotRequest {
     std::vector<std::string> paths;  // relative ones are completed with the working folder
     std::vector<std::unique_ptr<StreamSource>> streams;
     Exclusions exclude;
-    std::string host;                // empty: this machine's
+    std::string host;  // empty: this machine's
     std::vector<std::string> tags;
     std::optional<std::int64_t> time_ns;  // default: now
     ParentChoice parent = ParentChoice::automatic;
-    std::string parent_name;         // with ParentChoice::given; as find_snapshot() takes it
+    std::string parent_name;  // with ParentChoice::given; as find_snapshot() takes it
     bool dry_run = false;
     bool skip_if_unchanged = false;
-    int compression_level = 3;       // of zstd; 0: none
-    unsigned threads = 0;            // 0: one for each processor
+    int compression_level = 3;  // of zstd; 0: none
+    unsigned threads = 0;       // 0: one for each processor
     PointSection point;
 };
 
 struct SnapshotResult {
-    std::optional<SessionId> id;     // nothing after a dry run, or when nothing had changed
+    std::optional<SessionId> id;  // nothing after a dry run, or when nothing had changed
     bool unchanged = false;
     Snapshot snapshot;
 };

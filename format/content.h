@@ -29,7 +29,8 @@ struct Content {
 void write_content(Writer& out, Content const& content);
 Content read_content(Reader& in);
 
-// A recipe: the plaintext of one meta chunk. `level` is that of the list whose entry points here.
+// A recipe: the plaintext of one meta chunk. `level` is that of its own entries: one below the list
+// whose entry points here.
 Bytes encode_recipe(std::uint8_t level, std::vector<ListEntry> const& entries);
 std::vector<ListEntry> decode_recipe(ByteView bytes, std::uint8_t level);
 

@@ -46,7 +46,7 @@ struct Id {
         return value;
     }
     bool is_zero() const { return *this == Id{}; }
-    auto operator<=>(Id const&) const = default;
+    auto operator<=>(Id const&) const = default;  // NOLINT(modernize-use-nullptr)
 };
 
 struct IdHash {

@@ -22,7 +22,7 @@ struct PackHeader {
 
 inline constexpr std::size_t pack_header_size = 32;
 inline constexpr std::size_t pack_footer_size = 40;
-inline constexpr std::size_t checksum_unit = 64 * 1024;
+inline constexpr std::size_t checksum_unit = 64 * std::size_t{1024};
 
 // A session key as it travels with the blocks that need it.
 struct WrappedKey {

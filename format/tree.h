@@ -30,7 +30,7 @@ struct TimePoint {
     std::int64_t seconds = 0;
     std::uint32_t nanoseconds = 0;
 
-    auto operator<=>(TimePoint const&) const = default;
+    auto operator<=>(TimePoint const&) const = default;  // NOLINT(modernize-use-nullptr)
 };
 
 struct Xattr {

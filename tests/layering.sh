@@ -18,10 +18,11 @@ violations() {
 rules='
 BEGIN {
     level["util"] = 1
-    level["chunk"] = level["codec"] = level["crypto"] = 2
-    level["index"] = level["backend"] = 3
-    level["repository"] = 4
-    level["snapshot"] = level["restore"] = level["maintain"] = 5
+    level["crypto"] = 2
+    level["chunk"] = level["codec"] = 3
+    level["index"] = level["backend"] = 4
+    level["repository"] = 5
+    level["snapshot"] = level["restore"] = level["maintain"] = 6
 }
 
 # "engine/index/a.h" -> "index"; "engine/a.h" -> "", a public header or its source.

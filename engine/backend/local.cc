@@ -28,7 +28,9 @@ RepositoryFailure failure_of(int error) {
     throw RepositoryError(failure_of(error), name + ": cannot " + doing + ": " + errno_text());
 }
 
-std::string folder_of(std::string const& name) { return name.substr(0, name.rfind('/') + 1) + "."; }
+std::string folder_of(std::string const& name) {
+    return name.substr(0, name.rfind('/') + 1) + ".";
+}
 
 void sync_folder(int root, std::string const& folder) {
     Fd const fd(::openat(root, folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -37,7 +39,8 @@ void sync_folder(int root, std::string const& folder) {
 }
 
 void make_folder(int root, std::string const& folder) {
-    if (::mkdirat(root, folder.c_str(), 0700) != 0 && errno != EEXIST) fail("create folder", folder);
+    if (::mkdirat(root, folder.c_str(), 0700) != 0 && errno != EEXIST)
+        fail("create folder", folder);
 }
 
 ObjectInfo info_of(std::string name, struct stat const& status) {
@@ -55,7 +58,8 @@ public:
 
     PutResult put(std::string const& name, ByteView bytes) override {
         std::string const folder = folder_of(name);
-        Fd const file(::openat(root_.get(), folder.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600));
+        Fd const file(
+            ::openat(root_.get(), folder.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600));
         if (!file && (errno == EOPNOTSUPP || errno == EISDIR)) return put_by_name(name, bytes);
         if (!file) fail("create", name);
         write_durably(file, name, bytes);

@@ -14,7 +14,7 @@ using Words = std::array<std::uint16_t, candidate_block + lead>;
 // into[i] = from[i + distance] + factor * from[i], for all i that the next levels need: plain
 // loops over whole arrays, which the compiler turns into vector code.
 template <std::size_t Distance, std::size_t Left>
-void add_level(Words& into, Words const& from, std::uint16_t factor) {
+void add_level(Words& into, Words const& from, unsigned factor) {
     for (std::size_t i = 0; i < candidate_block + Left; ++i) {
         into[i] = static_cast<std::uint16_t>(from[i + Distance] + factor * from[i]);
     }

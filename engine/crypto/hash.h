@@ -33,6 +33,8 @@ public:
     Blake3();
     Blake3(Blake3&&) noexcept;
     Blake3& operator=(Blake3&&) noexcept;
+    Blake3(Blake3 const&) = delete;
+    Blake3& operator=(Blake3 const&) = delete;
     ~Blake3();
     void update(ByteView bytes);
     Digest digest() const;
@@ -53,6 +55,8 @@ public:
     FileHasher();
     FileHasher(FileHasher&&) noexcept;
     FileHasher& operator=(FileHasher&&) noexcept;
+    FileHasher(FileHasher const&) = delete;
+    FileHasher& operator=(FileHasher const&) = delete;
     ~FileHasher();
     void update(ByteView bytes);
     FileHash hash() const;

@@ -14,6 +14,8 @@ namespace {
 // Address space only: the file grows as it is written. Enough for 100 TiB of 64 KiB chunks.
 constexpr std::size_t map_size = std::size_t{256} << 30U;
 constexpr std::size_t check_size = 8;
+// Each row may dirty a page of its own, which LMDB keeps in memory until the commit.
+constexpr std::size_t rows_per_transaction = 16 * std::size_t{1024};
 constexpr std::size_t pack_row_head = PackId::size + SessionId::size + 8;
 
 // value | XXH3-64(table, key, value)
@@ -78,7 +80,7 @@ IndexedPack read_pack_row(ByteView row) {
 
 }  // namespace
 
-Index::Index(std::string path, std::uint64_t seed) : seed_(seed) {
+Index::Index(std::string const& path, std::uint64_t seed) : seed_(seed) {
     MDB_env* environment = nullptr;
     lmdb_checked(::mdb_env_create(&environment), "create");
     environment_.reset(environment);
@@ -166,9 +168,9 @@ PackNumber Index::add_pack(MDB_txn* transaction, BundleRow const& row) {
     return number;
 }
 
-void Index::add(BundleId const& id, Bundle const& bundle) {
+Index::Places Index::add_packs(Bundle const& bundle) {
+    Places places;
     auto transaction = begin_transaction(environment_.get(), 0);
-    std::vector<std::pair<ChunkId, ChunkPlace>> places;
     for (auto const& row : bundle) {
         PackNumber const pack = add_pack(transaction.get(), row);
         auto const directory = decode_pack_directory(row.directory);
@@ -178,17 +180,33 @@ void Index::add(BundleId const& id, Bundle const& bundle) {
             }
         }
     }
+    commit(std::move(transaction));
     // In order of keys, neighbours share pages.
     std::sort(places.begin(), places.end(),
               [](auto const& a, auto const& b) { return a.first < b.first; });
+    return places;
+}
+
+void Index::add_places(std::span<Places::value_type const> places) {
+    auto transaction = begin_transaction(environment_.get(), 0);
     for (auto const& [chunk, place] : places) {
         MDB_val key = lmdb_value(chunk.bytes);
-        Bytes const checked_place = with_check(chunks_table, chunk.bytes, place_value(place), seed_);
-        MDB_val value = lmdb_value(checked_place);
-        int const code =
-            ::mdb_put(transaction.get(), tables_.chunks, &key, &value, MDB_NODUPDATA);
+        Bytes const row = with_check(chunks_table, chunk.bytes, place_value(place), seed_);
+        MDB_val value = lmdb_value(row);
+        int const code = ::mdb_put(transaction.get(), tables_.chunks, &key, &value, MDB_NODUPDATA);
         if (code != MDB_KEYEXIST) lmdb_checked(code, "write");
     }
+    commit(std::move(transaction));
+}
+
+void Index::add(BundleId const& id, Bundle const& bundle) {
+    Places const places = add_packs(bundle);
+    for (std::span<Places::value_type const> rest(places); !rest.empty();) {
+        std::size_t const count = std::min(rows_per_transaction, rest.size());
+        add_places(rest.first(count));
+        rest = rest.subspan(count);
+    }
+    auto transaction = begin_transaction(environment_.get(), 0);
     Bytes const mark = with_check(bundles_table, id.bytes, {}, seed_);
     MDB_val key = lmdb_value(id.bytes);
     MDB_val value = lmdb_value(mark);
@@ -204,7 +222,8 @@ std::optional<ChunkPlace> Index::View::find(ChunkId const& id,
                                             std::function<bool(PackNumber)> const& usable) const {
     Moment const moment(*this);
     MDB_cursor* raw_cursor = nullptr;
-    lmdb_checked(::mdb_cursor_open(transaction_.get(), index_->tables_.chunks, &raw_cursor), "read");
+    lmdb_checked(::mdb_cursor_open(transaction_.get(), index_->tables_.chunks, &raw_cursor),
+                 "read");
     LmdbCursor const cursor(raw_cursor);
     MDB_val key = lmdb_value(id.bytes);
     MDB_val value{};

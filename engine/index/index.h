@@ -35,13 +35,13 @@ class Index {
 public:
     // Opens or makes the database in the folder `path`, which exists. `seed` keys the checks and
     // differs between repositories, so another's index reads as damaged.
-    Index(std::string path, std::uint64_t seed);
+    Index(std::string const& path, std::uint64_t seed);
 
     // Deletes the database of the folder `path`.
     static void erase(std::string const& path);
 
     std::set<BundleId> bundles() const;
-    // All rows of a bundle in one transaction: all or none.
+    // The bundle counts as known once all its rows are there, also when this is cut short.
     void add(BundleId const& id, Bundle const& bundle);
 
     class View;
@@ -55,7 +55,10 @@ private:
         MDB_dbi numbers = 0;  // pack id -> pack number
         MDB_dbi bundles = 0;  // bundle id -> nothing
     };
+    using Places = std::vector<std::pair<ChunkId, ChunkPlace>>;
     PackNumber add_pack(MDB_txn* transaction, BundleRow const& row);
+    Places add_packs(Bundle const& bundle);
+    void add_places(std::span<Places::value_type const> places);
     void require_whole_file() const;
 
     LmdbEnvironment environment_;

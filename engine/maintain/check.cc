@@ -62,12 +62,15 @@ private:
             guarded([&] { check_key_slot(store, object.name); });
         }
         for (auto const& object : store.list("sessions/")) {
-            guarded([&] { open_as(ObjectKind::session, object, [](ByteView b) { decode_session(b); }); });
+            guarded([&] {
+                open_as(ObjectKind::session, object, [](ByteView b) { decode_session(b); });
+            });
         }
         for (auto const& object : store.list("forgets/")) {
             guarded([&] {
                 Bytes const bytes = get_whole(store, object.name, limits::object_size);
-                decoded(object.name, keys.open_signed_object(ObjectKind::forget, object.name, bytes),
+                decoded(object.name,
+                        keys.open_signed_object(ObjectKind::forget, object.name, bytes),
                         [](ByteView b) { decode_forget(b); });
             });
         }
@@ -102,7 +105,8 @@ private:
 
     void add_row(BundleRow& row) {
         Expected expected{row.pack_size, xxh3(row.directory), row.session};
-        if (decode_pack_directory(row.directory).blocks.empty()) throw FormatError("a pack without blocks");
+        if (decode_pack_directory(row.directory).blocks.empty())
+            throw FormatError("a pack without blocks");
         expected_.insert_or_assign(row.pack, expected);
     }
 
@@ -134,7 +138,8 @@ private:
         note_unlisted();
     }
 
-    // A pack without bundle is what an interrupted run leaves, unless chunks turn out to be missing.
+    // A pack without bundle is what an interrupted run leaves, unless chunks turn out to be
+    // missing.
     void note_unlisted() {
         if (unlisted_.empty()) return;
         report_.warnings.push_back(std::to_string(unlisted_.size()) +
@@ -188,19 +193,22 @@ private:
         while (auto const entry = chunks.next()) {
             if (!seen_.insert(entry->id).second) continue;
             auto const places = reader.locate(entry->id);
-            bool const there = std::any_of(places.begin(), places.end(), [&](ChunkPlace const& place) {
-                return !lost_.contains(reader.view().pack(place.pack).id);
-            });
+            bool const there =
+                std::any_of(places.begin(), places.end(), [&](ChunkPlace const& place) {
+                    return !lost_.contains(reader.view().pack(place.pack).id);
+                });
             if (!there) {
-                throw RepositoryError(RepositoryFailure::corrupt,
-                                      "chunk " + entry->id.hex() + " was in a pack that is missing");
+                throw RepositoryError(
+                    RepositoryFailure::corrupt,
+                    "chunk " + entry->id.hex() + " was in a pack that is missing");
             }
         }
     }
 
     // A directory that was checked under another name or snapshot is not entered again.
     void check_directory(ChunkReader& reader, std::string const& path, Node const& node) {
-        if (!node.content.entries.empty() && !seen_directories_.insert(identity(node)).second) return;
+        if (!node.content.entries.empty() && !seen_directories_.insert(identity(node)).second)
+            return;
         ++report_.trees;
         Blake3 digest;
         DirectoryCursor cursor(reader, node.content);
@@ -235,7 +243,8 @@ private:
                  " followed it");
         }
         for (auto const& [writer, head] : repository_.local_state().heads) {
-            if (log_.closed.contains(head) || repository_.store().stat(names::snapshot(head))) continue;
+            if (log_.closed.contains(head) || repository_.store().stat(names::snapshot(head)))
+                continue;
             note(names::snapshot(head) + ": is missing; this machine has seen it");
         }
     }
@@ -272,11 +281,14 @@ private:
             reading.bytes = bytes.size();
             VerifiedPack const pack = verify_pack(repository_.keys(), name, bytes);
             if (auto const known = expected_.find(id); known != expected_.end()) {
-                bool const same = xxh3(encode_pack_directory(pack.directory)) == known->second.directory &&
-                                  pack.header.session == known->second.session;
-                if (!same) reading.errors.push_back(name + ": its bundle says something else of it");
+                bool const same =
+                    xxh3(encode_pack_directory(pack.directory)) == known->second.directory &&
+                    pack.header.session == known->second.session;
+                if (!same)
+                    reading.errors.push_back(name + ": its bundle says something else of it");
             }
-            for (auto const& row : pack.directory.blocks) read_block(name, pack, row, bytes, reading);
+            for (auto const& row : pack.directory.blocks)
+                read_block(name, pack, row, bytes, reading);
         } catch (RepositoryError const& error) {
             if (error.kind() != RepositoryFailure::corrupt) throw;
             reading.errors.emplace_back(error.what());
@@ -289,8 +301,8 @@ private:
         try {
             auto const key = repository_.session_key(pack.directory, row.key);
             Bytes const prefix = delta_prefix(row, pack.header.kind);
-            Bytes const plain = decode_block(ByteView(bytes).subspan(row.offset, row.stored_size), row,
-                                             *key, repository_.id(), prefix);
+            Bytes const plain = decode_block(ByteView(bytes).subspan(row.offset, row.stored_size),
+                                             row, *key, repository_.id(), prefix);
             verify_chunks(plain, row, pack.header.kind, repository_.namer());
             reading.chunks += row.chunks.size();
         } catch (FormatError const& error) {
@@ -331,7 +343,8 @@ private:
 
 CheckReport check_repository(Repository& repository, CheckDepth depth, unsigned threads,
                              Progress& progress) {
-    unsigned const workers = threads != 0 ? threads : std::max(1U, std::thread::hardware_concurrency());
+    unsigned const workers =
+        threads != 0 ? threads : std::max(1U, std::thread::hardware_concurrency());
     return Checker(repository, depth, workers, progress).run();
 }
 

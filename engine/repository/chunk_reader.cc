@@ -64,7 +64,8 @@ Bytes ChunkReader::delta_prefix(BlockSource const& source) {
     Bytes prefix;
     for (auto const& base : source.row.bases) {
         append(prefix, read_at_depth(source.kind, base, source.row.depth));
-        if (prefix.size() > limits::block_plain_size) throw corrupt("a delta's bases are too large");
+        if (prefix.size() > limits::block_plain_size)
+            throw corrupt("a delta's bases are too large");
     }
     return prefix;
 }

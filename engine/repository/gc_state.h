@@ -11,11 +11,11 @@
 namespace coffre {
 
 struct GcState {
-    std::set<PackId> condemned;      // by a condemn record that no sweep has answered yet
-    std::set<PackId> swept;          // ever
-    std::set<SessionId> closed;      // slots void for ever
-    bool ends_in_condemn = false;    // then whatever is inherited is looked up as well
-    std::uint64_t next_record = 0;   // the number that the log's next record will have
+    std::set<PackId> condemned;     // by a condemn record that no sweep has answered yet
+    std::set<PackId> swept;         // ever
+    std::set<SessionId> closed;     // slots void for ever
+    bool ends_in_condemn = false;   // then whatever is inherited is looked up as well
+    std::uint64_t next_record = 0;  // the number that the log's next record will have
 
     // May a writer that has read this log rely on the pack?
     bool usable(PackId const& pack) const {

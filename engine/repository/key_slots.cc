@@ -33,7 +33,8 @@ OpenedSlot read_slot(Backend& store, std::string const& name) {
         if (all.size() < 8) throw FormatError("cut off");
         Reader checksum(all.last(8), name);
         ByteView const body = all.first(all.size() - 8);
-        if (checksum.u64() != xxh3(body)) throw FormatError("checksum differs: the slot is damaged");
+        if (checksum.u64() != xxh3(body))
+            throw FormatError("checksum differs: the slot is damaged");
         Reader in(body, "key slot");
         OpenedSlot slot;
         slot.name = name;
@@ -42,6 +43,8 @@ OpenedSlot read_slot(Backend& store, std::string const& name) {
         ByteView const sealed = in.raw(in.remaining());
         slot.sealed.assign(sealed.begin(), sealed.end());
         return slot;
+    } catch (UnsupportedFormat const& error) {
+        throw RepositoryError(RepositoryFailure::unusable, name + ": " + error.what());
     } catch (FormatError const& error) {
         throw RepositoryError(RepositoryFailure::corrupt, name + ": " + error.what());
     }
@@ -50,9 +53,9 @@ OpenedSlot read_slot(Backend& store, std::string const& name) {
 SecretKey read_key_file(std::string const& path) {
     auto text = read_small_file(path, SecretKey::size);
     if (!text || text->size() != SecretKey::size) {
-        throw RepositoryError(RepositoryFailure::wrong_key,
-                              path + ": " + (text ? "not a key file: it must hold 32 bytes"
-                                                  : "no such key file"));
+        throw RepositoryError(
+            RepositoryFailure::wrong_key,
+            path + ": " + (text ? "not a key file: it must hold 32 bytes" : "no such key file"));
     }
     SecretKey key(as_bytes(*text));
     wipe(*text);
@@ -94,10 +97,10 @@ void put_slot(Backend& store, RepositoryId const& repository, SlotPrefix prefix,
 
 SlotSecrets unseal_slot(RepositoryId const& repository, OpenedSlot const& slot,
                         SecretKey const& slot_key) {
-    auto content = unseal(
-        Mode::encrypted, subkey(slot_key, "coffre-slot-seal"),
-        authenticated_data(ObjectKind::key_slot, repository, slot.name, slot.prefix_bytes),
-        slot.sealed);
+    auto content =
+        unseal(Mode::encrypted, subkey(slot_key, "coffre-slot-seal"),
+               authenticated_data(ObjectKind::key_slot, repository, slot.name, slot.prefix_bytes),
+               slot.sealed);
     if (!content) {
         throw RepositoryError(RepositoryFailure::corrupt,
                               slot.name + ": the key fits, but the slot was changed");
@@ -156,17 +159,21 @@ std::vector<MasterSecret> open_key_slots(Backend& store, RepositoryId const& rep
             }
             return unseal_slot(repository, slot, *key).masters;
         } catch (RepositoryError const& error) {
-            if (error.kind() != RepositoryFailure::corrupt) throw;
+            bool const of_slot = error.kind() == RepositoryFailure::corrupt ||
+                                 error.kind() == RepositoryFailure::unusable;
+            if (!of_slot) throw;
             damaged += std::string("; ") + error.what();
         }
     }
-    throw RepositoryError(RepositoryFailure::wrong_key,
-                          std::string(credentials.key_file && !credentials.passphrase
-                                          ? "the key file opens"
-                                          : "the passphrase opens") +
-                              " no key slot of this repository" + damaged);
+    throw RepositoryError(
+        RepositoryFailure::wrong_key,
+        std::string(credentials.key_file && !credentials.passphrase ? "the key file opens"
+                                                                    : "the passphrase opens") +
+            " no key slot of this repository" + damaged);
 }
 
-void check_key_slot(Backend& store, std::string const& name) { read_slot(store, name); }
+void check_key_slot(Backend& store, std::string const& name) {
+    read_slot(store, name);
+}
 
 }  // namespace coffre

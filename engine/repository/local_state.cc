@@ -9,7 +9,9 @@ namespace coffre {
 
 namespace {
 
-std::string file_of(std::string const& folder) { return folder + "/state"; }
+std::string file_of(std::string const& folder) {
+    return folder + "/state";
+}
 
 Bytes encode(LocalState const& state) {
     Writer out;

@@ -10,18 +10,28 @@ namespace coffre::names {
 
 inline std::string const config = "config";
 
-inline std::string key_slot(SlotId const& id) { return "keys/" + id.hex(); }
+inline std::string key_slot(SlotId const& id) {
+    return "keys/" + id.hex();
+}
 inline std::string pack(PackId const& id) {
     std::string const hex = id.hex();
     return "packs/" + hex.substr(0, 2) + "/" + hex;
 }
-inline std::string bundle(BundleId const& id) { return "bundles/" + id.hex(); }
-inline std::string session(SessionId const& id) { return "sessions/" + id.hex(); }
+inline std::string bundle(BundleId const& id) {
+    return "bundles/" + id.hex();
+}
+inline std::string session(SessionId const& id) {
+    return "sessions/" + id.hex();
+}
 inline std::string heartbeat(SessionId const& id, std::uint64_t beat) {
     return session(id) + "." + std::to_string(beat);
 }
-inline std::string snapshot(SessionId const& id) { return "snapshots/" + id.hex(); }
-inline std::string forget(SessionId const& id) { return "forgets/" + id.hex(); }
+inline std::string snapshot(SessionId const& id) {
+    return "snapshots/" + id.hex();
+}
+inline std::string forget(SessionId const& id) {
+    return "forgets/" + id.hex();
+}
 inline std::string log_record(std::uint64_t number) {
     std::string const digits = std::to_string(number);
     return "gclog/" + std::string(16 - digits.size(), '0') + digits;

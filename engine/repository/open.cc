@@ -20,8 +20,9 @@ struct OpenedConfig {
 
 OpenedConfig read_config(Backend& store) {
     if (!store.stat(names::config)) {
-        throw RepositoryError(RepositoryFailure::not_found,
-                              "no repository there (no object \"config\"); make one with `repo init`");
+        throw RepositoryError(
+            RepositoryFailure::not_found,
+            "no repository there (no object \"config\"); make one with `repo init`");
     }
     Bytes const object = get_whole(store, names::config, limits::mib);
     ByteView const all(object);
@@ -121,8 +122,8 @@ void require_no_rollback(Repository& repository, OpenOptions const& options) {
 
 }  // namespace
 
-std::shared_ptr<Repository> init_repository(std::shared_ptr<Backend> store, InitOptions const& init,
-                                            Credentials const& credentials,
+std::shared_ptr<Repository> init_repository(std::shared_ptr<Backend> const& store,
+                                            InitOptions const& init, Credentials const& credentials,
                                             OpenOptions const& options) {
     prepare_crypto();
     if (store->stat(names::config)) {

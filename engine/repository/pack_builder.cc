@@ -31,9 +31,11 @@ void add_padding(Bytes& bytes) {
 
 // Throws FormatError.
 VerifiedPack verify(KeyRing const& keys, std::string const& name, ByteView bytes) {
-    if (bytes.size() < pack_header_size + pack_footer_size) throw FormatError("the pack is cut off");
+    if (bytes.size() < pack_header_size + pack_footer_size)
+        throw FormatError("the pack is cut off");
     auto const footer = decode_pack_footer(bytes.last(pack_footer_size), bytes.size());
-    ByteView const table = bytes.subspan(footer.table_offset, 8 * std::size_t{footer.table_entries});
+    ByteView const table =
+        bytes.subspan(footer.table_offset, 8 * std::size_t{footer.table_entries});
     if (footer_checksum(table, footer) != footer.checksum) throw FormatError("footer is damaged");
     Bytes const expected = checksum_table(bytes.first(footer.table_offset));
     for (std::size_t i = 0; i < footer.table_entries; ++i) {
@@ -50,10 +52,11 @@ VerifiedPack verify(KeyRing const& keys, std::string const& name, ByteView bytes
     Bytes const directory = keys.open_directory(
         name, header, bytes.subspan(footer.directory_offset, footer.directory_size));
     pack.directory = decode_pack_directory(unpad(directory, "pack directory"));
-    bool const fits = pack.directory.kind == pack.header.kind &&
-                      (pack.directory.blocks.empty() ||
-                       pack.directory.blocks.back().offset + pack.directory.blocks.back().stored_size <=
-                           footer.directory_offset);
+    bool const fits =
+        pack.directory.kind == pack.header.kind &&
+        (pack.directory.blocks.empty() ||
+         pack.directory.blocks.back().offset + pack.directory.blocks.back().stored_size <=
+             footer.directory_offset);
     if (!fits) throw FormatError("directory does not fit the pack");
     return pack;
 }

@@ -32,7 +32,8 @@ std::set<BundleId> list_bundles(Backend& store) {
     for (auto const& object : store.list("bundles/")) {
         auto const id = BundleId::parse(last_component(object.name));
         if (!id) {
-            throw RepositoryError(RepositoryFailure::corrupt, object.name + ": not a bundle's name");
+            throw RepositoryError(RepositoryFailure::corrupt,
+                                  object.name + ": not a bundle's name");
         }
         ids.insert(*id);
     }
@@ -58,7 +59,9 @@ Index& Repository::index() {
     return *index_;
 }
 
-void Repository::open_index() { index_ = std::make_unique<Index>(folder_ + "/index", index_seed_); }
+void Repository::open_index() {
+    index_ = std::make_unique<Index>(folder_ + "/index", index_seed_);
+}
 
 void Repository::refresh_index() {
     auto const present = list_bundles(*store_);
@@ -98,7 +101,9 @@ void Repository::add_missing_bundles(std::set<BundleId> const& present) {
     }
 }
 
-void Repository::save_local_state() { coffre::save_local_state(folder_, local_state_); }
+void Repository::save_local_state() {
+    coffre::save_local_state(folder_, local_state_);
+}
 
 std::shared_ptr<SessionKey const> Repository::session_key(PackDirectory const& directory,
                                                           KeyId const& id) {
@@ -120,7 +125,11 @@ std::shared_ptr<SessionKey const> Repository::session_key(PackDirectory const& d
         .first->second;
 }
 
-RepositoryId const& repository_id(Repository const& repository) { return repository.id(); }
-Mode repository_mode(Repository const& repository) { return repository.keys().mode(); }
+RepositoryId const& repository_id(Repository const& repository) {
+    return repository.id();
+}
+Mode repository_mode(Repository const& repository) {
+    return repository.keys().mode();
+}
 
 }  // namespace coffre

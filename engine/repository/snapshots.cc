@@ -59,8 +59,9 @@ NamedSnapshot const& by_prefix(std::vector<NamedSnapshot> const& all, std::strin
 }
 
 std::size_t parse_count(std::string const& text) {
-    bool const digits = !text.empty() && text.size() < 10 &&
-                        std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+    bool const digits =
+        !text.empty() && text.size() < 10 &&
+        std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
     if (!digits) throw std::invalid_argument("\"latest~" + text + "\": a number must follow the ~");
     return std::stoul(text);
 }
@@ -103,7 +104,8 @@ SlotContent read_slot(Repository& repository, std::string const& name) {
     try {
         Bytes const content = repository.keys().open_object(ObjectKind::snapshot, name, object);
         if (content.empty() || content[0] != std::byte{0}) return decode_slot(content);
-        return decode_slot(repository.keys().open_signed_object(ObjectKind::snapshot, name, object));
+        return decode_slot(
+            repository.keys().open_signed_object(ObjectKind::snapshot, name, object));
     } catch (FormatError const& error) {
         throw RepositoryError(RepositoryFailure::corrupt, name + ": " + error.what());
     }
@@ -120,7 +122,9 @@ SnapshotList list_snapshots(Repository& repository) {
         std::string const hex = last_component(object.name);
         try {
             auto const id = SessionId::parse(hex);
-            if (!id) throw RepositoryError(RepositoryFailure::corrupt, object.name + ": not a snapshot's name");
+            if (!id)
+                throw RepositoryError(RepositoryFailure::corrupt,
+                                      object.name + ": not a snapshot's name");
             if (forgotten.contains(hex) || log.closed.contains(*id)) continue;
             auto slot = read_slot(repository, object.name);
             if (!slot.killed()) list.snapshots.push_back({*id, std::move(*slot.snapshot)});
@@ -129,8 +133,9 @@ SnapshotList list_snapshots(Repository& repository) {
             list.damaged.emplace_back(error.what());
         }
     }
-    std::stable_sort(list.snapshots.begin(), list.snapshots.end(),
-                     [](auto const& a, auto const& b) { return a.snapshot.time_ns < b.snapshot.time_ns; });
+    std::stable_sort(
+        list.snapshots.begin(), list.snapshots.end(),
+        [](auto const& a, auto const& b) { return a.snapshot.time_ns < b.snapshot.time_ns; });
     return list;
 }
 
@@ -161,8 +166,9 @@ FoundSnapshot find_snapshot(Repository& repository, std::string const& name,
         return {found.id, found.snapshot, sub_path};
     } catch (RepositoryError const& error) {
         if (list.damaged.empty()) throw;
-        throw RepositoryError(RepositoryFailure::corrupt,
-                              std::string(error.what()) + " (and damaged: " + list.damaged[0] + ")");
+        throw RepositoryError(
+            RepositoryFailure::corrupt,
+            std::string(error.what()) + " (and damaged: " + list.damaged[0] + ")");
     }
 }
 

@@ -37,18 +37,25 @@ void write_contents(ChunkReader& reader, Node const& node, Sink const& write) {
 std::string pax_record(std::string const& key, std::string const& value) {
     std::size_t const rest = key.size() + value.size() + 3;
     std::size_t length = rest + 1;
-    while (std::to_string(length).size() + rest != length) length = std::to_string(length).size() + rest;
+    while (std::to_string(length).size() + rest != length)
+        length = std::to_string(length).size() + rest;
     return std::to_string(length) + " " + key + "=" + value + "\n";
 }
 
 char type_of(Node const& node) {
     switch (node.kind) {
-        case NodeKind::directory: return '5';
-        case NodeKind::symlink: return '2';
-        case NodeKind::char_device: return '3';
-        case NodeKind::block_device: return '4';
-        case NodeKind::fifo: return '6';
-        default: return '0';
+        case NodeKind::directory:
+            return '5';
+        case NodeKind::symlink:
+            return '2';
+        case NodeKind::char_device:
+            return '3';
+        case NodeKind::block_device:
+            return '4';
+        case NodeKind::fifo:
+            return '6';
+        default:
+            return '0';
     }
 }
 
@@ -81,7 +88,8 @@ private:
         if (node.size > octal_size_limit) text += pax_record("size", std::to_string(node.size));
         if (node.uid > octal_id_limit) text += pax_record("uid", std::to_string(node.uid));
         if (node.gid > octal_id_limit) text += pax_record("gid", std::to_string(node.gid));
-        text += pax_record("mtime", fmt::format("{}.{:09}", node.mtime.seconds, node.mtime.nanoseconds));
+        text += pax_record("mtime",
+                           fmt::format("{}.{:09}", node.mtime.seconds, node.mtime.nanoseconds));
         return text;
     }
 

@@ -8,7 +8,7 @@ namespace coffre {
 
 namespace {
 
-constexpr std::size_t window_writes = 128 * 1024;
+constexpr std::size_t window_writes = 32 * std::size_t{1024};
 
 // The chunk's bytes, where the block's directory says they are; empty when it does not know it.
 ByteView chunk_in(BlockSource const& source, Bytes const& plain, ChunkId const& id) {

@@ -56,7 +56,8 @@ void FileWriter::finish(RestoredFile& file) {
         open_files_.erase(&file);
     }
     if (file.failed) {
-        // Better no file than one with wrong bytes; one that was there before is named, not removed.
+        // Better no file than one with wrong bytes; one that was there before is named, not
+        // removed.
         if (file.is_new) target_.remove(file.path);
         return;
     }

@@ -9,6 +9,7 @@
 
 #include "engine/repository/tree_reader.h"
 #include "engine/restore/fetch.h"
+#include "engine/util/paths.h"
 #include "format/limits.h"
 
 namespace coffre {
@@ -55,7 +56,8 @@ public:
             restore_entry(start, start.name, true);
         }
         fetcher_.run();
-        for (auto const& [path, node] : links_) guarded(path, [&] { make_link(path, node); });
+        for (auto const& link : links_)
+            guarded(link.first, [&] { make_link(link.first, link.second); });
         for (auto it = folders_.rbegin(); it != folders_.rend(); ++it) {
             guarded(it->first, [&] { target_.apply_by_name(it->first, it->second); });
         }
@@ -95,11 +97,12 @@ private:
             progress_.check_stop();
             if (request_.delete_extra) names.insert(child->name);
             Node const node = *child;
-            std::string const child_path = path.empty() ? node.name : path + "/" + node.name;
+            std::string const child_path = join_path(path, node.name);
             guarded(child_path, [&] { visit(node, child_path, selected); });
         }
         bool const made = selected || target_has(path);
-        if (request_.delete_extra && made) guarded(path, [&] { delete_extra(path, names, selected); });
+        if (request_.delete_extra && made)
+            guarded(path, [&] { delete_extra(path, names, selected); });
     }
 
     // A piece of a directory that cannot be read takes its entries with it: named, not skipped.
@@ -118,7 +121,9 @@ private:
         if (progress_.on_failure) progress_.on_failure(path, message);
     }
 
-    bool target_has(std::string const& path) { return path.empty() || target_.look(path).has_value(); }
+    bool target_has(std::string const& path) {
+        return path.empty() || target_.look(path).has_value();
+    }
 
     void visit(Node const& node, std::string const& path, bool parent_selected) {
         std::string const shown = "/" + path;
@@ -129,7 +134,7 @@ private:
             return;
         }
         if (!selected && !request_.include.may_match_beneath(shown)) return;
-        pending_.push_back({path, node});
+        pending_.emplace_back(path, node);
         if (selected) make_pending();
         enter(node, path, selected);
         if (!pending_.empty() && pending_.back().first == path) pending_.pop_back();
@@ -231,7 +236,8 @@ private:
         target_.apply(path, target_.open_file(path, O_RDONLY).get(), node);
     }
 
-    std::shared_ptr<RestoredFile> begin_file(Node const& node, std::string const& path, bool is_new) {
+    std::shared_ptr<RestoredFile> begin_file(Node const& node, std::string const& path,
+                                             bool is_new) {
         ++result_.files_restored;
         auto file = std::make_shared<RestoredFile>();
         file->path = path;
@@ -298,7 +304,8 @@ private:
             while (auto const entry = chunks.next()) {
                 if (entry->weight > limits::chunk_size) throw_too_large(*entry);
                 if (!is_there(offset, *entry) && !request_.dry_run) {
-                    fetcher_.plan({file, offset, entry->id, static_cast<std::uint32_t>(entry->weight)});
+                    fetcher_.plan(
+                        {file, offset, entry->id, static_cast<std::uint32_t>(entry->weight)});
                 }
                 offset += entry->weight;
             }
@@ -316,9 +323,10 @@ private:
 
     void delete_extra(std::string const& path, std::set<std::string> const& names, bool selected) {
         for (auto const& name : target_.names(path)) {
-            std::string const child = path.empty() ? name : path + "/" + name;
-            bool const ours = selected || request_.include.matches("/" + child);
-            if (names.contains(name) || !ours || request_.exclude.matches("/" + child)) continue;
+            std::string const child = join_path(path, name);
+            std::string const shown = "/" + child;
+            bool const ours = selected || request_.include.matches(shown);
+            if (names.contains(name) || !ours || request_.exclude.matches(shown)) continue;
             if (progress_.on_item) progress_.on_item("deleted", child);
             result_.files_deleted += request_.dry_run ? 1 : target_.remove(child);
         }

@@ -11,6 +11,7 @@
 #include <memory>
 
 #include "engine/error.h"
+#include "engine/util/paths.h"
 #include "engine/util/small_file.h"
 
 namespace coffre {
@@ -34,7 +35,9 @@ std::array<struct timespec, 2> times_of(Node const& node) {
 }
 
 // Who is not root cannot give files away: the owner is then the one who restores.
-bool is_owner_refused(int result) { return result != 0 && !(errno == EPERM && ::geteuid() != 0); }
+bool is_owner_refused(int result) {
+    return result != 0 && !(errno == EPERM && ::geteuid() != 0);
+}
 
 std::vector<std::string> names_in(Fd folder, std::string const& path) {
     std::unique_ptr<DIR, CloseDir> const dir(::fdopendir(folder.get()));
@@ -53,10 +56,14 @@ std::vector<std::string> names_in(Fd folder, std::string const& path) {
 
 mode_t type_of(NodeKind kind) {
     switch (kind) {
-        case NodeKind::fifo: return S_IFIFO;
-        case NodeKind::socket: return S_IFSOCK;
-        case NodeKind::char_device: return S_IFCHR;
-        default: return S_IFBLK;
+        case NodeKind::fifo:
+            return S_IFIFO;
+        case NodeKind::socket:
+            return S_IFSOCK;
+        case NodeKind::char_device:
+            return S_IFCHR;
+        default:
+            return S_IFBLK;
     }
 }
 
@@ -68,7 +75,7 @@ std::uint64_t remove_all(int folder, std::string const& name, std::string const&
     std::uint64_t removed = 1;
     Fd copy(::openat(inner.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     for (auto const& child : names_in(std::move(copy), path)) {
-        removed += remove_all(inner.get(), child, path + "/" + child);
+        removed += remove_all(inner.get(), child, join_path(path, child));
     }
     if (::unlinkat(folder, name.c_str(), AT_REMOVEDIR) != 0) fail(path, "remove the folder");
     return removed;
@@ -118,7 +125,8 @@ std::optional<struct stat> Target::look(std::string const& path) const {
 
 void Target::make_directory(std::string const& path) const {
     Parent const parent = parent_of(path);
-    if (::mkdirat(parent.folder.get(), parent.name.c_str(), 0700) != 0) fail(path, "make the folder");
+    if (::mkdirat(parent.folder.get(), parent.name.c_str(), 0700) != 0)
+        fail(path, "make the folder");
 }
 
 Fd Target::create_file(std::string const& path) const {
@@ -183,7 +191,8 @@ void Target::apply_by_name(std::string const& path, Node const& node) const {
         fail(path, "set the mode");
     }
     auto const times = times_of(node);
-    if (::utimensat(folder, name, times.data(), AT_SYMLINK_NOFOLLOW) != 0) fail(path, "set the times");
+    if (::utimensat(folder, name, times.data(), AT_SYMLINK_NOFOLLOW) != 0)
+        fail(path, "set the times");
 }
 
 void Target::sync() const {

@@ -21,8 +21,8 @@ struct AddNode {
     Node node;
     bool inherited = false;
 };
-// A file's chunks follow, until its EndFile. Several may be open at once, each in a lane of its own:
-// lane 0 is the tree's, the others are the streams'.
+// A file's chunks follow, until its EndFile. Several may be open at once, each in a lane of its
+// own: lane 0 is the tree's, the others are the streams'.
 struct BeginFile {
     std::size_t lane = 0;
     Node node;
@@ -32,7 +32,7 @@ struct FileChunk {
     std::size_t lane = 0;
     std::size_t offset = 0;  // in the batch's buffer
     std::size_t size = 0;
-    ChunkId id;              // set by `identify`
+    ChunkId id;  // set by `identify`
 };
 struct EndFile {
     std::size_t lane = 0;

@@ -4,7 +4,9 @@
 
 namespace coffre {
 
-void ListBuilder::add(ListEntry const& entry, StoreMeta const& store) { add_at(0, entry, store); }
+void ListBuilder::add(ListEntry const& entry, StoreMeta const& store) {
+    add_at(0, entry, store);
+}
 
 void ListBuilder::add_at(std::size_t level, ListEntry const& entry, StoreMeta const& store) {
     if (levels_.size() == level) levels_.emplace_back();

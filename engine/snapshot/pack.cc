@@ -2,6 +2,13 @@
 
 namespace coffre {
 
+namespace {
+
+// A million tiny files would else make one pack's directory larger than the pack.
+constexpr std::size_t chunks_per_pack = 32 * std::size_t{1024};
+
+}  // namespace
+
 SessionKeys::SessionKeys(KeyRing const& keys)
     : data(keys.make_session_key(PackKind::data)), meta(keys.make_session_key(PackKind::meta)) {
     if (keys.mode() == Mode::none) return;
@@ -21,8 +28,11 @@ void Packer::add(SealedBlock block) {
         open->second.bytes.reserve(target_ + target_ / 8);
     }
     stored_bytes_ += block.stored.size();
+    std::size_t& chunks = chunks_[kind] += block.row.chunks.size();
     append_block(open->second, std::move(block));
-    if (open->second.bytes.size() >= target_) hand_on_(std::move(open_.extract(open).mapped()));
+    if (open->second.bytes.size() < target_ && chunks < chunks_per_pack) return;
+    chunks = 0;
+    hand_on_(std::move(open_.extract(open).mapped()));
 }
 
 void Packer::flush() {

@@ -26,7 +26,8 @@ struct SessionKeys {
 // Used by one thread.
 class Packer {
 public:
-    // `hand_on` gets each pack when it has reached `target` bytes. All arguments outlive this.
+    // `hand_on` gets each pack when it has reached `target` bytes or many chunks. All arguments
+    // outlive this.
     Packer(SessionId const& session, SessionKeys const& keys, std::size_t target,
            std::function<void(OpenPack)> hand_on);
 
@@ -42,6 +43,7 @@ private:
     std::size_t target_;
     std::function<void(OpenPack)> hand_on_;
     std::map<PackKind, OpenPack> open_;
+    std::map<PackKind, std::size_t> chunks_;  // in the open packs
     std::uint64_t stored_bytes_ = 0;
 };
 

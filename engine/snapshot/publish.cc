@@ -9,6 +9,7 @@ namespace coffre {
 namespace {
 
 constexpr std::size_t packs_per_bundle = 16;
+constexpr std::size_t bundle_bytes = 4U << 20U;  // of directories: bounds the memory they take
 constexpr auto bundle_interval = std::chrono::minutes(1);
 constexpr std::size_t listing_pays = 64;  // packs; fewer are asked for one by one
 
@@ -50,9 +51,12 @@ Publisher::Publisher(Repository& repository, SessionId const& session, ClaimedCh
 
 void Publisher::add(BundleRow row) {
     written_[row.pack] = row.pack_size;
+    pending_bytes_ += row.directory.size();
     pending_.push_back(std::move(row));
-    auto const now = std::chrono::steady_clock::now();
-    if (pending_.size() >= packs_per_bundle || now - last_bundle_ > bundle_interval) write_bundle();
+    bool const is_late = std::chrono::steady_clock::now() - last_bundle_ > bundle_interval;
+    if (pending_.size() >= packs_per_bundle || pending_bytes_ >= bundle_bytes || is_late) {
+        write_bundle();
+    }
 }
 
 void Publisher::write_bundle() {
@@ -72,10 +76,13 @@ void Publisher::write_bundle() {
     repository_.index().add(id, pending_);
     claimed_.release(chunks_of(pending_));
     pending_.clear();
+    pending_bytes_ = 0;
     last_bundle_ = std::chrono::steady_clock::now();
 }
 
-void Publisher::finish_packs() { write_bundle(); }
+void Publisher::finish_packs() {
+    write_bundle();
+}
 
 void Publisher::take_census(std::set<PackNumber> const& reused) {
     Census census = written_;
@@ -101,8 +108,9 @@ void Publisher::publish(Snapshot const& snapshot, std::set<PackNumber> const& re
     Bytes const object =
         repository_.keys().seal_object(ObjectKind::snapshot, name, encode_slot({snapshot}));
     if (repository_.store().put(name, object) != PutResult::stored) {
-        throw RepositoryError(RepositoryFailure::unusable,
-                              "this session was ended from elsewhere, as it showed no sign of life");
+        throw RepositoryError(
+            RepositoryFailure::unusable,
+            "this session was ended from elsewhere, as it showed no sign of life");
     }
     repository_.store().barrier();
     read_back(repository_, name, snapshot);

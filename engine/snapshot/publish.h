@@ -21,7 +21,7 @@ public:
     // All arguments outlive this.
     Publisher(Repository& repository, SessionId const& session, ClaimedChunks& claimed);
 
-    // A pack that was put; its bundle follows after every 16 packs or every minute.
+    // A pack that was put; its bundle follows after 16 packs, 4 MiB of directories or a minute.
     void add(BundleRow row);
 
     // Everything but the snapshot itself is durable and known when this returns.
@@ -38,6 +38,7 @@ private:
     SessionId session_;
     ClaimedChunks& claimed_;
     Bundle pending_;
+    std::size_t pending_bytes_ = 0;
     Census written_;
     std::chrono::steady_clock::time_point last_bundle_ = std::chrono::steady_clock::now();
 };

@@ -74,7 +74,9 @@ void Recorder::add(Batch const& batch) {
     }
 }
 
-void Recorder::on(EnterDirectory const& event) { directories_.emplace_back(event.node); }
+void Recorder::on(EnterDirectory const& event) {
+    directories_.emplace_back(event.node);
+}
 
 void Recorder::on(LeaveDirectory const& event) {
     if (directories_.size() == 1) add_streams_before("");

@@ -7,8 +7,8 @@
 #include <set>
 
 #include "engine/repository/block_codec.h"
-#include "engine/repository/repository.h"
 #include "engine/repository/gc_state.h"
+#include "engine/repository/repository.h"
 #include "engine/snapshot/batch.h"
 #include "engine/snapshot/claimed.h"
 #include "engine/snapshot/directory_builder.h"

@@ -77,7 +77,8 @@ void Session::beat(std::stop_token const& stop) {
         try {
             announce(names::heartbeat(id_, record_.beat));
         } catch (RepositoryError const&) {
-            // A missed beat costs at worst a second attempt; the store's own failure shows elsewhere.
+            // A missed beat costs at worst a second attempt; the store's own failure shows
+            // elsewhere.
         }
     }
 }

@@ -112,7 +112,11 @@ public:
         snapshot = describe(request_, paths);
         log_ = read_gc_log(repository_.store(), repository_.keys());
         auto const parent = choose_parent(repository_, request_, snapshot);
-        if (parent) snapshot.parent = parent->id;
+        if (parent) {
+            snapshot.parent = parent->id;
+            progress_.total_files = parent->snapshot.statistics.files;
+            progress_.total_bytes = parent->snapshot.statistics.bytes;
+        }
         SessionId const id = session ? session->id() : SessionId{};
         Publisher publisher(repository_, id, claimed_);
         auto const reused = save(paths, parent, id, publisher, snapshot);
@@ -136,22 +140,27 @@ private:
                               Publisher& publisher, Snapshot& snapshot) {
         KeyRing const& keys = repository_.keys();
         SessionKeys const session_keys(keys);
-        std::size_t const cores = request_.threads != 0 ? request_.threads
-                                                        : std::max(1U, std::thread::hardware_concurrency());
+        std::size_t const cores = request_.threads != 0
+                                      ? request_.threads
+                                      : std::max(1U, std::thread::hardware_concurrency());
         OrderedStage<OpenPack, BundleRow> put(
             uploads, 1, [&](OpenPack pack) { return store(std::move(pack)); },
             [&](BundleRow row) { publish(publisher, std::move(row)); });
-        Packer packer(id, session_keys, pack_target, [&](OpenPack pack) { put.push(std::move(pack)); });
+        Packer packer(id, session_keys, pack_target,
+                      [&](OpenPack pack) { put.push(std::move(pack)); });
         OrderedStage<Block, SealedBlock> encode(
             cores, 2 * cores,
             [&](Block block) {
                 SessionKey const& key = session_keys.of(block.kind);
-                return encode_block(std::move(block), key, keys.repository(), request_.compression_level);
+                return encode_block(std::move(block), key, keys.repository(),
+                                    request_.compression_level);
             },
             [&](SealedBlock block) { packer.add(std::move(block)); });
-        Recorder record(repository_, log_, claimed_, [&](Block block) { encode.push(std::move(block)); });
+        Recorder record(repository_, log_, claimed_,
+                        [&](Block block) { encode.push(std::move(block)); });
         OrderedStage<Batch, Batch> identified(
-            cores, cores, [&](Batch batch) { return identify(repository_.namer(), std::move(batch)); },
+            cores, cores,
+            [&](Batch batch) { return identify(repository_.namer(), std::move(batch)); },
             [&](Batch const& batch) { record.add(batch); });
 
         auto const pool = std::make_shared<BufferPool>(batch_buffer_size);
@@ -179,8 +188,9 @@ private:
         std::optional<ParentTree> before;
         if (parent) {
             reader.emplace(repository_, parent_cache);
-            before.emplace(ParentTree{*reader, parent->snapshot.root, parent->snapshot.started_ns,
-                                      [&](Node const& node) { return may_inherit(*reader, node); }});
+            before.emplace(
+                ParentTree{*reader, parent->snapshot.root, parent->snapshot.started_ns,
+                           [&](Node const& node) { return may_inherit(*reader, node); }});
         }
         Walker walker(request_.exclude, before ? &*before : nullptr, split, progress_);
         walker.walk(paths);
@@ -227,10 +237,11 @@ private:
     }
 
     void require_one_source(std::vector<std::string> const& paths) const {
-        bool const any = !request_.streams.empty() ||
-                         std::any_of(paths.begin(), paths.end(), [](std::string const& path) {
-                             return ::faccessat(AT_FDCWD, path.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-                         });
+        bool const any =
+            !request_.streams.empty() ||
+            std::any_of(paths.begin(), paths.end(), [](std::string const& path) {
+                return ::faccessat(AT_FDCWD, path.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+            });
         if (any) return;
         throw SourceError(paths.empty() ? "" : paths[0],
                           paths.empty() ? "nothing to save: name a path or a stream"
@@ -248,7 +259,16 @@ private:
 
 SnapshotResult take_snapshot(Repository& repository, SnapshotRequest& request, Progress& progress) {
     repository.refresh_index();
-    return with_sound_index(repository, [&] { return Run(repository, request, progress).take(); });
+    auto const take = [&] { return Run(repository, request, progress).take(); };
+    if (request.streams.empty()) return with_sound_index(repository, take);
+    try {
+        return take();
+    } catch (IndexDamaged const&) {
+        // What the streams gave is gone: a second attempt would save their remainder as a whole.
+        repository.rebuild_index();
+        throw RepositoryError(RepositoryFailure::failed,
+                              "this machine's index was damaged; it is built anew, run it again");
+    }
 }
 
 }  // namespace coffre

@@ -10,17 +10,24 @@ namespace coffre {
 namespace {
 
 constexpr std::int64_t racy_seconds = 2;
-constexpr std::size_t entry_buffer = 64 * 1024;
+constexpr std::size_t entry_buffer = 64 * std::size_t{1024};
 
 NodeKind kind_of(mode_t mode) {
     switch (mode & S_IFMT) {
-        case S_IFDIR: return NodeKind::directory;
-        case S_IFLNK: return NodeKind::symlink;
-        case S_IFIFO: return NodeKind::fifo;
-        case S_IFSOCK: return NodeKind::socket;
-        case S_IFCHR: return NodeKind::char_device;
-        case S_IFBLK: return NodeKind::block_device;
-        default: return NodeKind::file;
+        case S_IFDIR:
+            return NodeKind::directory;
+        case S_IFLNK:
+            return NodeKind::symlink;
+        case S_IFIFO:
+            return NodeKind::fifo;
+        case S_IFSOCK:
+            return NodeKind::socket;
+        case S_IFCHR:
+            return NodeKind::char_device;
+        case S_IFBLK:
+            return NodeKind::block_device;
+        default:
+            return NodeKind::file;
     }
 }
 

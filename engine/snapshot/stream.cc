@@ -84,10 +84,12 @@ pid_t spawn(std::string const& name, std::vector<std::string> const& argv, int o
     ::posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     ::posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
     std::vector<char*> arguments;
+    arguments.reserve(argv.size() + 1);
     for (auto const& argument : argv) arguments.push_back(const_cast<char*>(argument.c_str()));
     arguments.push_back(nullptr);
     pid_t pid = 0;
-    int const error = ::posix_spawnp(&pid, arguments[0], &actions, nullptr, arguments.data(), environ);
+    int const error =
+        ::posix_spawnp(&pid, arguments[0], &actions, nullptr, arguments.data(), environ);
     ::posix_spawn_file_actions_destroy(&actions);
     if (error != 0) fail(name, "cannot start " + argv[0] + ": " + ::strerrordesc_np(error));
     return pid;

@@ -33,12 +33,13 @@ void check_names(std::vector<std::unique_ptr<StreamSource>> const& streams) {
     for (auto const& stream : streams) {
         std::string const& name = stream->name();
         bool const bad = name.empty() || name == "." || name == ".." ||
-                         name.size() > limits::name_size ||
-                         name.find('/') != std::string::npos || !seen.insert(name).second;
+                         name.size() > limits::name_size || name.find('/') != std::string::npos ||
+                         !seen.insert(name).second;
         if (bad) {
             throw RepositoryError(RepositoryFailure::stream_failed,
-                                  "stream \"" + name + "\": the name must be one component of a "
-                                  "path, and no other stream's");
+                                  "stream \"" + name +
+                                      "\": the name must be one component of a "
+                                      "path, and no other stream's");
         }
     }
 }

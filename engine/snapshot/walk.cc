@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <filesystem>
 
+#include "engine/util/paths.h"
+
 namespace coffre {
 
 namespace {
@@ -18,9 +20,33 @@ struct CloseDir {
     void operator()(DIR* dir) const { ::closedir(dir); }
 };
 
+// The names of a folder in one piece of memory: there may be millions.
+class Names {
+public:
+    void add(std::string_view name) {
+        starts_.push_back(text_.size());
+        text_.append(name).push_back('\0');
+    }
+    void sort() {
+        std::sort(starts_.begin(), starts_.end(),
+                  [this](std::size_t a, std::size_t b) { return at(a) < at(b); });
+    }
+    void keep_only(std::string_view name) {
+        std::erase_if(starts_, [&](std::size_t start) { return at(start) != name; });
+    }
+    std::size_t size() const { return starts_.size(); }
+    std::string_view operator[](std::size_t i) const { return at(starts_[i]); }
+
+private:
+    std::string_view at(std::size_t start) const { return text_.c_str() + start; }
+
+    std::string text_;
+    std::vector<std::size_t> starts_;
+};
+
 // Sorted by bytes. Sets errno when the folder could not be listed to its end.
-std::vector<std::string> list_names(int folder) {
-    std::vector<std::string> names;
+Names list_names(int folder) {
+    Names names;
     Fd copy(::openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!copy) return names;
     std::unique_ptr<DIR, CloseDir> const dir(::fdopendir(copy.get()));
@@ -29,11 +55,11 @@ std::vector<std::string> list_names(int folder) {
     errno = 0;
     while (auto const* entry = ::readdir(dir.get())) {
         std::string_view const name = entry->d_name;
-        if (name != "." && name != "..") names.emplace_back(name);
+        if (name != "." && name != "..") names.add(name);
         errno = 0;
     }
     int const error = errno;
-    std::sort(names.begin(), names.end());
+    names.sort();
     errno = error;
     return names;
 }
@@ -50,10 +76,6 @@ bool is_cache_tag(int folder) {
     Bytes head(cache_signature.size());
     return tag && read_full(tag.get(), head) == static_cast<ssize_t>(head.size()) &&
            to_text(head) == cache_signature;
-}
-
-std::string joined(std::string const& folder, std::string const& name) {
-    return folder == "/" ? "/" + name : folder + "/" + name;
 }
 
 bool lies_beneath(std::string const& path, std::string const& folder) {
@@ -101,7 +123,7 @@ void Walker::walk_above(std::vector<std::string> const& paths, std::string const
     std::optional<DirectoryCursor> cursor;
     if (before != nullptr) cursor.emplace(parent_->reader, before->content);
     for (std::size_t i = 0; i < paths.size();) {
-        std::string const child = joined(path, component_after(paths[i], path));
+        std::string const child = join_path(path, component_after(paths[i], path));
         std::vector<std::string> beneath;
         while (i < paths.size() && (paths[i] == child || lies_beneath(paths[i], child))) {
             beneath.push_back(paths[i++]);
@@ -135,10 +157,14 @@ void Walker::walk_entry(Place const& place, Node const* before) {
         if (node.is_directory()) return walk_directory(given, std::move(node), before);
     }
     switch (node.kind) {
-        case NodeKind::directory: return walk_directory(place, std::move(node), before);
-        case NodeKind::file: return save_file(place, std::move(node), before);
-        case NodeKind::symlink: return save_link(place, std::move(node));
-        default: return split_.add(AddNode{std::move(node)});
+        case NodeKind::directory:
+            return walk_directory(place, std::move(node), before);
+        case NodeKind::file:
+            return save_file(place, std::move(node), before);
+        case NodeKind::symlink:
+            return save_link(place, std::move(node));
+        default:
+            return split_.add(AddNode{std::move(node)});
     }
 }
 
@@ -181,14 +207,14 @@ void Walker::walk_entries(Place const& place, int folder, Node const* before) {
     auto names = list_names(folder);
     if (errno != 0) fail(place.path, errno_text());
     std::string tag;
-    if (keeps_only_tag(folder, tag)) {
-        std::erase_if(names, [&](std::string const& name) { return name != tag; });
-    }
+    if (keeps_only_tag(folder, tag)) names.keep_only(tag);
     std::optional<DirectoryCursor> cursor;
-    if (before != nullptr && before->is_directory()) cursor.emplace(parent_->reader, before->content);
-    for (auto& name : names) {
+    if (before != nullptr && before->is_directory())
+        cursor.emplace(parent_->reader, before->content);
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        std::string name(names[i]);
         Node const* const found = cursor ? cursor->seek(name) : nullptr;
-        std::string path = joined(place.path, name);
+        std::string path = join_path(place.path, name);
         walk_entry({folder, std::move(name), std::move(path), place.device, false}, found);
     }
 }
@@ -261,7 +287,9 @@ std::vector<std::string> clean_paths(std::vector<std::string> const& paths) {
     std::sort(absolute.begin(), absolute.end(), [](std::string const& a, std::string const& b) {
         return std::lexicographical_compare(
             a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
-                auto const rank = [](char c) { return c == '/' ? 0 : static_cast<unsigned char>(c) + 1; };
+                auto const rank = [](char c) {
+                    return c == '/' ? 0 : static_cast<unsigned char>(c) + 1;
+                };
                 return rank(x) < rank(y);
             });
     });

@@ -34,12 +34,12 @@ public:
     std::uint64_t failure_count() const { return failure_count_; }
 
 private:
-    struct Place {             // an entry being looked at
-        int folder = -1;       // its folder's descriptor
+    struct Place {        // an entry being looked at
+        int folder = -1;  // its folder's descriptor
         std::string name;
         std::string path;
-        std::uint64_t device = 0;   // of the path it was reached from
-        bool is_given = false;      // named by the user: no exclusion applies
+        std::uint64_t device = 0;  // of the path it was reached from
+        bool is_given = false;     // named by the user: no exclusion applies
     };
     void walk_above(std::vector<std::string> const& paths, std::string const& path,
                     Node const* before);

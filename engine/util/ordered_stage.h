@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <exception>
@@ -11,8 +12,8 @@
 #include <future>
 #include <mutex>
 #include <optional>
+#include <stdexcept>
 #include <thread>
-#include <utility>
 #include <vector>
 
 namespace coffre {
@@ -71,6 +72,7 @@ public:
     OrderedStage& operator=(OrderedStage const&) = delete;
     // Stops without waiting for what is queued: the way out after an exception.
     ~OrderedStage() {
+        abandoned_ = true;
         close();
         while (auto const dropped = tasks_.pop()) continue;
     }
@@ -78,14 +80,17 @@ public:
     void push(In item) {
         std::packaged_task<Out()> task(
             [this, item = std::move(item)]() mutable { return work_(std::move(item)); });
-        if (!results_.push(task.get_future()) || !tasks_.push(std::move(task))) finish();
+        if (results_.push(task.get_future()) && tasks_.push(std::move(task))) return;
+        finish();
+        throw std::logic_error("a stage was given work after its end");
     }
 
-    // Waits until everything pushed has passed the sink. The stage takes no more after it.
+    // Waits until everything pushed has passed the sink. The stage takes no more after it: then
+    // push() throws what stopped it, or std::logic_error.
     void finish() {
         close();
         if (drain_.joinable()) drain_.join();
-        if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
+        if (failure_) std::rethrow_exception(failure_);
     }
 
 private:
@@ -95,9 +100,8 @@ private:
     void drain() {
         try {
             while (auto result = results_.pop()) sink_(result->get());
-        } catch (std::future_error const&) {
-            // A dropped task: its stage is being destroyed.
         } catch (...) {
+            if (abandoned_) return;  // nobody is left to hear of it
             failure_ = std::current_exception();
             close();
         }
@@ -112,6 +116,7 @@ private:
     BoundedQueue<std::packaged_task<Out()>> tasks_;
     BoundedQueue<std::future<Out>> results_;
     std::exception_ptr failure_;
+    std::atomic<bool> abandoned_{false};
     std::vector<std::jthread> workers_;
     std::jthread drain_;
 };

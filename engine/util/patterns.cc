@@ -41,8 +41,10 @@ bool matches_from(Components pattern, Components path, bool only_prefix) {
         std::vector<bool> next(pattern.size() + 1, false);
         for (std::size_t i = 0; i < pattern.size(); ++i) {
             if (!reached[i]) continue;
-            if (pattern[i] == "**") next[i] = true;
-            else if (component_matches(pattern[i], name)) next[i + 1] = true;
+            if (pattern[i] == "**")
+                next[i] = true;
+            else if (component_matches(pattern[i], name))
+                next[i + 1] = true;
         }
         reached = std::move(next);
         skip_stars();

@@ -36,7 +36,8 @@ void replace_small_file(std::string const& path, std::string const& content) {
     std::string const temporary = path + ".new-" + std::to_string(::getpid());
     Fd const fd(::open(temporary.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600));
     if (!fd) fail("create", temporary);
-    if (!write_full(fd.get(), as_bytes(content)) || ::fsync(fd.get()) != 0) fail("write", temporary);
+    if (!write_full(fd.get(), as_bytes(content)) || ::fsync(fd.get()) != 0)
+        fail("write", temporary);
     if (::rename(temporary.c_str(), path.c_str()) != 0) fail("replace", path);
 }
 

@@ -109,9 +109,10 @@ TEST(Blake3, InPartsIsBlake3InOne) {
     }
 }
 
-// Same source; the key is that of the vectors.
+// Same source; the key is that of the vectors, a question about the Elvish word for friend.
 TEST(Blake3, GivesThePublishedKeyedHashes) {
-    SecretKey const key(as_bytes("whats the Elvish word for friend"));
+    SecretKey const key(
+        from_hex("77686174732074686520456c7669736820776f726420666f7220667269656e64").value());
     EXPECT_EQ(keyed_blake3(key, blake3_input(0)),
               "92b2b75604ed3c761f9d6f62392c8a9227ad0ea3f09573e783f1498a4ed60d26");
     EXPECT_EQ(keyed_blake3(key, blake3_input(1)),
@@ -238,7 +239,7 @@ TEST(Seal, AnyDamageIsSeenInBothModes) {
 TEST(Seal, BindsTheAuthenticatedDataInBothModes) {
     for (auto const mode : {Mode::none, Mode::encrypted}) {
         Bytes const sealed = seal(mode, secret(1), as_bytes("name"), as_bytes("content"));
-        EXPECT_FALSE(unseal(mode, secret(1), as_bytes("nam"), sealed));
+        EXPECT_FALSE(unseal(mode, secret(1), as_bytes("na"), sealed));
         EXPECT_FALSE(unseal(mode, secret(1), as_bytes("names"), sealed));
     }
 }

@@ -68,7 +68,7 @@ inline SlotPrefix key_file_slot() {
 }
 
 inline SlotSecrets slot_secrets() {
-    return {{{1, key(7)}, {2, key(8)}}, "mot de passe \xc3\xa9t\xc3\xa9", -5};
+    return {{{1, key(7)}, {2, key(8)}}, "cl\xc3\xa9 du serveur", -5};
 }
 
 inline PackHeader pack_header() {

@@ -1,0 +1,238 @@
+#!/usr/bin/env bash
+# Each way to fail has its exit code, and a sentence on standard error that says what to do.
+# shellcheck source=tests/cli/lib.bash
+. "$(dirname "$0")/lib.bash"
+
+# Waits for a program in the background, at most 20 s; its exit code is in `code`.
+await() {
+    timeout 20 tail --pid="$1" -s 0.1 -f /dev/null || {
+        kill -KILL "$1"
+        fail "$2"
+    }
+    code=0
+    wait "$1" || code=$?
+}
+
+flip_byte() {
+    local old
+    old=$(od -An -tu1 -j "$2" -N 1 "$1")
+    # shellcheck disable=SC2059  # an octal escape
+    printf "\\$(printf %o $((old ^ 255)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+
+largest_pack() { find "$1/packs" -type f -printf '%s %p\n' | sort -n | tail -n 1 | cut -d ' ' -f 2; }
+
+mkdir -p src/sub
+head -c 4000000 /dev/urandom >src/numbers
+echo one >src/sub/one
+
+# 2: wrong usage, before anything is touched.
+expect_code 2 repo
+expect_error "subcommand"
+expect_code 2 repo no-such-command
+expect_error "--help"
+expect_code 2 repo snapshots --no-such-option
+expect_error "no-such-option"
+expect_code 2 repo snapshots
+expect_error "no repository named: use -r FOLDER or REPO_REPOSITORY"
+expect_code 2 repo restore -r somewhere
+expect_error "target"
+expect_code 2 repo init -r somewhere --encryption perhaps
+expect_code 2 repo init -r somewhere --encryption none --chunk-size 64Q
+expect_error "write 500, 64K, 10M or 2G"
+[ ! -e somewhere ] || fail "wrong usage made a repository"
+
+new_repository main
+expect_code 2 repo snapshot src --exclude-larger-than huge
+expect_error "is not a size: write"
+expect_code 2 repo snapshot src --time yesterday
+expect_error "is not a time: write"
+expect_code 2 repo ls latest@noon
+expect_error "is not a time: write"
+expect_code 2 repo ls latest^1
+expect_error "latest~N"
+expect_code 2 repo snapshot src -e '[a-'
+expect_error "is not closed"
+expect_code 2 repo snapshot src --compression extreme
+expect_error "off, fast, auto, better or max"
+expect_code 2 repo snapshot src --stream nothing
+expect_error "NAME=COMMAND"
+expect_code 2 repo snapshots -p passphrase --password-command 'echo x'
+expect_error "exclude each other"
+expect_code 2 env REPO_PROGRESS_FPS=often "$program" snapshot src
+expect_error "REPO_PROGRESS_FPS"
+expect_code 0 repo snapshots
+expect_output "0 snapshots"
+
+# 0 and 1.
+expect_code 0 repo snapshot src
+expect_no_error
+first=$(snapshot_ids)
+expect_code 2 repo restore -t out-folder -i ''
+expect_error "pattern"
+[ ! -e out-folder ] || fail "wrong usage made a folder"
+expect_code 1 repo ls ffff
+expect_error "see \`repo snapshots\`"
+expect_code 1 repo cat latest:/no/such/file
+expect_error "/no/such/file"
+expect_code 1 repo ls latest:/no/such/folder
+expect_error "see \`repo ls\`"
+expect_code 1 repo snapshot
+expect_error "name a path or a stream"
+expect_code 1 repo snapshot vanished
+expect_error "none of the paths exists"
+if [ -w /dev/full ]; then
+    code=0
+    repo cat "latest:$work/src/numbers" >/dev/full 2>err || code=$?
+    expect_equal "$code" 1
+    expect_error "standard output cannot be written"
+fi
+
+# 3: what can be read is saved, what cannot is named.
+expect_code 3 repo snapshot vanished src
+expect_error "$work/vanished: No such file"
+expect_error "1 source could not be read; the rest is saved"
+repo cat "latest:$work/src/numbers" | cmp - src/numbers
+expect_code 0 repo snapshots
+expect_output "(incomplete)"
+if is_root; then
+    skip "unreadable file: root reads everything"
+else
+    echo secret >src/secret && chmod 0 src/secret
+    expect_code 3 repo snapshot src
+    expect_error "$work/src/secret: Permission denied"
+    rm -f src/secret
+fi
+
+# 10: no repository.
+expect_code 10 repo snapshots -r missing
+expect_error "repo init"
+mkdir nothing
+expect_code 10 repo check -r nothing
+expect_error "repo init"
+
+# 11: cannot be used.
+cp -a main newer
+printf '\377' | dd of=newer/config bs=1 seek=6 conv=notrunc status=none
+expect_code 11 repo snapshots -r newer
+expect_error "version"
+expect_error "newer program"
+env -u REPO_KEY_FILE "$program" init -q -r plain --encryption none
+expect_code 11 repo snapshots -r plain
+expect_error "not encrypted, but a key was given"
+
+# 12: the wrong key or none.
+expect_code 12 env -u REPO_KEY_FILE "$program" snapshots
+expect_error "neither a passphrase nor a key file was given"
+expect_error "--key-file"
+expect_code 12 env -u REPO_KEY_FILE "$program" init -r another
+expect_error "--encryption none"
+[ ! -e another/config ] || fail "init without a key made a repository"
+expect_code 12 env -u REPO_KEY_FILE REPO_PASSWORD=wrong "$program" snapshots
+expect_error "Give the passphrase"
+head -c 32 /dev/urandom >other.key
+expect_code 12 repo snapshots --key-file other.key
+expect_error "--key-file"
+env -u REPO_KEY_FILE REPO_PASSWORD=right "$program" init -q -r by-passphrase
+expect_code 12 env -u REPO_KEY_FILE REPO_PASSWORD=wrong "$program" check -r by-passphrase
+expect_error "Give the passphrase"
+expect_code 1 env -u REPO_KEY_FILE "$program" snapshots --password-command false
+expect_error "password command failed"
+expect_code 2 env -u REPO_KEY_FILE "$program" snapshots --password-command true
+expect_error "passphrase is empty"
+
+# 20: damage is found, named, and does not spread.
+cp -a main damaged
+pack=$(largest_pack damaged)
+flip_byte "$pack" 1000
+expect_code 0 repo check -r damaged
+expect_code 20 repo check -r damaged --read-data
+expect_error "${pack##*/}"
+expect_code 20 repo restore -r damaged "$first" -t from-damaged
+expect_error "${work#/}/src/numbers"
+cmp src/sub/one "from-damaged$work/src/sub/one"
+[ ! -e "from-damaged$work/src/numbers" ] || fail "a damaged file was left behind"
+expect_code 20 repo cat -r damaged "$first:$work/src/numbers"
+rm "$pack"
+expect_code 20 repo check -r damaged
+expect_error "${pack##*/}: is missing"
+cp -a main damaged-config
+flip_byte damaged-config/config 60
+expect_code 20 repo snapshots -r damaged-config
+expect_error "config"
+
+# 21: a full disk costs nothing that was there, and room cures it.
+if mount_tmpfs disk 24m; then
+    (
+        export REPO_REPOSITORY=$work/disk/store
+        repo init -q
+        expect_code 0 repo snapshot src
+        head -c 8000000 /dev/urandom >disk/ballast
+        mkdir large
+        for i in 1 2 3 4; do head -c 5000000 /dev/urandom >large/$i; done
+        expect_code 21 repo snapshot large
+        expect_error "Make room"
+        expect_code 0 repo check --read-data
+        expect_code 0 repo restore latest -t after-full
+        expect_same_tree src "after-full$work/src"
+        rm disk/ballast
+        mount -o remount,size=64m "$work/disk"
+        expect_code 0 repo snapshot large
+        expect_code 0 repo check --read-data
+        expect_code 0 repo restore latest -t after-room
+        expect_same_tree large "after-room$work/large"
+    )
+    mount_tmpfs small 1m
+    expect_code 1 repo restore "latest:$work/src" -t small/one
+    expect_code 0 repo snapshot large/1
+    expect_code 1 repo restore latest -t small/two
+    expect_error "No space left"
+else
+    skip "full disk: tmpfs cannot be mounted here"
+fi
+
+# 22: a stream is whole or there is no snapshot.
+before=$(snapshot_ids)
+expect_code 22 repo snapshot --stdin-from-command -- sh -c 'echo half; exit 7'
+expect_error "exit code 7"
+expect_error "No snapshot was made."
+expect_code 22 repo snapshot --stream good='echo all' --stream bad='echo half; kill -9 $$' src
+expect_error "\"bad\""
+expect_error "signal 9"
+expect_code 22 repo snapshot --stdin-from-command -- /no/such/program
+expect_error "/no/such/program"
+expect_equal "$(snapshot_ids)" "$before"
+
+# 27: a repository that is older than this machine has seen.
+cp -a main older
+newest=$(snapshot_ids | tail -n 1)
+rm "older/snapshots/$newest"
+expect_code 27 repo snapshots -r older
+expect_error "$newest"
+expect_error "--accept-rollback"
+expect_code 0 repo snapshots -r older --accept-rollback
+expect_code 20 repo check -r older
+expect_error "$newest"
+
+# 130: a signal ends a run that waits for data; what was stored is used by the next.
+mkfifo pipe
+head -c 6000000 /dev/urandom >fed
+before=$(snapshot_ids)
+set -m
+for signal in INT TERM; do
+    "$program" snapshot --stdin <pipe >out 2>err &
+    running=$!
+    exec 3>pipe
+    cat fed >&3 # returns once nearly all of it was read
+    kill -$signal $running
+    await $running "SIG$signal does not end a snapshot that waits for its input"
+    exec 3>&-
+    expect_equal "$code" 130
+    expect_error "No snapshot was made"
+    expect_equal "$(snapshot_ids)" "$before"
+done
+set +m
+expect_code 0 repo snapshot --stdin <fed
+repo cat latest:/stdin | cmp - fed
+expect_code 0 repo check --read-data
+echo "all as expected"
