@@ -1,6 +1,7 @@
 // The program: options, the choice of a command, and what its failure means for the exit code.
 #include <fmt/format.h>
 #include <malloc.h>
+#include <pthread.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
@@ -97,6 +98,34 @@ void prepare_process() {
     ::mallopt(M_ARENA_MAX, 4);
 }
 
+// Folders are walked by recursion: this stack holds the deepest tree that the format allows. Only
+// what is used of it takes memory.
+constexpr std::size_t stack_size = std::size_t{512} << 20U;
+
+struct Call {
+    Context const& context;
+    int code = exit_code::failed;
+};
+
+void* run_call(void* argument) {
+    auto* const call = static_cast<Call*>(argument);
+    call->code = run(call->context);
+    return nullptr;
+}
+
+int run_on_large_stack(Context const& context) {
+    Call call{context};
+    pthread_attr_t attributes;
+    pthread_t thread{};
+    ::pthread_attr_init(&attributes);
+    ::pthread_attr_setstacksize(&attributes, stack_size);
+    int const error = ::pthread_create(&thread, &attributes, run_call, &call);
+    ::pthread_attr_destroy(&attributes);
+    if (error != 0) return run(context);
+    ::pthread_join(thread, nullptr);
+    return call.code;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -120,7 +149,7 @@ int main(int argc, char** argv) {
         app.exit(error, std::cerr, std::cerr);
         return exit_code::usage;
     }
-    return run(context);
+    return run_on_large_stack(context);
 }
 
 }  // namespace coffre::cli

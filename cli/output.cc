@@ -288,8 +288,10 @@ void ProgressDisplay::say(std::string const& text) {
 
 void report_failures(Progress& progress, ProgressDisplay& display, GlobalOptions const& options) {
     progress.on_failure = [&](std::string const& path, std::string const& message) {
-        if (!options.json)
-            return display.say("repo: " + printable(path) + ": " + printable(message));
+        if (!options.json) {
+            std::string const of = path.empty() ? "" : printable(path) + ": ";
+            return display.say("repo: " + of + printable(message));
+        }
         nlohmann::json document{{"message_type", "error"}};
         put_text(document, "item", path);
         put_text(document, "message", message);

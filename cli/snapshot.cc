@@ -133,9 +133,9 @@ void print_summary(GlobalOptions const& options, SnapshotArguments const& argume
     print(fmt::format("data      {}, of which {} read; {} new, {} stored", size_text(s.bytes),
                       size_text(s.bytes_read), size_text(s.bytes_added),
                       size_text(s.bytes_stored)));
-    print(fmt::format("time      {}, {}/s", duration_text(seconds),
-                      size_text(static_cast<std::uint64_t>(static_cast<double>(s.bytes) /
-                                                           std::max(seconds, 0.001)))));
+    auto const rate = static_cast<double>(s.bytes_read) / std::max(seconds, 0.001);
+    print(fmt::format("time      {}, {} read a second", duration_text(seconds),
+                      size_text(static_cast<std::uint64_t>(rate))));
     if (result.id) {
         print("snapshot  " + result.id->hex().substr(0, 8) + " saved");
     } else {

@@ -22,7 +22,8 @@ namespace node_flags {
 inline constexpr std::uint64_t stream = 1;    // a command's output: no inode behind it
 inline constexpr std::uint64_t unstable = 2;  // changed while it was read
 inline constexpr std::uint64_t partial = 4;   // a directory that could not be listed in full
-inline constexpr std::uint64_t known = 7;
+inline constexpr std::uint64_t above = 8;     // lies above the saved paths: no times, no inode
+inline constexpr std::uint64_t known = 15;
 }  // namespace node_flags
 
 // A moment; `nanoseconds` is 0..999,999,999 and counts forward also before 1970.

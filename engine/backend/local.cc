@@ -113,13 +113,16 @@ public:
         mark_dirty(folder_of(name));
     }
 
+    // One barrier at a time: nobody may pass while another still syncs what both wait for. A folder
+    // stays dirty until its sync has succeeded, and after one failure no barrier succeeds again.
     void barrier() override {
-        std::set<std::string> dirty;
-        {
-            std::lock_guard const lock(mutex_);
-            dirty.swap(dirty_folders_);
+        std::lock_guard const one(barrier_mutex_);
+        if (sync_failed_) {
+            throw RepositoryError(RepositoryFailure::failed, path_ + ": an earlier sync failed");
         }
-        for (auto const& folder : dirty) sync_folder(root_.get(), folder);
+        sync_failed_ = true;
+        for (auto const& folder : take_dirty_folders()) sync_folder(root_.get(), folder);
+        sync_failed_ = false;
     }
 
 private:
@@ -136,7 +139,12 @@ private:
         Fd const file(::openat(root_.get(), temporary.c_str(),
                                O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0600));
         if (!file) fail("create", temporary);
-        write_durably(file, name, bytes);
+        try {
+            write_durably(file, name, bytes);
+        } catch (RepositoryError const&) {
+            ::unlinkat(root_.get(), temporary.c_str(), 0);
+            throw;
+        }
         int const linked = ::linkat(root_.get(), temporary.c_str(), root_.get(), name.c_str(), 0);
         int const error = errno;
         ::unlinkat(root_.get(), temporary.c_str(), 0);
@@ -171,6 +179,11 @@ private:
         if (S_ISREG(status.st_mode)) found.push_back(info_of(name, status));
     }
 
+    std::set<std::string> take_dirty_folders() {
+        std::lock_guard const lock(mutex_);
+        return std::exchange(dirty_folders_, {});
+    }
+
     void mark_dirty(std::string const& folder) {
         std::lock_guard const lock(mutex_);
         dirty_folders_.insert(folder);
@@ -180,6 +193,8 @@ private:
     Fd root_;
     std::mutex mutex_;
     std::set<std::string> dirty_folders_;  // by mutex_
+    std::mutex barrier_mutex_;
+    bool sync_failed_ = false;  // by barrier_mutex_
 };
 
 constexpr std::string_view store_folders[] = {"keys",      "packs",   "bundles", "sessions",

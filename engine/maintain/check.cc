@@ -178,7 +178,11 @@ private:
             if (node.is_file()) {
                 check_file(reader, node);
             } else {
+                if (++tree_depth_ > limits::tree_depth) {
+                    throw RepositoryError(RepositoryFailure::corrupt, "nested too deeply");
+                }
                 check_directory(reader, path, node);
+                --tree_depth_;
             }
         } catch (RepositoryError const& error) {
             if (error.kind() != RepositoryFailure::corrupt) throw;
@@ -337,6 +341,7 @@ private:
     std::unordered_set<ChunkId, IdHash> seen_;
     std::set<Digest> seen_directories_;
     std::string where_;
+    std::uint64_t tree_depth_ = 0;
 };
 
 }  // namespace

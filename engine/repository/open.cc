@@ -1,4 +1,8 @@
 // Making and opening a repository.
+#include <unistd.h>
+
+#include <filesystem>
+
 #include "engine/backend/local.h"
 #include "engine/crypto/kdf.h"
 #include "engine/repository/gc_state.h"
@@ -6,6 +10,7 @@
 #include "engine/repository/names.h"
 #include "engine/repository/repository.h"
 #include "engine/util/clock.h"
+#include "engine/util/small_file.h"
 #include "format/limits.h"
 
 namespace coffre {
@@ -164,6 +169,33 @@ std::shared_ptr<Repository> open_repository(std::shared_ptr<Backend> store,
     return repository;
 }
 
+namespace {
+
+// The file that says, for a location, that an encrypted repository was seen there.
+std::string encryption_mark(std::string const& location, OpenOptions const& options) {
+    Blake3 hasher;
+    hasher.update(as_bytes(std::filesystem::weakly_canonical(location).string()));
+    return options.cache_folder + "/encrypted/" + hasher.digest().hex();
+}
+
+// Whoever exchanges an encrypted repository for an open one must not be sent plaintext.
+void require_no_downgrade(std::string const& location, OpenOptions const& options) {
+    std::string const mark = encryption_mark(location, options);
+    bool const was_encrypted = read_small_file(mark, 1).has_value();
+    bool const is_encrypted = repository_mode_at(location) == Mode::encrypted;
+    if (was_encrypted && !is_encrypted) {
+        throw RepositoryError(RepositoryFailure::unusable,
+                              location +
+                                  ": an encrypted repository was seen here before, this one " +
+                                  "is not encrypted. If that is your wish, remove " + mark);
+    }
+    if (was_encrypted || !is_encrypted) return;
+    make_folders(options.cache_folder + "/encrypted");
+    replace_small_file(mark, "");
+}
+
+}  // namespace
+
 Mode repository_mode_at(std::string const& location) {
     return read_config(*open_local_store(location)).prefix.mode;
 }
@@ -172,12 +204,14 @@ std::shared_ptr<Repository> init_repository(std::string const& location, InitOpt
                                             Credentials const& credentials,
                                             OpenOptions const& options) {
     create_local_store(location);
+    if (init.mode == Mode::none) ::unlink(encryption_mark(location, options).c_str());
     return init_repository(open_local_store(location), init, credentials, options);
 }
 
 std::shared_ptr<Repository> open_repository(std::string const& location,
                                             Credentials const& credentials,
                                             OpenOptions const& options) {
+    require_no_downgrade(location, options);
     return open_repository(open_local_store(location), credentials, options);
 }
 

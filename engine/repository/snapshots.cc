@@ -81,6 +81,26 @@ std::size_t sub_path_colon(std::string const& name) {
     return name.find(":/");
 }
 
+// The newest snapshot of every writer: one that is gone the next time was taken away.
+void remember_heads(Repository& repository, SnapshotList const& list) {
+    std::map<WriterId, NamedSnapshot const*> newest;
+    for (auto const& named : list.snapshots) {
+        auto const*& head = newest[named.snapshot.writer];
+        if (head == nullptr || head->snapshot.sequence <= named.snapshot.sequence) head = &named;
+    }
+    auto& heads = repository.local_state().heads;
+    auto const before = heads;
+    for (auto const& [writer, named] : newest) {
+        if (writer != repository.local_state().writer) heads[writer] = named->id;
+    }
+    if (heads == before) return;
+    try {
+        repository.save_local_state();
+    } catch (SourceError const&) {
+        // Without it a later rollback goes unnoticed here; what was asked for works all the same.
+    }
+}
+
 struct Walk {
     ChunkReader& reader;
     std::function<bool(std::string const&, Node const&)> const& visit;
@@ -136,6 +156,7 @@ SnapshotList list_snapshots(Repository& repository) {
     std::stable_sort(
         list.snapshots.begin(), list.snapshots.end(),
         [](auto const& a, auto const& b) { return a.snapshot.time_ns < b.snapshot.time_ns; });
+    remember_heads(repository, list);
     return list;
 }
 

@@ -136,7 +136,9 @@ private:
         if (!selected && !request_.include.may_match_beneath(shown)) return;
         pending_.emplace_back(path, node);
         if (selected) make_pending();
+        if (++depth_ > limits::tree_depth) throw SourceError(path, "nested too deeply");
         enter(node, path, selected);
+        --depth_;
         if (!pending_.empty() && pending_.back().first == path) pending_.pop_back();
     }
 
@@ -380,6 +382,7 @@ private:
     std::vector<std::pair<std::string, Node>> folders_;  // made; metadata to come, deepest first
     std::vector<std::pair<std::string, Node>> links_;    // links and special nodes: after all files
     std::vector<Expected> to_verify_;
+    std::uint64_t depth_ = 0;
 };
 
 }  // namespace

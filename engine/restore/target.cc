@@ -171,6 +171,7 @@ void Target::apply(std::string const& path, int fd, Node const& node) const {
     if (is_owner_refused(::fchown(fd, node.uid, node.gid))) fail(path, "set the owner");
     // After the owner: changing that clears the set-id bits.
     if (::fchmod(fd, node.mode) != 0) fail(path, "set the mode");
+    if ((node.flags & node_flags::above) != 0) return;
     auto const times = times_of(node);
     if (::futimens(fd, times.data()) != 0) fail(path, "set the times");
 }

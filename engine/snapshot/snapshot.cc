@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "engine/repository/names.h"
 #include "engine/repository/tree_reader.h"
 #include "engine/snapshot/identify.h"
 #include "engine/snapshot/pack.h"
@@ -111,7 +112,10 @@ public:
         if (!request_.dry_run) session.emplace(repository_.store(), repository_.keys());
         snapshot = describe(request_, paths);
         log_ = read_gc_log(repository_.store(), repository_.keys());
-        auto const parent = choose_parent(repository_, request_, snapshot);
+        auto parent = choose_parent(repository_, request_, snapshot);
+        // Level with the bundles of every snapshot that was listed.
+        repository_.refresh_index();
+        if (give_up_lost_packs() == Trees::lost) parent.reset();
         if (parent) {
             snapshot.parent = parent->id;
             progress_.total_files = parent->snapshot.statistics.files;
@@ -126,8 +130,13 @@ public:
         if (request_.dry_run || (request_.skip_if_unchanged && result.unchanged)) return result;
         continue_chain(repository_, snapshot);
         publisher.publish(snapshot, reused);
-        remember(repository_, id, snapshot, log_);
         result.id = id;
+        try {
+            remember(repository_, id, snapshot, log_);
+        } catch (SourceError const& error) {
+            // The snapshot is real; only the memory of having seen it is not.
+            if (progress_.on_failure) progress_.on_failure(error.path(), error.what());
+        }
         return result;
     }
 
@@ -198,6 +207,32 @@ private:
         snapshot.failure_count = walker.failure_count();
     }
 
+    // Packs that the index knows and the store no longer has count as condemned: what the sources
+    // still have of them is stored again. With a pack of trees the parent is lost as well.
+    enum class Trees { whole, lost };
+    Trees give_up_lost_packs() {
+        std::map<std::string, std::uint64_t> present;
+        for (auto const& object : repository_.store().list("packs/")) {
+            present.emplace(object.name, object.size);
+        }
+        Trees trees = Trees::whole;
+        Index::View const view = repository_.index().view();
+        view.each_pack([&](PackNumber number, IndexedPack const& pack) {
+            auto const found = present.find(names::pack(pack.id));
+            bool const is_there = found != present.end() && found->second == pack.size;
+            if (is_there || log_.swept.contains(pack.id)) return;
+            if (view.directory(number).kind == PackKind::meta) trees = Trees::lost;
+            log_.condemned.insert(pack.id);
+            log_.ends_in_condemn = true;
+            if (progress_.on_failure) {
+                progress_.on_failure(names::pack(pack.id),
+                                     "is missing or cut off; what the sources still hold of it is "
+                                     "stored again. Run `repo check` for what is lost");
+            }
+        });
+        return trees;
+    }
+
     // Taking a file over is reuse: while a condemn record waits for its sweep, every chunk of it
     // must have a copy that is not condemned.
     bool may_inherit(ChunkReader& reader, Node const& node) const {
@@ -258,7 +293,6 @@ private:
 }  // namespace
 
 SnapshotResult take_snapshot(Repository& repository, SnapshotRequest& request, Progress& progress) {
-    repository.refresh_index();
     auto const take = [&] { return Run(repository, request, progress).take(); };
     if (request.streams.empty()) return with_sound_index(repository, take);
     try {

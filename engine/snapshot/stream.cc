@@ -78,6 +78,16 @@ Pipe make_pipe(std::string const& name) {
     return {Fd(ends[0]), Fd(ends[1])};
 }
 
+// This process's environment without the passphrase.
+std::vector<char*> child_environment() {
+    std::vector<char*> kept;
+    for (char** entry = environ; *entry != nullptr; ++entry) {
+        if (!std::string_view(*entry).starts_with("REPO_PASSWORD")) kept.push_back(*entry);
+    }
+    kept.push_back(nullptr);
+    return kept;
+}
+
 pid_t spawn(std::string const& name, std::vector<std::string> const& argv, int output) {
     posix_spawn_file_actions_t actions;
     ::posix_spawn_file_actions_init(&actions);
@@ -87,9 +97,10 @@ pid_t spawn(std::string const& name, std::vector<std::string> const& argv, int o
     arguments.reserve(argv.size() + 1);
     for (auto const& argument : argv) arguments.push_back(const_cast<char*>(argument.c_str()));
     arguments.push_back(nullptr);
+    auto environment = child_environment();
     pid_t pid = 0;
     int const error =
-        ::posix_spawnp(&pid, arguments[0], &actions, nullptr, arguments.data(), environ);
+        ::posix_spawnp(&pid, arguments[0], &actions, nullptr, arguments.data(), environment.data());
     ::posix_spawn_file_actions_destroy(&actions);
     if (error != 0) fail(name, "cannot start " + argv[0] + ": " + ::strerrordesc_np(error));
     return pid;

@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "engine/util/paths.h"
+#include "format/limits.h"
 
 namespace coffre {
 
@@ -119,6 +120,11 @@ void Walker::walk_above(std::vector<std::string> const& paths, std::string const
     place.device = status.st_dev;
     Node folder = nodes_.make(place.name, status);
     if (paths.size() == 1 && paths[0] == path) return walk_directory(place, folder, before);
+    // What else happens in the folders above is no change of what is saved.
+    folder.flags = node_flags::above;
+    folder.mtime = folder.ctime = {};
+    folder.inode = folder.device = 0;
+    folder.links = 1;
     split_.add(EnterDirectory{std::move(folder)});
     std::optional<DirectoryCursor> cursor;
     if (before != nullptr) cursor.emplace(parent_->reader, before->content);
@@ -196,10 +202,13 @@ void Walker::walk_directory(Place const& place, Node node, Node const* before) {
         folder = open_source(place.folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (!folder) return fail(place.path, errno_text());
     }
+    if (depth_ >= limits::tree_depth) return fail(place.path, "nested too deeply");
     if (progress_.on_item && before == nullptr) progress_.on_item("new", place.path + "/");
     split_.add(EnterDirectory{std::move(node)});
     std::uint64_t const failures_before = failure_count_;
+    ++depth_;
     if (folder) walk_entries(place, folder.get(), before);
+    --depth_;
     split_.add(LeaveDirectory{failure_count_ > failures_before ? node_flags::partial : 0});
 }
 

@@ -60,6 +60,7 @@ private:
     SourceNodes nodes_;
     std::vector<SourceFailure> failures_;
     std::uint64_t failure_count_ = 0;
+    std::uint64_t depth_ = 0;  // of the folder being walked, beneath its path
 };
 
 // Absolute, without "." and "..", without trailing slashes; sorted, and without those that lie

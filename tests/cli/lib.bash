@@ -65,7 +65,7 @@ expect_no_error() { [ ! -s "$work/err" ] || fail "unexpected on standard error: 
 
 expect_equal() { [ "$1" = "$2" ] || fail "\"$1\", expected \"$2\""; }
 
-# Every line of the file's names, in any order, is one of the arguments and the other way round.
+# The file's lines are these, in any order.
 expect_lines() {
     local file=$1
     shift

@@ -77,4 +77,9 @@ expect_error '"broken"'
 expect_code 0 repo snapshot -n --stream new='seq 600000'
 expect_equal "$(snapshot_ids)" "$before"
 expect_code 0 repo check --read-data
+
+# Not even when another has nothing to say and no end.
+mkfifo never
+expect_code 22 timeout -k 1 20 "$program" snapshot --stream broken='exit 3' --stream endless='cat never'
+expect_error '"broken"'
 echo "all as expected"

@@ -14,6 +14,18 @@ struct Fault {
     FaultPlan::Then then;
 };
 
+constexpr Fault all_faults[] = {
+    {FaultPlan::Scope::changes, FaultPlan::Then::recover},
+    {FaultPlan::Scope::changes, FaultPlan::Then::stay_broken},
+    {FaultPlan::Scope::any, FaultPlan::Then::recover},
+    {FaultPlan::Scope::any, FaultPlan::Then::stay_broken},
+};
+
+std::string name_of(testing::TestParamInfo<Fault> const& fault) {
+    return std::string(fault.param.scope == FaultPlan::Scope::any ? "Any" : "Changes") +
+           (fault.param.then == FaultPlan::Then::recover ? "Recover" : "StayBroken");
+}
+
 class Faults : public testing::TestWithParam<Fault> {
 protected:
     std::unique_ptr<FaultPlan> plan(std::uint64_t call) {
@@ -22,16 +34,7 @@ protected:
     }
 };
 
-INSTANTIATE_TEST_SUITE_P(
-    Plans, Faults,
-    testing::Values(Fault{FaultPlan::Scope::changes, FaultPlan::Then::recover},
-                    Fault{FaultPlan::Scope::changes, FaultPlan::Then::stay_broken},
-                    Fault{FaultPlan::Scope::any, FaultPlan::Then::recover},
-                    Fault{FaultPlan::Scope::any, FaultPlan::Then::stay_broken}),
-    [](auto const& info) {
-        return std::string(info.param.scope == FaultPlan::Scope::any ? "Any" : "Changes") +
-               (info.param.then == FaultPlan::Then::recover ? "Recover" : "StayBroken");
-    });
+INSTANTIATE_TEST_SUITE_P(Plans, Faults, testing::ValuesIn(all_faults), name_of);
 
 constexpr std::uint64_t call_limit = 500;  // more than any of the operations makes
 
@@ -98,16 +101,7 @@ protected:
     std::map<std::string, Bytes> one_snapshot_;
 };
 
-INSTANTIATE_TEST_SUITE_P(
-    Plans, FaultySnapshot,
-    testing::Values(Fault{FaultPlan::Scope::changes, FaultPlan::Then::recover},
-                    Fault{FaultPlan::Scope::changes, FaultPlan::Then::stay_broken},
-                    Fault{FaultPlan::Scope::any, FaultPlan::Then::recover},
-                    Fault{FaultPlan::Scope::any, FaultPlan::Then::stay_broken}),
-    [](auto const& info) {
-        return std::string(info.param.scope == FaultPlan::Scope::any ? "Any" : "Changes") +
-               (info.param.then == FaultPlan::Then::recover ? "Recover" : "StayBroken");
-    });
+INSTANTIATE_TEST_SUITE_P(Plans, FaultySnapshot, testing::ValuesIn(all_faults), name_of);
 
 TEST_P(FaultySnapshot, LeavesOldSnapshotsWholeAndTheNextOneWorks) {
     for (std::uint64_t call = 1; call < call_limit; ++call) {
@@ -177,7 +171,7 @@ TEST_P(FaultySnapshot, ReadersReportAFaultOfTheStore) {
     FAIL() << "never succeeds";
 }
 
-TEST(Faults, ARestoreThatBreaksOffIsCompletedByTheNext) {
+TEST(FaultyRestore, ThatBreaksOffIsCompletedByTheNext) {
     TempFolder const source;
     write_rich_tree(source.path());
     TestRepo repo;

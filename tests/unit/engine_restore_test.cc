@@ -1,0 +1,424 @@
+#include "engine/restore.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "engine_test_repo.h"
+
+namespace coffre {
+namespace {
+
+using namespace test;
+
+// A saved folder and an empty one to restore into.
+class Restore : public testing::Test {
+protected:
+    void SetUp() override {
+        write_file(source_ / "file", "as it was");
+        write_file(source_ / "large", random_bytes(1, 2U << 20U));
+        make_folder(source_ / "folder/inner");
+        write_file(source_ / "folder/inner/leaf.txt", "leaf");
+        write_file(source_ / "folder/other.bin", "other");
+        make_symlink(source_ / "link", "file");
+        set_mtime(source_ / "file", 1'500'000'000, 42);
+        set_mtime(source_ / "folder", 1'400'000'000, 0);
+        set_mode(source_ / "file", 0640);
+        repo_.save(source_.path());
+        saved_ = image_of(source_.path());
+    }
+    RestoreRequest into_target(std::string const& sub_path = "") {
+        RestoreRequest request;
+        request.from = repo_.find("latest");
+        request.from.sub_path = source_.path() + sub_path;
+        request.target = target_.path();
+        request.threads = 2;
+        return request;
+    }
+    RestoreResult restore(RestoreRequest const& request) {
+        auto const result = repo_.restore(request);
+        EXPECT_EQ(result.failures, std::vector<SourceFailure>{});
+        EXPECT_EQ(result.damaged, std::vector<SourceFailure>{});
+        return result;
+    }
+    std::vector<std::string> restored_names() {
+        std::vector<std::string> names;
+        for (auto const& [name, what] : image_of(target_.path())) names.push_back(name);
+        return names;
+    }
+
+    TempFolder source_;
+    TempFolder target_;
+    TestRepo repo_{Mode::none, {4096, 16384, 65536}};
+    TreeImage saved_;
+};
+
+using Names = std::vector<std::string>;
+
+TEST_F(Restore, CountsWhatItDid) {
+    auto const result = restore(into_target());
+    EXPECT_EQ(image_of(target_.path()), saved_);
+    EXPECT_EQ(result.files, 4U);
+    EXPECT_EQ(result.files_restored, 4U);
+    EXPECT_EQ(result.files_unchanged, 0U);
+    EXPECT_EQ(result.directories, 2U);
+    EXPECT_EQ(result.others, 1U);
+    EXPECT_EQ(result.bytes, 9U + (2U << 20U) + 4 + 5);
+    EXPECT_EQ(result.bytes_written, result.bytes);
+}
+
+TEST_F(Restore, MakesTheTargetFolder) {
+    auto request = into_target();
+    request.target = target_ / "a/b";
+    restore(request);
+    EXPECT_EQ(image_of(target_ / "a/b"), saved_);
+}
+
+TEST_F(Restore, TakesASubPath) {
+    restore(into_target("/folder"));
+    EXPECT_EQ(restored_names(), (Names{"inner", "inner/leaf.txt", "other.bin"}));
+}
+
+TEST_F(Restore, TakesASingleFile) {
+    restore(into_target("/folder/inner/leaf.txt"));
+    EXPECT_EQ(restored_names(), Names{"leaf.txt"});
+    EXPECT_EQ(read_file(target_ / "leaf.txt"), "leaf");
+}
+
+TEST_F(Restore, RefusesASubPathThatIsNotThere) {
+    EXPECT_EQ(failure_of([&] { repo_.restore(into_target("/nothing")); }), RepositoryFailure::failed);
+    EXPECT_EQ(failure_of([&] { repo_.restore(into_target("/file/below")); }),
+              RepositoryFailure::failed);
+}
+
+TEST_F(Restore, TakesOnlyWhatIsIncluded) {
+    auto request = into_target();
+    request.include.add("*.txt");
+    restore(request);
+    EXPECT_EQ(restored_names(), (Names{"folder", "folder/inner", "folder/inner/leaf.txt"}));
+    EXPECT_EQ(image_of(target_.path())["folder"], saved_["folder"]);
+}
+
+TEST_F(Restore, TakesAFolderThatIsIncludedWithAllBeneath) {
+    auto request = into_target();
+    request.include.add("/folder");
+    request.exclude.add("inner");
+    restore(request);
+    EXPECT_EQ(restored_names(), (Names{"folder", "folder/other.bin"}));
+}
+
+TEST_F(Restore, WritesOnlyWhatDiffers) {
+    restore(into_target());
+    std::string content = read_file(target_ / "large");
+    content[1U << 20U] ^= 1;
+    write_file(target_ / "large", content);
+    write_file(target_ / "file", "as it is now, longer");
+    auto const result = restore(into_target());
+    EXPECT_EQ(image_of(target_.path()), saved_);
+    EXPECT_EQ(result.files_restored, 2U);
+    EXPECT_EQ(result.files_unchanged, 2U);
+    EXPECT_GE(result.bytes_written, 4096U);
+    EXPECT_LE(result.bytes_written, 65536U + 9);
+}
+
+TEST_F(Restore, CorrectsMetadataOfEqualContents) {
+    restore(into_target());
+    set_mode(target_ / "file", 0777);
+    set_mtime(target_ / "file", 5, 5);
+    auto const result = restore(into_target());
+    EXPECT_EQ(result.bytes_written, 0U);
+    EXPECT_EQ(result.files_unchanged, 4U);
+    EXPECT_EQ(image_of(target_.path()), saved_);
+}
+
+TEST_F(Restore, CutsAndExtendsFiles) {
+    write_file(target_ / "large", random_bytes(1, 3U << 20U));
+    write_file(target_ / "file", "as");
+    auto const result = restore(into_target());
+    EXPECT_EQ(image_of(target_.path()), saved_);
+    EXPECT_LT(result.bytes_written, 100'000U);
+}
+
+TEST_F(Restore, TakesEqualSizeAndTimeForEqualWhenToldTo) {
+    write_file(target_ / "file", "elsewhat!");
+    set_mtime(target_ / "file", 1'500'000'000, 42);
+    auto request = into_target("/file");
+    request.overwrite = Overwrite::if_changed;
+    EXPECT_EQ(restore(request).files_unchanged, 1U);
+    EXPECT_EQ(read_file(target_ / "file"), "elsewhat!");
+    set_mtime(target_ / "file", 1'500'000'000, 43);
+    EXPECT_EQ(restore(request).files_restored, 1U);
+    EXPECT_EQ(read_file(target_ / "file"), "as it was");
+}
+
+TEST_F(Restore, OverwritesOlderFilesOnlyWhenToldTo) {
+    auto request = into_target("/file");
+    request.overwrite = Overwrite::if_newer;
+    write_file(target_ / "file", "newer");
+    set_mtime(target_ / "file", 1'500'000'000, 43);
+    EXPECT_EQ(restore(request).files_skipped, 1U);
+    EXPECT_EQ(read_file(target_ / "file"), "newer");
+    set_mtime(target_ / "file", 1'500'000'000, 41);
+    EXPECT_EQ(restore(request).files_restored, 1U);
+    EXPECT_EQ(read_file(target_ / "file"), "as it was");
+}
+
+TEST_F(Restore, NeverOverwritesWhenToldTo) {
+    auto request = into_target();
+    request.overwrite = Overwrite::never;
+    write_file(target_ / "file", "mine");
+    make_symlink(target_ / "link", "mine too");
+    auto const result = restore(request);
+    EXPECT_EQ(result.files_skipped, 1U);
+    EXPECT_EQ(result.files_restored, 3U);
+    EXPECT_EQ(read_file(target_ / "file"), "mine");
+    EXPECT_EQ(std::filesystem::read_symlink(target_ / "link"), "mine too");
+}
+
+TEST_F(Restore, DeletesWhatTheSnapshotHasNot) {
+    make_folder(target_ / "extra/deep");
+    make_folder(target_ / "folder");
+    write_file(target_ / "extra/deep/file", "x");
+    write_file(target_ / "folder/extra", "x");
+    write_file(target_ / "kept.log", "x");
+    auto request = into_target();
+    restore(request);
+    EXPECT_TRUE(std::filesystem::exists(target_ / "extra/deep/file"));
+    request.delete_extra = true;
+    request.exclude.add("*.log");
+    auto const result = restore(request);
+    TreeImage image = image_of(target_.path());
+    EXPECT_EQ(image.erase("kept.log"), 1U);
+    EXPECT_EQ(image, saved_);
+    EXPECT_EQ(result.files_deleted, 4U);
+}
+
+TEST_F(Restore, DeletesNothingBesideWhatIsIncluded) {
+    restore(into_target());
+    write_file(target_ / "extra", "x");
+    write_file(target_ / "folder/extra", "x");
+    auto request = into_target();
+    request.include.add("/folder/**");
+    request.delete_extra = true;
+    restore(request);
+    EXPECT_TRUE(std::filesystem::exists(target_ / "extra"));
+    EXPECT_FALSE(std::filesystem::exists(target_ / "folder/extra"));
+}
+
+TEST_F(Restore, RefusesToDeleteAtTheRoot) {
+    auto request = into_target();
+    request.target = "/";
+    request.delete_extra = true;
+    request.dry_run = true;  // whatever this test finds
+    EXPECT_THROW(repo_.restore(request), SourceError);
+    for (auto const* other : {"//", "/.", "/tmp/..", "/./"}) {
+        request.target = other;
+        EXPECT_THROW(repo_.restore(request), SourceError) << other;
+    }
+}
+
+TEST_F(Restore, VerifiesWhatItWrote) {
+    auto request = into_target();
+    request.verify = true;
+    EXPECT_EQ(restore(request).files_verified, 4U);
+}
+
+TEST_F(Restore, DryRunChangesNothing) {
+    write_file(target_ / "file", "mine");
+    write_file(target_ / "extra", "mine");
+    TreeImage const before = image_of(target_.path());
+    auto request = into_target();
+    request.dry_run = true;
+    request.delete_extra = true;
+    auto const result = restore(request);
+    EXPECT_EQ(image_of(target_.path()), before);
+    EXPECT_EQ(result.files, 4U);
+    EXPECT_EQ(result.files_restored, 4U);
+    EXPECT_EQ(result.files_deleted, 1U);
+    EXPECT_EQ(result.bytes_written, 0U);
+}
+
+TEST_F(Restore, DryRunDoesNotMakeTheTarget) {
+    auto request = into_target();
+    request.target = target_ / "new";
+    request.dry_run = true;
+    EXPECT_EQ(restore(request).files_restored, 4U);
+    EXPECT_FALSE(std::filesystem::exists(target_ / "new"));
+}
+
+TEST_F(Restore, LeavesHolesWhenToldTo) {
+    write_file(source_ / "zeros", std::string(4U << 20U, '\0') + "end");
+    repo_.save(source_.path());
+    auto request = into_target("/zeros");
+    request.sparse = true;
+    request.verify = true;
+    restore(request);
+    struct stat status {};
+    ASSERT_EQ(::stat((target_ / "zeros").c_str(), &status), 0);
+    EXPECT_LT(status.st_blocks * 512, 2 << 20);
+    EXPECT_EQ(read_file(target_ / "zeros"), read_file(source_ / "zeros"));
+}
+
+TEST_F(Restore, ClearsOldContentsWhereTheSnapshotHasZeros) {
+    write_file(source_ / "zeros", std::string(300'000, '\0'));
+    repo_.save(source_.path());
+    write_file(target_ / "zeros", std::string(300'000, 'x'));
+    auto request = into_target("/zeros");
+    request.sparse = true;
+    restore(request);
+    EXPECT_EQ(read_file(target_ / "zeros"), std::string(300'000, '\0'));
+}
+
+// A folder outside of the target that no restore may touch.
+class RestoreCanary : public Restore {
+protected:
+    void SetUp() override {
+        Restore::SetUp();
+        make_folder(outside_ / "folder/inner");
+        write_file(outside_ / "file", "canary");
+        write_file(outside_ / "folder/other.bin", "canary");
+        set_mtime(outside_ / "folder", 5, 5);
+        before_ = image_of(outside_.path());
+    }
+    void TearDown() override { EXPECT_EQ(image_of(outside_.path()), before_); }
+
+    TempFolder outside_;
+    TreeImage before_;
+};
+
+TEST_F(RestoreCanary, FollowsNoLinkAtAFilesPlace) {
+    make_symlink(target_ / "file", outside_ / "file");
+    make_symlink(target_ / "large", outside_ / "new");
+    restore(into_target());
+    EXPECT_EQ(image_of(target_.path()), saved_);
+}
+
+TEST_F(RestoreCanary, FollowsNoLinkAtAFoldersPlace) {
+    make_symlink(target_ / "folder", outside_ / "folder");
+    restore(into_target());
+    EXPECT_EQ(image_of(target_.path()), saved_);
+}
+
+TEST_F(RestoreCanary, FollowsNoLinkWhenItDeletes) {
+    make_symlink(target_ / "extra", outside_.path());
+    make_symlink(target_ / "folder", outside_ / "folder");
+    auto request = into_target();
+    request.delete_extra = true;
+    restore(request);
+    EXPECT_EQ(image_of(target_.path()), saved_);
+}
+
+TEST_F(RestoreCanary, FollowsNoLinkAtAFoldersPlaceThatItMayNotReplace) {
+    make_symlink(target_ / "folder", outside_ / "folder");
+    auto request = into_target();
+    request.overwrite = Overwrite::never;
+    auto const result = repo_.restore(request);
+    EXPECT_FALSE(result.failures.empty());
+    EXPECT_TRUE(std::filesystem::is_symlink(target_ / "folder"));
+}
+
+TEST_F(RestoreCanary, DoesNotWriteThroughAHardLink) {
+    ASSERT_EQ(::link((outside_ / "file").c_str(), (target_ / "file").c_str()), 0);
+    before_ = image_of(outside_.path());
+    restore(into_target());
+    EXPECT_EQ(image_of(target_.path()), saved_);
+}
+
+TEST_F(RestoreCanary, DoesNotChangeMetadataThroughAHardLink) {
+    write_file(outside_ / "file", "as it was");
+    ASSERT_EQ(::link((outside_ / "file").c_str(), (target_ / "file").c_str()), 0);
+    set_mtime(outside_ / "file", 1'500'000'000, 42);
+    before_ = image_of(outside_.path());
+    auto request = into_target("/file");
+    request.overwrite = Overwrite::if_changed;  // the contents look equal; the mode differs
+    restore(request);
+}
+
+TEST_F(Restore, ReplacesAFolderByAFileOnlyWhenItMayDelete) {
+    make_folder(target_ / "file");
+    write_file(target_ / "file/inside", "x");
+    auto request = into_target();
+    auto const kept = repo_.restore(request);
+    ASSERT_EQ(kept.failures.size(), 1U);
+    EXPECT_EQ(kept.failures[0].path, "file");
+    EXPECT_TRUE(std::filesystem::exists(target_ / "file/inside"));
+    request.delete_extra = true;
+    restore(request);
+    EXPECT_EQ(image_of(target_.path()), saved_);
+}
+
+TEST_F(Restore, ReplacesAFileByAFolder) {
+    write_file(target_ / "folder", "x");
+    restore(into_target());
+    EXPECT_EQ(image_of(target_.path()), saved_);
+}
+
+TEST_F(Restore, LeavesNoFileOfWrongBytesBehind) {
+    for (auto const& name : repo_.objects("packs/")) {
+        Bytes const sound = repo_.store().objects().at(name);
+        Bytes damaged = sound;
+        for (std::size_t at = 1000; at + 8000 < damaged.size(); at += 8000) damaged[at] ^= std::byte{1};
+        repo_.store().remove(name);
+        repo_.put(name, damaged);
+        repo_.reopen_elsewhere();
+        TempFolder const target;
+        auto request = into_target();
+        request.target = target.path();
+        auto const result = repo_.restore(request);
+        for (auto const& [path, what] : image_of(target.path())) EXPECT_EQ(what, saved_[path]) << path;
+        if (damaged != sound) EXPECT_FALSE(result.damaged.empty());
+        repo_.store().remove(name);
+        repo_.put(name, sound);
+    }
+}
+
+TEST_F(Restore, StopsWhenToldTo) {
+    Progress progress;
+    progress.stop = true;
+    EXPECT_EQ(failure_of([&] { restore_snapshot(*repo_, into_target(), progress); }),
+              RepositoryFailure::interrupted);
+}
+
+TEST_F(Restore, DumpsAFileInOrder) {
+    Snapshot const snapshot = repo_.find("latest").snapshot;
+    EXPECT_EQ(repo_.dumped(snapshot, source_ / "large"), read_file(source_ / "large"));
+    EXPECT_EQ(repo_.dumped(snapshot, source_ / "file"), "as it was");
+    for (std::string const path : {"folder", "link", "nothing"}) {
+        EXPECT_EQ(failure_of([&] { repo_.dumped(snapshot, source_ / path); }),
+                  RepositoryFailure::failed)
+            << path;
+    }
+}
+
+TEST(Dump, TarHoldsTheWholeTree) {
+    TempFolder const source;
+    TempFolder const target;
+    write_rich_tree(source.path());
+    make_folder(source / std::string(120, 'x'));
+    write_file(source / (std::string(120, 'x') + "/" + std::string(120, 'y')), "long path");
+    make_symlink(source / "long link", std::string(150, 'z'));
+    TestRepo repo;
+    auto const taken = repo.save(source.path());
+    write_file(target / "tree.tar", repo.tar_of(taken.snapshot, source.path()));
+    run_command("tar -xpf '" + target / "tree.tar" + "' -C '" + target.path() + "'");
+    std::string const top = source.path().substr(source.path().rfind('/') + 1);
+    EXPECT_EQ(image_of(target / top), image_of(source.path()));
+}
+
+TEST(Dump, TarOfTheRootHasNoLeadingSlash) {
+    TestRepo repo;
+    auto request = saving({});
+    request.streams.push_back(stream("one", "first"));
+    request.streams.push_back(stream("two", ""));
+    auto const taken = repo.take(std::move(request));
+    TempFolder const target;
+    write_file(target / "tree.tar", repo.tar_of(taken.snapshot));
+    EXPECT_EQ(run_command("tar -tf '" + target / "tree.tar" + "'"), "./\none\ntwo\n");
+    EXPECT_EQ(run_command("tar -xOf '" + target / "tree.tar" + "' one"), "first");
+}
+
+}  // namespace
+}  // namespace coffre
