@@ -33,7 +33,7 @@ measured() {
     before=$(stored)
     command time -f '%e %M' -o "$work/time" "$@" >/dev/null
     awk -v name="$name" -v grown=$(($(stored) - before)) \
-        '{printf "%-32s %8.2f s  %6.0f MiB peak  %12d bytes stored\n", name, $1, $2 / 1024, grown}' \
+        '{printf "%-32s %8.2f s  %6.0f MiB peak  %12.0f bytes stored\n", name, $1, $2 / 1024, grown}' \
         "$work/time"
 }
 

@@ -15,19 +15,18 @@ namespace {
 void print_result(GlobalOptions const& options, CheckReport const& report, bool read_data,
                   double seconds) {
     if (options.json) {
-        return print(nlohmann::json{
-            {"message_type", "summary"},
-            {"num_errors", report.errors.size()},
-            {"errors", report.errors},
-            {"warnings", report.warnings},
-            {"snapshots", report.snapshots},
-            {"trees", report.trees},
-            {"files", report.files},
-            {"packs", report.packs},
-            {"chunks_read", report.chunks_read},
-            {"bytes_read", report.bytes_read},
-            {"seconds_elapsed",
-             seconds}}.dump());
+        nlohmann::json document{{"message_type", "summary"},
+                                {"num_errors", report.errors.size()},
+                                {"snapshots", report.snapshots},
+                                {"trees", report.trees},
+                                {"files", report.files},
+                                {"packs", report.packs},
+                                {"chunks_read", report.chunks_read},
+                                {"bytes_read", report.bytes_read},
+                                {"seconds_elapsed", seconds}};
+        put_texts(document, "errors", report.errors);
+        put_texts(document, "warnings", report.warnings);
+        return print(document.dump());
     }
     if (!options.quiet) {
         for (auto const& warning : report.warnings) print("note: " + warning);
@@ -43,8 +42,9 @@ void print_result(GlobalOptions const& options, CheckReport const& report, bool 
         }
         if (report.clean()) print("no errors were found");
     }
-    if (!report.clean())
-        print_error(fmt::format("repo: {} errors were found", report.errors.size()));
+    if (!report.clean()) {
+        print_error("repo: errors found: " + number_text(report.errors.size()));
+    }
 }
 
 int run_check(GlobalOptions const& options, bool read_data) {

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <csignal>
 #include <cstdio>
 #include <fstream>
 #include <sstream>
@@ -66,17 +67,29 @@ std::string output_of(std::string const& command) {
     return text;
 }
 
+struct termios shown_terminal;
+
+// Stopped at the prompt: the terminal must show again what is typed.
+void restore_terminal(int signal) {
+    ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown_terminal);
+    ::signal(signal, SIG_DFL);
+    ::raise(signal);
+}
+
 // One line of the terminal, not shown.
 std::string ask(char const* prompt) {
     std::fputs(prompt, stderr);
-    struct termios shown {};
-    ::tcgetattr(STDIN_FILENO, &shown);
-    struct termios hidden = shown;
+    ::tcgetattr(STDIN_FILENO, &shown_terminal);
+    ::signal(SIGINT, restore_terminal);
+    ::signal(SIGTERM, restore_terminal);
+    struct termios hidden = shown_terminal;
     hidden.c_lflag &= ~static_cast<tcflag_t>(ECHO);
     ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
     std::string line;
     std::getline(std::cin, line);
-    ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
+    ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown_terminal);
+    ::signal(SIGINT, SIG_DFL);
+    ::signal(SIGTERM, SIG_DFL);
     std::fputs("\n", stderr);
     return line;
 }

@@ -31,10 +31,9 @@ int run_init(GlobalOptions const& options, InitArguments const& arguments) {
         init_repository(repository_location(options), init, credentials, open_options(options));
     std::string const id = repository_id(*repository).hex();
     if (options.json) {
-        print(nlohmann::json{{"message_type", "initialized"},
-                             {"id", id},
-                             {"repository", repository_location(options)}}
-                  .dump());
+        nlohmann::json document{{"message_type", "initialized"}, {"id", id}};
+        put_text(document, "repository", repository_location(options));
+        print(document.dump());
     } else if (!options.quiet) {
         print("repository " + id.substr(0, 8) + " made at " + repository_location(options));
         if (init.mode == Mode::encrypted) {

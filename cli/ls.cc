@@ -51,11 +51,11 @@ void print_node(GlobalOptions const& options, LsArguments const& arguments, std:
                                 {"mode", node.mode},
                                 {"uid", node.uid},
                                 {"gid", node.gid},
-                                {"user", node.user},
-                                {"group", node.group},
                                 {"mtime", rfc3339(nanoseconds(node.mtime))}};
         put_text(document, "path", path);
         put_text(document, "name", node.name);
+        put_text(document, "user", node.user);
+        put_text(document, "group", node.group);
         if (node.kind == NodeKind::symlink) put_text(document, "linktarget", node.target);
         return print(document.dump());
     }

@@ -141,11 +141,20 @@ int main(int argc, char** argv) {
                            add_dump, add_check, add_stats, add_version}) {
         add(app, context);
     }
+    // An option takes one value: what follows it is a path.
+    for (auto* const command : app.get_subcommands({})) {
+        for (auto* const option : command->get_options()) {
+            if (!option->get_positional()) option->allow_extra_args(false);
+        }
+    }
     try {
         app.parse(argc, argv);
     } catch (CLI::Success const& help) {
         return app.exit(help);
     } catch (CLI::ParseError const& error) {
+        if (context.options.json) {
+            return report(context.options, exit_code::usage, error.what(), "");
+        }
         app.exit(error, std::cerr, std::cerr);
         return exit_code::usage;
     }

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <cmath>
+#include <algorithm>
 #include <csignal>
 #include <ctime>
 #include <nlohmann/json.hpp>
@@ -65,7 +65,8 @@ std::string base64(std::string const& text) {
 }
 
 struct tm local_time(std::int64_t ns) {
-    auto const seconds = static_cast<time_t>(std::floor(static_cast<double>(ns) / 1e9));
+    std::int64_t const second = 1'000'000'000;
+    time_t const seconds = ns / second - (ns % second < 0 ? 1 : 0);
     struct tm parts {};
     ::localtime_r(&seconds, &parts);
     return parts;
@@ -172,20 +173,39 @@ void put_text(nlohmann::json& document, std::string const& key, std::string cons
     document[key + "_b64"] = base64(text);
 }
 
+void put_texts(nlohmann::json& document, std::string const& key,
+               std::vector<std::string> const& texts) {
+    auto shown = nlohmann::json::array();
+    auto exact = nlohmann::json::array();
+    for (auto const& text : texts) {
+        shown.push_back(is_utf8(text) ? text : printable(text));
+        exact.push_back(base64(text));
+    }
+    document[key] = std::move(shown);
+    if (!std::all_of(texts.begin(), texts.end(), is_utf8))
+        document[key + "_b64"] = std::move(exact);
+}
+
+void print_failure(GlobalOptions const& options, std::string const& message) {
+    if (!options.json) return print_error("repo: " + printable(message));
+    nlohmann::json document{{"message_type", "error"}};
+    put_text(document, "message", message);
+    print_error(document.dump());
+}
+
 nlohmann::json json_of(NamedSnapshot const& named) {
     Snapshot const& snapshot = named.snapshot;
     nlohmann::json document{{"id", named.id.hex()},
                             {"short_id", named.id.hex().substr(0, 8)},
                             {"time", rfc3339(snapshot.time_ns)},
-                            {"hostname", snapshot.host},
-                            {"username", snapshot.user},
                             {"program_version", snapshot.program},
-                            {"tree_digest", snapshot.root.digest.hex()},
-                            {"tags", snapshot.tags},
-                            {"streams", snapshot.streams}};
+                            {"tree_digest", snapshot.root.digest.hex()}};
+    put_text(document, "hostname", snapshot.host);
+    put_text(document, "username", snapshot.user);
+    put_texts(document, "tags", snapshot.tags);
+    put_texts(document, "streams", snapshot.streams);
+    put_texts(document, "paths", snapshot.paths);
     if (snapshot.parent) document["parent"] = snapshot.parent->hex();
-    document["paths"] = nlohmann::json::array();
-    for (auto const& path : snapshot.paths) document["paths"].push_back(printable(path));
     Statistics const& s = snapshot.statistics;
     document["summary"] = {{"files_new", s.files_new},
                            {"files_changed", s.files_changed},

@@ -31,6 +31,10 @@ std::uint64_t parse_size(std::string const& text);
 
 // Sets `key`, and `key`_b64 beside it when the text is not UTF-8.
 void put_text(nlohmann::json& document, std::string const& key, std::string const& text);
+void put_texts(nlohmann::json& document, std::string const& key,
+               std::vector<std::string> const& texts);
+// A failure that does not end the command, on standard error.
+void print_failure(GlobalOptions const& options, std::string const& message);
 nlohmann::json json_of(NamedSnapshot const& snapshot);
 
 // Shows progress while it lives, where a terminal or REPO_PROGRESS_FPS asks for it; turns SIGINT

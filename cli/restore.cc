@@ -100,13 +100,13 @@ int run_restore(GlobalOptions const& options, RestoreArguments const& arguments)
         print_summary(arguments, result, seconds);
     }
     if (!result.damaged.empty()) {
-        print_error(
-            fmt::format("repo: {} files are damaged in the repository and were not restored",
-                        result.damaged.size()));
+        print_failure(options, fmt::format("damaged in the repository and not restored: {}",
+                                           number_text(result.damaged.size())));
         return exit_code::integrity;
     }
     if (result.failures.empty()) return exit_code::ok;
-    print_error(fmt::format("repo: {} entries could not be written", result.failures.size()));
+    print_failure(options,
+                  fmt::format("could not be written: {}", number_text(result.failures.size())));
     return exit_code::failed;
 }
 

@@ -86,6 +86,7 @@ void add_streams(SnapshotRequest& request, SnapshotArguments const& arguments,
 SnapshotRequest make_request(GlobalOptions const& options, SnapshotArguments const& arguments) {
     SnapshotRequest request;
     request.paths = arguments.paths;
+    add_streams(request, arguments, request.paths);
     for (auto const& file : arguments.files_from) append(request.paths, read_list(file, '\n'));
     for (auto const& file : arguments.files_from_raw) append(request.paths, read_list(file, '\0'));
     for (auto const& pattern : arguments.excludes) request.exclude.patterns.add(pattern);
@@ -110,7 +111,6 @@ SnapshotRequest make_request(GlobalOptions const& options, SnapshotArguments con
     request.skip_if_unchanged = arguments.skip_if_unchanged;
     request.compression_level = level_of(arguments.compression);
     request.threads = options.threads;
-    add_streams(request, arguments, request.paths);
     return request;
 }
 

@@ -42,7 +42,7 @@ int run_snapshots(GlobalOptions const& options, SnapshotFilter const& filter) {
     } else {
         print_table(list.snapshots);
     }
-    for (auto const& message : list.damaged) print_error("repo: " + message);
+    for (auto const& message : list.damaged) print_failure(options, message);
     return list.damaged.empty() ? exit_code::ok : exit_code::integrity;
 }
 

@@ -26,6 +26,8 @@ public:
     // Called once, after the end: throws RepositoryError{stream_failed} when the source says that
     // what it gave is not whole.
     virtual void finish() = 0;
+    // Called from another thread when nobody wants the rest: a read() that waits should then throw.
+    virtual void cancel() {}
 };
 
 // The file descriptor `fd`, which is not closed.

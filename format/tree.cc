@@ -164,6 +164,7 @@ Node read_node(Reader& in) {
 }
 
 void write_digest_form(Writer& out, Node const& node) {
+    bool const is_stream = (node.flags & node_flags::stream) != 0;
     out.text(node.name);
     out.u8(static_cast<std::uint8_t>(node.kind));
     out.varint(node.mode);
@@ -171,7 +172,7 @@ void write_digest_form(Writer& out, Node const& node) {
     out.varint(node.gid);
     out.text(node.user);
     out.text(node.group);
-    write_time(out, node.mtime);
+    write_time(out, is_stream ? TimePoint{} : node.mtime);  // a stream has the time of its run
     write_xattrs(out, node);
     switch (node.kind) {
         case NodeKind::file:

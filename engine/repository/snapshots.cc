@@ -75,6 +75,13 @@ NamedSnapshot const& resolve(std::vector<NamedSnapshot> const& all, std::string 
     throw std::invalid_argument("\"" + name + "\": write latest, latest~N or latest@TIME");
 }
 
+// strptime() takes a 31st of February.
+bool is_calendar_day(struct tm tm) {
+    int const day = tm.tm_mday;
+    ::timegm(&tm);
+    return tm.tm_mday == day;
+}
+
 // Where the sub path begins: after the first ':' that is not part of a time.
 std::size_t sub_path_colon(std::string const& name) {
     if (!name.starts_with("latest@")) return name.find(':');
@@ -214,6 +221,7 @@ std::int64_t parse_time(std::string const& text) {
         }
         rest = rest.substr(i);
     }
+    if (!is_calendar_day(tm)) rest = "?";
     tm.tm_isdst = -1;
     std::int64_t seconds = 0;
     if (rest.empty()) {

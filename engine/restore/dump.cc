@@ -1,5 +1,6 @@
 // One file, or a tree as tar, to a sink.
 #include <fmt/format.h>
+#include <sys/sysmacros.h>
 
 #include <array>
 
@@ -88,9 +89,16 @@ private:
         if (node.size > octal_size_limit) text += pax_record("size", std::to_string(node.size));
         if (node.uid > octal_id_limit) text += pax_record("uid", std::to_string(node.uid));
         if (node.gid > octal_id_limit) text += pax_record("gid", std::to_string(node.gid));
-        text += pax_record("mtime",
-                           fmt::format("{}.{:09}", node.mtime.seconds, node.mtime.nanoseconds));
+        text += pax_record("mtime", decimal(node.mtime));
         return text;
+    }
+
+    // A negative time with a fraction counts towards zero: -1.5 is half a second before -1.
+    static std::string decimal(TimePoint const& time) {
+        if (time.seconds >= 0 || time.nanoseconds == 0) {
+            return fmt::format("{}.{:09}", time.seconds, time.nanoseconds);
+        }
+        return fmt::format("-{}.{:09}", -(time.seconds + 1), 1'000'000'000 - time.nanoseconds);
     }
 
     static std::string octal(std::uint64_t value, std::size_t digits, std::uint64_t limit) {
@@ -116,8 +124,8 @@ private:
         put(257, 8, std::string("ustar\00000", 8));
         put(265, 31, node.user);
         put(297, 31, node.group);
-        put(329, 8, octal((node.device_number >> 8U) & 0xfffU, 7, 07777777));
-        put(337, 8, octal(node.device_number & 0xffU, 7, 07777777));
+        put(329, 8, octal(major(node.device_number), 7, octal_id_limit));
+        put(337, 8, octal(minor(node.device_number), 7, octal_id_limit));
         unsigned sum = 0;
         for (char const c : header) sum += static_cast<unsigned char>(c);
         put(148, 8, fmt::format("{:06o}", sum) + std::string("\0 ", 2));

@@ -51,6 +51,8 @@ public:
     RestoreResult run() {
         Node const start = start_node();
         if (start.is_directory()) {
+            if (!request_.from.sub_path.empty() && !request_.dry_run)
+                folders_.emplace_back("", start);
             enter(start, "", request_.include.empty());
         } else {
             restore_entry(start, start.name, true);
@@ -100,9 +102,9 @@ private:
             std::string const child_path = join_path(path, node.name);
             guarded(child_path, [&] { visit(node, child_path, selected); });
         }
-        bool const made = selected || target_has(path);
-        if (request_.delete_extra && made)
+        if (request_.delete_extra && target_has_folder(path)) {
             guarded(path, [&] { delete_extra(path, names, selected); });
+        }
     }
 
     // A piece of a directory that cannot be read takes its entries with it: named, not skipped.
@@ -121,8 +123,10 @@ private:
         if (progress_.on_failure) progress_.on_failure(path, message);
     }
 
-    bool target_has(std::string const& path) {
-        return path.empty() || target_.look(path).has_value();
+    bool target_has_folder(std::string const& path) {
+        if (path.empty()) return true;
+        auto const there = parent_exists(path) ? target_.look(path) : std::nullopt;
+        return there && S_ISDIR(there->st_mode);
     }
 
     void visit(Node const& node, std::string const& path, bool parent_selected) {
@@ -155,7 +159,7 @@ private:
 
     void make_folder(std::string const& path, Node const& node) {
         auto const there = target_.look(path);
-        if (there && S_ISDIR(there->st_mode)) return;
+        if (there && S_ISDIR(there->st_mode)) return target_.allow_writing(path, *there);
         if (there) clear_way(path, node);
         target_.make_directory(path);
     }
@@ -225,9 +229,7 @@ private:
 
     bool parent_exists(std::string const& path) {
         std::size_t const slash = path.rfind('/');
-        if (slash == std::string::npos) return true;
-        std::string const folder = path.substr(0, slash);
-        return parent_exists(folder) && target_.look(folder).has_value();
+        return slash == std::string::npos || target_has_folder(path.substr(0, slash));
     }
 
     void keep_contents(Node const& node, std::string const& path, struct stat const& there) {
@@ -271,7 +273,8 @@ private:
 
     // Compares what is there, chunk by chunk, and plans only what differs.
     void update_file(Node const& node, std::string const& path, struct stat const& there) {
-        Fd fd = target_.open_file(path, request_.dry_run ? O_RDONLY : O_RDWR);
+        if (!request_.dry_run) target_.allow_writing(path, there);
+        Fd const fd = target_.open_file(path, request_.dry_run ? O_RDONLY : O_RDWR);
         std::uint64_t different = 0;
         Bytes buffer;
         auto const is_there = [&](std::uint64_t offset, ListEntry const& entry) {

@@ -129,6 +129,13 @@ void Target::make_directory(std::string const& path) const {
         fail(path, "make the folder");
 }
 
+void Target::allow_writing(std::string const& path, struct stat const& there) const {
+    mode_t const needed = S_ISDIR(there.st_mode) ? 0700 : 0600;
+    if ((there.st_mode & needed) == needed) return;
+    Fd const fd(open_file(path, O_RDONLY));
+    if (::fchmod(fd.get(), (there.st_mode & 07777U) | needed) != 0) fail(path, "make it writable");
+}
+
 Fd Target::create_file(std::string const& path) const {
     Fd file = open_beneath(path, O_CREAT | O_EXCL | O_WRONLY, 0600);
     if (!file) fail(path, "create the file");

@@ -20,6 +20,8 @@ public:
 
     std::optional<struct stat> look(std::string const& path) const;
     void make_directory(std::string const& path) const;
+    // Lets the owner write what is there, until apply() sets its mode.
+    void allow_writing(std::string const& path, struct stat const& there) const;
     // An empty file that was not there before, readable by its owner only.
     Fd create_file(std::string const& path) const;
     Fd open_file(std::string const& path, int flags) const;

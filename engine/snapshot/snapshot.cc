@@ -101,7 +101,8 @@ public:
         : repository_(repository), request_(request), progress_(progress) {}
 
     SnapshotResult take() {
-        auto const paths = clean_paths(request_.paths);
+        named_ = clean_paths(request_.paths);
+        auto const paths = without_nested(named_);
         require_one_source(paths);
         require_free_names(paths);
         SnapshotResult result;
@@ -123,7 +124,7 @@ public:
         }
         SessionId const id = session ? session->id() : SessionId{};
         Publisher publisher(repository_, id, claimed_);
-        auto const reused = save(paths, parent, id, publisher, snapshot);
+        auto const reused = save_or_keep(paths, parent, id, publisher, snapshot);
         snapshot.finished_ns = now_ns();
         result.unchanged = parent && snapshot.failure_count == 0 &&
                            parent->snapshot.root.digest == snapshot.root.digest;
@@ -141,6 +142,23 @@ public:
     }
 
 private:
+    // Whatever ends the run, what is stored by then becomes known, so that the next run goes on.
+    std::set<PackNumber> save_or_keep(std::vector<std::string> const& paths,
+                                      std::optional<NamedSnapshot> const& parent,
+                                      SessionId const& id, Publisher& publisher,
+                                      Snapshot& snapshot) {
+        try {
+            return save(paths, parent, id, publisher, snapshot);
+        } catch (RepositoryError const&) {
+            try {
+                publisher.finish_packs();
+            } catch (RepositoryError const&) {
+                // The first failure is the one to tell.
+            }
+            throw;
+        }
+    }
+
     // walk -> split -> [identify] -> record -> [encode] -> pack -> [put] -> publish
     //
     // Declared from the last to the first, so that a stage stops before the one it feeds.
@@ -202,7 +220,7 @@ private:
                            [&](Node const& node) { return may_inherit(*reader, node); }});
         }
         Walker walker(request_.exclude, before ? &*before : nullptr, split, progress_);
-        walker.walk(paths);
+        walker.walk(paths, named_);
         snapshot.failures = walker.failures();
         snapshot.failure_count = walker.failure_count();
     }
@@ -286,6 +304,7 @@ private:
     Repository& repository_;
     SnapshotRequest& request_;
     Progress& progress_;
+    std::vector<std::string> named_;  // the request's paths, cleaned
     GcState log_;
     ClaimedChunks claimed_;
 };

@@ -1,10 +1,12 @@
 #include "engine/stream.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -20,25 +22,58 @@ namespace {
     throw RepositoryError(RepositoryFailure::stream_failed, "stream \"" + name + "\": " + message);
 }
 
-std::size_t read_stream(std::string const& name, int fd, std::span<std::byte> into) {
-    ssize_t const size = read_full(fd, into);
-    if (size < 0) fail(name, "cannot be read: " + errno_text());
-    return static_cast<std::size_t>(size);
-}
+constexpr int poll_interval_ms = 100;
+
+// Reads a descriptor that may keep one waiting for ever, until it is cancelled.
+class CancellableReader {
+public:
+    void cancel() { cancelled_ = true; }
+
+    std::size_t read(std::string const& name, int fd, std::span<std::byte> into) const {
+        std::size_t done = 0;
+        while (done < into.size()) {
+            wait(name, fd);
+            ssize_t const size = ::read(fd, into.data() + done, into.size() - done);
+            if (size < 0 && errno == EINTR) continue;
+            if (size < 0) fail(name, "cannot be read: " + errno_text());
+            if (size == 0) break;
+            done += static_cast<std::size_t>(size);
+        }
+        return done;
+    }
+
+private:
+    void wait(std::string const& name, int fd) const {
+        struct pollfd state {};
+        state.fd = fd;
+        state.events = POLLIN;
+        while (!cancelled_) {
+            int const ready = ::poll(&state, 1, poll_interval_ms);
+            if (ready > 0) return;
+            if (ready < 0 && errno != EINTR) fail(name, "cannot be read: " + errno_text());
+        }
+        fail(name, "cancelled");
+    }
+
+    std::atomic<bool> cancelled_{false};
+};
 
 class FdStream final : public StreamSource {
 public:
     FdStream(std::string name, int fd) : name_(std::move(name)), fd_(fd) {}
     std::string const& name() const override { return name_; }
-    std::size_t read(std::span<std::byte> into) override { return read_stream(name_, fd_, into); }
+    std::size_t read(std::span<std::byte> into) override { return reader_.read(name_, fd_, into); }
     void finish() override {}
+    void cancel() override { reader_.cancel(); }
 
 private:
     std::string name_;
     int fd_;
+    CancellableReader reader_;
 };
 
-// A child process: ended and reaped with its owner, by its own pid.
+// A child process, the head of a group of its own, so that what it started ends with it. Ended and
+// reaped with its owner.
 class Child {
 public:
     Child() = default;
@@ -52,7 +87,7 @@ public:
     Child& operator=(Child const&) = delete;
     ~Child() {
         if (pid_ == 0) return;
-        ::kill(pid_, SIGTERM);
+        ::kill(-pid_, SIGTERM);
         wait();
     }
     // The status that waitpid() gives.
@@ -99,9 +134,13 @@ pid_t spawn(std::string const& name, std::vector<std::string> const& argv, int o
     arguments.push_back(nullptr);
     auto environment = child_environment();
     pid_t pid = 0;
-    int const error =
-        ::posix_spawnp(&pid, arguments[0], &actions, nullptr, arguments.data(), environment.data());
+    posix_spawnattr_t attributes;
+    ::posix_spawnattr_init(&attributes);
+    ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
+    int const error = ::posix_spawnp(&pid, arguments[0], &actions, &attributes, arguments.data(),
+                                     environment.data());
     ::posix_spawn_file_actions_destroy(&actions);
+    ::posix_spawnattr_destroy(&attributes);
     if (error != 0) fail(name, "cannot start " + argv[0] + ": " + ::strerrordesc_np(error));
     return pid;
 }
@@ -117,8 +156,9 @@ public:
     }
     std::string const& name() const override { return name_; }
     std::size_t read(std::span<std::byte> into) override {
-        return read_stream(name_, output_.get(), into);
+        return reader_.read(name_, output_.get(), into);
     }
+    void cancel() override { reader_.cancel(); }
     void finish() override {
         output_.reset();
         int const status = child_.wait();
@@ -135,6 +175,7 @@ private:
     std::string command_;
     Child child_;
     Fd output_;
+    CancellableReader reader_;
 };
 
 }  // namespace

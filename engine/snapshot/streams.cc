@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <atomic>
+#include <chrono>
 #include <exception>
 #include <set>
 #include <thread>
@@ -13,6 +15,8 @@
 namespace coffre {
 
 namespace {
+
+constexpr auto watch_interval = std::chrono::milliseconds(5);
 
 Node stream_node(std::string const& name) {
     Node node;
@@ -69,7 +73,10 @@ void read_streams(std::vector<std::unique_ptr<StreamSource>> const& streams, Chu
         std::lock_guard const lock(mutex);
         hand_on(std::move(batch));
     };
-    std::vector<std::exception_ptr> failures(streams.size());
+    std::atomic<std::size_t> running{streams.size()};
+    std::mutex failure_mutex;
+    std::exception_ptr first_failure;  // by failure_mutex
+    std::atomic<bool> has_failed{false};
     {
         std::vector<std::jthread> readers;
         for (std::size_t i = 0; i < streams.size(); ++i) {
@@ -78,14 +85,23 @@ void read_streams(std::vector<std::unique_ptr<StreamSource>> const& streams, Chu
                     Splitter split(chunker, pool, hand_on_alone);
                     read_stream(*streams[i], i + 1, split, progress);
                 } catch (...) {
-                    failures[i] = std::current_exception();
+                    std::lock_guard const lock(failure_mutex);
+                    if (!first_failure) first_failure = std::current_exception();
+                    has_failed = true;
                 }
+                --running;
             });
         }
+        // All or nothing: when one fails, or the user stops, the others need not go on.
+        while (running > 0) {
+            if (has_failed || progress.stop) {
+                for (auto const& stream : streams) stream->cancel();
+            }
+            std::this_thread::sleep_for(watch_interval);
+        }
     }
-    for (auto const& failure : failures) {
-        if (failure) std::rethrow_exception(failure);
-    }
+    progress.check_stop();
+    if (first_failure) std::rethrow_exception(first_failure);
 }
 
 }  // namespace coffre

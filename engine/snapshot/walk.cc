@@ -105,7 +105,8 @@ void Walker::fail(std::string const& path, std::string const& message) {
     if (progress_.on_failure) progress_.on_failure(path, message);
 }
 
-void Walker::walk(std::vector<std::string> const& paths) {
+void Walker::walk(std::vector<std::string> const& paths, std::vector<std::string> const& named) {
+    named_ = {named.begin(), named.end()};
     walk_above(paths, "/", parent_ != nullptr ? &parent_->root : nullptr);
     split_.flush();
 }
@@ -174,7 +175,14 @@ void Walker::walk_entry(Place const& place, Node const* before) {
     }
 }
 
+bool Walker::is_named(std::string const& path) const {
+    if (named_.contains(path)) return true;
+    auto const beneath = named_.lower_bound(path + "/");
+    return beneath != named_.end() && lies_beneath(*beneath, path);
+}
+
 bool Walker::is_excluded(Place const& place, Node const& node) const {
+    if (is_named(place.path)) return false;
     if (exclude_.larger_than && node.is_file() && node.size > *exclude_.larger_than) return true;
     return !exclude_.patterns.empty() && exclude_.patterns.matches(place.path);
 }
@@ -302,10 +310,14 @@ std::vector<std::string> clean_paths(std::vector<std::string> const& paths) {
                 return rank(x) < rank(y);
             });
     });
+    return absolute;
+}
+
+std::vector<std::string> without_nested(std::vector<std::string> const& paths) {
     std::vector<std::string> kept;
-    for (auto& path : absolute) {
+    for (auto const& path : paths) {
         if (!kept.empty() && (path == kept.back() || lies_beneath(path, kept.back()))) continue;
-        kept.push_back(std::move(path));
+        kept.push_back(path);
     }
     return kept;
 }

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <set>
+
 #include "engine/repository/tree_reader.h"
 #include "engine/snapshot.h"
 #include "engine/snapshot/source_node.h"
@@ -27,8 +29,9 @@ public:
     // The whole tree: the root, the folders above the paths, and the paths with all that is beneath
     // them. `stream_nodes` are placed at the root, complete but for what `record` knows of them.
     // `paths` are absolute and sorted. A path that cannot be read is a failure; when none can,
-    // SourceError.
-    void walk(std::vector<std::string> const& paths);
+    // SourceError. `named` are all paths that the user gave, also those beneath others: neither
+    // they nor the folders above them are left out.
+    void walk(std::vector<std::string> const& paths, std::vector<std::string> const& named);
 
     std::vector<SourceFailure> const& failures() const { return failures_; }
     std::uint64_t failure_count() const { return failure_count_; }
@@ -49,6 +52,7 @@ private:
     void save_file(Place const& place, Node node, Node const* before);
     void read_file(Place const& place, Fd file, Node node, Node const* before);
     void save_link(Place const& place, Node node);
+    bool is_named(std::string const& path) const;
     bool is_excluded(Place const& place, Node const& node) const;
     bool keeps_only_tag(int folder, std::string& tag) const;
     void fail(std::string const& path, std::string const& message);
@@ -58,13 +62,17 @@ private:
     Splitter& split_;
     Progress& progress_;
     SourceNodes nodes_;
+    std::set<std::string> named_;
     std::vector<SourceFailure> failures_;
     std::uint64_t failure_count_ = 0;
     std::uint64_t depth_ = 0;  // of the folder being walked, beneath its path
 };
 
-// Absolute, without "." and "..", without trailing slashes; sorted, and without those that lie
-// beneath another one.
+// Absolute, without "." and "..", without trailing slashes; sorted so that what lies beneath a
+// folder follows it.
 std::vector<std::string> clean_paths(std::vector<std::string> const& paths);
+
+// Cleaned paths without those that lie beneath another one.
+std::vector<std::string> without_nested(std::vector<std::string> const& paths);
 
 }  // namespace coffre

@@ -75,6 +75,8 @@ void PatternList::add(std::string const& text) {
     if (pattern.components.empty()) {
         throw std::invalid_argument("pattern \"" + text + "\" names nothing");
     }
+    // What lies beneath, not the folder itself.
+    if (pattern.components.back() == "**") pattern.components.emplace_back("*");
     if (!pattern.anchored) pattern.components.insert(pattern.components.begin(), "**");
     patterns_.push_back(std::move(pattern));
 }

@@ -1,0 +1,430 @@
+// The order of store operations, and what a writer may rely on: the rules that let collectors and
+// writers work at the same time.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "engine/crypto/key_ring.h"
+#include "engine_test_repo.h"
+
+namespace coffre {
+namespace {
+
+using namespace test;
+
+using Names = std::vector<std::string>;
+
+struct Call {
+    Verb verb;
+    std::string name;
+};
+
+// The calls of a snapshot, in order. Threads make some of them.
+class Calls {
+public:
+    explicit Calls(TestRepo& repo) : repo_(repo) {
+        repo.observe([this](Verb verb, std::string const& name) {
+            std::lock_guard const lock(mutex_);
+            calls_.push_back({verb, name});
+        });
+    }
+    Calls(Calls const&) = delete;
+    Calls& operator=(Calls const&) = delete;
+    ~Calls() { repo_.observe_nothing(); }
+
+    // Where the first and the last call of the verb on a name that starts so is; -1: nowhere.
+    std::ptrdiff_t first(Verb verb, std::string const& prefix) const {
+        auto const found = std::find_if(calls_.begin(), calls_.end(), fits(verb, prefix));
+        return found == calls_.end() ? -1 : found - calls_.begin();
+    }
+    std::ptrdiff_t last(Verb verb, std::string const& prefix) const {
+        auto const found = std::find_if(calls_.rbegin(), calls_.rend(), fits(verb, prefix));
+        return calls_.rend() - found - 1;
+    }
+    bool has_barrier_between(std::ptrdiff_t from, std::ptrdiff_t to) const {
+        return std::any_of(calls_.begin() + from, calls_.begin() + to, fits(Verb::barrier, ""));
+    }
+
+private:
+    static std::function<bool(Call const&)> fits(Verb verb, std::string const& prefix) {
+        return [=](Call const& call) { return call.verb == verb && call.name.starts_with(prefix); };
+    }
+
+    TestRepo& repo_;
+    std::mutex mutex_;
+    std::vector<Call> calls_;  // by mutex_
+};
+
+class Protocol : public testing::Test {
+protected:
+    void SetUp() override {
+        write_file(source_ / "small", "small");
+        write_file(source_ / "large", random_bytes(1, 1'500'000));
+    }
+    // The packs that hold data, or trees and recipes.
+    std::vector<PackId> packs(PackKind kind) {
+        std::vector<PackId> found;
+        for (auto const& name : repo_.objects("packs/")) {
+            auto const header = decode_pack_header(repo_.store().get(name, 0, pack_header_size));
+            if (header.kind == kind) found.push_back(*PackId::parse(last_component(name)));
+        }
+        return found;
+    }
+    std::vector<PackId> all_packs() {
+        auto all = packs(PackKind::data);
+        for (auto const& id : packs(PackKind::meta)) all.push_back(id);
+        return all;
+    }
+    // What a collector does that had marked these packs as dead.
+    void condemn(std::vector<PackId> packs) { append(LogKind::condemn, std::move(packs)); }
+    void sweep(std::vector<PackId> packs) {
+        append(LogKind::sweep, packs);
+        for (auto const& id : packs) repo_.store().remove(names::pack(id));
+    }
+    void append(LogKind kind, std::vector<PackId> packs) {
+        std::sort(packs.begin(), packs.end());
+        repo_.append_log({kind, std::move(packs), {}, {}});
+    }
+    // Runs `action` at the moment when a session becomes visible, with its id.
+    template <class Action>
+    void when_a_session_begins(Action const& action) {
+        repo_.observe([this, action, done = false](Verb verb, std::string const&) mutable {
+            auto const sessions = repo_.objects("sessions/");
+            if (done || verb != Verb::list || sessions.empty()) return;
+            done = true;
+            action(*SessionId::parse(last_component(sessions[0])));
+        });
+    }
+
+    TempFolder source_;
+    TestRepo repo_{Mode::encrypted, {4096, 16384, 65536}};
+};
+
+TEST_F(Protocol, CommitsInOrder) {
+    repo_.save(source_.path());
+    write_file(source_ / "new", random_bytes(2, 100'000));
+    Calls const calls(repo_);
+    auto const taken = repo_.save(source_.path());
+    auto const session = calls.first(Verb::put, "sessions/");
+    auto const log = calls.first(Verb::list, "gclog/");
+    auto const parent = calls.first(Verb::list, "snapshots/");
+    auto const first_pack = calls.first(Verb::put, "packs/");
+    auto const last_pack = calls.last(Verb::put, "packs/");
+    auto const bundle = calls.first(Verb::put, "bundles/");
+    auto const census = calls.last(Verb::stat, "packs/");
+    auto const slot = calls.first(Verb::put, "snapshots/");
+    auto const read_back = calls.last(Verb::get, names::snapshot(*taken.id));
+    EXPECT_EQ(calls.first(Verb::remove, ""), -1);
+    ASSERT_GE(session, 0);
+    EXPECT_LT(session, log);
+    EXPECT_TRUE(calls.has_barrier_between(session, log));
+    EXPECT_LT(log, parent);
+    EXPECT_LT(parent, first_pack);
+    EXPECT_LT(last_pack, bundle);
+    EXPECT_TRUE(calls.has_barrier_between(last_pack, bundle));
+    EXPECT_EQ(bundle, calls.last(Verb::put, "bundles/"));
+    EXPECT_TRUE(calls.has_barrier_between(bundle, slot));
+    EXPECT_LT(bundle, census);
+    EXPECT_LT(census, slot);
+    EXPECT_EQ(slot, calls.last(Verb::put, ""));
+    EXPECT_LT(slot, read_back);
+    EXPECT_TRUE(calls.has_barrier_between(slot, read_back));
+    EXPECT_LT(read_back, calls.last(Verb::get, "packs/"));  // and the root tree with it
+}
+
+TEST_F(Protocol, ASessionThatWasFencedPublishesNothing) {
+    when_a_session_begins([&](SessionId const& id) {
+        std::string const slot = names::snapshot(id);
+        repo_.put(slot,
+                  repo_->keys().seal_signed_object(ObjectKind::snapshot, slot, encode_slot({})));
+    });
+    EXPECT_EQ(failure_of([&] { repo_.save(source_.path()); }), RepositoryFailure::unusable);
+    repo_.observe_nothing();
+    EXPECT_EQ(repo_.objects("snapshots/").size(), 1U);
+    EXPECT_EQ(repo_.ids(), Names{});
+    EXPECT_EQ(repo_.errors(CheckDepth::read_data), Names{});
+    EXPECT_EQ(repo_.dumped(repo_.save(source_.path()).snapshot, source_ / "small"), "small");
+}
+
+TEST_F(Protocol, ASessionThatACheckpointClosedHasFailed) {
+    when_a_session_begins(
+        [&](SessionId const& id) { repo_.append_log({LogKind::checkpoint, {}, {}, {id}}); });
+    // The log is read at the session's beginning or after its slot was made: one of them must show it.
+    EXPECT_NE(failure_of([&] { repo_.save(source_.path()); }), std::nullopt);
+    repo_.observe_nothing();
+    EXPECT_EQ(repo_.ids(), Names{});
+}
+
+TEST_F(Protocol, ASessionThatACheckpointClosesAtItsEndHasFailed) {
+    bool done = false;
+    repo_.observe([&](Verb verb, std::string const& name) {
+        if (done || verb != Verb::put || !name.starts_with("snapshots/")) return;
+        done = true;
+        repo_.append_log({LogKind::checkpoint, {}, {}, {*SessionId::parse(last_component(name))}});
+    });
+    EXPECT_NE(failure_of([&] { repo_.save(source_.path()); }), std::nullopt);
+    repo_.observe_nothing();
+    EXPECT_TRUE(done);
+    EXPECT_EQ(repo_.ids(), Names{});
+}
+
+TEST_F(Protocol, ReusesNothingThatIsCondemned) {
+    auto const first = repo_.save(source_.path());
+    auto const old_packs = all_packs();
+    condemn(old_packs);
+    auto request = saving({source_.path()});
+    request.parent = ParentChoice::none;
+    auto const second = repo_.take(std::move(request));
+    EXPECT_GE(second.snapshot.statistics.bytes_added, first.snapshot.statistics.bytes_added - 1000);
+    sweep(old_packs);
+    repo_.reopen_elsewhere();
+    EXPECT_EQ(repo_.restored(second.snapshot, source_.path()), image_of(source_.path()));
+}
+
+TEST_F(Protocol, ReusesNothingThatWasEverSwept) {
+    repo_.save(source_.path());
+    auto const old_packs = all_packs();
+    condemn(old_packs);
+    sweep(old_packs);
+    condemn({});
+    sweep({});
+    auto request = saving({source_.path()});
+    request.parent = ParentChoice::none;
+    auto const second = repo_.take(std::move(request));
+    EXPECT_EQ(repo_.restored(second.snapshot, source_.path()), image_of(source_.path()));
+}
+
+TEST_F(Protocol, ReusesWhatASweepPardoned) {
+    repo_.save(source_.path());
+    condemn(all_packs());
+    sweep({});
+    auto request = saving({source_.path()});
+    request.parent = ParentChoice::none;
+    EXPECT_LT(repo_.take(std::move(request)).snapshot.statistics.bytes_added, 10'000U);
+}
+
+// A file that did not change, and whose chunks or recipe have only condemned copies, is stored again.
+class ProtocolInherits : public Protocol {
+protected:
+    void expect_independence_of(std::function<std::vector<PackId>()> const& choose) {
+        auto const first = repo_.save(source_.path());
+        repo_.settle(first);
+        EXPECT_EQ(repo_.save(source_.path()).snapshot.statistics.bytes_read, 0U);
+        auto const old_packs = choose();
+        ASSERT_FALSE(old_packs.empty());
+        condemn(old_packs);
+        auto const second = repo_.save(source_.path());
+        sweep(old_packs);
+        repo_.reopen_elsewhere();
+        EXPECT_EQ(repo_.restored(second.snapshot, source_.path()), image_of(source_.path()));
+    }
+};
+
+TEST_F(ProtocolInherits, NothingFromCondemnedDataPacks) {
+    expect_independence_of([&] { return packs(PackKind::data); });
+}
+
+TEST_F(ProtocolInherits, NothingFromCondemnedMetaPacks) {
+    expect_independence_of([&] { return packs(PackKind::meta); });
+}
+
+TEST_F(ProtocolInherits, NothingFromCondemnedPacks) {
+    expect_independence_of([&] { return all_packs(); });
+}
+
+// Another process does `action` while a snapshot is being stored that reuses the first one's packs.
+class ProtocolCensus : public Protocol {
+protected:
+    template <class Action>
+    void expect_census_fails_when(Action const& action) {
+        repo_.save(source_.path());
+        std::string const pack = names::pack(packs(PackKind::data)[0]);
+        write_file(source_ / "new", random_bytes(2, 100'000));
+        repo_.observe([=, done = false](Verb verb, std::string const& name) mutable {
+            if (done || verb != Verb::put || !name.starts_with("bundles/")) return;
+            done = true;
+            action(pack);
+        });
+        auto request = saving({source_.path()});
+        request.parent = ParentChoice::none;
+        std::string const message = message_of([&] { repo_.take(std::move(request)); });
+        repo_.observe_nothing();
+        EXPECT_TRUE(contains(message, pack)) << message;
+        EXPECT_EQ(repo_.ids().size(), 1U);
+    }
+};
+
+TEST_F(ProtocolCensus, MissesAPackThatIsGone) {
+    expect_census_fails_when([&](std::string const& pack) { repo_.store().remove(pack); });
+}
+
+TEST_F(ProtocolCensus, MissesAPackOfAnotherSize) {
+    expect_census_fails_when([&](std::string const& pack) {
+        Bytes bytes = repo_.store().objects().at(pack);
+        bytes.pop_back();
+        repo_.store().remove(pack);
+        repo_.put(pack, bytes);
+    });
+}
+
+// A pack is lost, and the sources still hold what was in it.
+class ProtocolLoses : public Protocol {
+protected:
+    void lose_and_save_again(std::vector<PackId> const& lost, ParentChoice parent) {
+        for (auto const& id : lost) repo_.store().remove(names::pack(id));
+        auto request = saving({source_.path()});
+        request.parent = parent;
+        auto const again = repo_.take(std::move(request));
+        repo_.reopen_elsewhere();
+        EXPECT_EQ(repo_.restored(again.snapshot, source_.path()), image_of(source_.path()));
+        EXPECT_TRUE(any_contains(repo_.errors(), names::pack(lost[0])));
+    }
+};
+
+TEST_F(ProtocolLoses, DataThatIsStoredAgain) {
+    repo_.save(source_.path());
+    lose_and_save_again(packs(PackKind::data), ParentChoice::none);
+}
+
+TEST_F(ProtocolLoses, DataThatIsStoredAgainAlthoughTheFilesAreUnchanged) {
+    repo_.settle(repo_.save(source_.path()));
+    lose_and_save_again(packs(PackKind::data), ParentChoice::automatic);
+}
+
+TEST_F(ProtocolLoses, TreesThatAreStoredAgain) {
+    repo_.settle(repo_.save(source_.path()));
+    lose_and_save_again(packs(PackKind::meta), ParentChoice::automatic);
+}
+
+TEST_F(ProtocolLoses, AllThatIsStoredAgain) {
+    repo_.settle(repo_.save(source_.path()));
+    lose_and_save_again(all_packs(), ParentChoice::automatic);
+}
+
+TEST_F(Protocol, ForgottenSnapshotsAreNeitherListedNorParents) {
+    auto const first = repo_.save(source_.path());
+    auto const second = repo_.save(source_.path());
+    std::string const forget = names::forget(*second.id);
+    repo_.put(forget,
+              repo_->keys().seal_signed_object(ObjectKind::forget, forget, encode_forget({1, ""})));
+    EXPECT_EQ(repo_.ids(), Names{first.id->hex()});
+    EXPECT_EQ(repo_.find("latest").id, first.id);
+    EXPECT_NE(failure_of([&] { repo_.find(second.id->hex()); }), std::nullopt);
+    EXPECT_EQ(repo_.save(source_.path()).snapshot.parent, first.id);
+    EXPECT_EQ(repo_.errors(), Names{});
+}
+
+TEST_F(Protocol, AKilledSlotThatIsNotSignedIsDamage) {
+    std::string const slot = names::snapshot(SessionId{});
+    repo_.put(slot, repo_->keys().seal_object(ObjectKind::snapshot, slot, encode_slot({})));
+    auto const list = list_snapshots(*repo_);
+    EXPECT_EQ(list.snapshots.size(), 0U);
+    EXPECT_EQ(list.damaged.size(), 1U);
+}
+
+TEST_F(Protocol, ClosedSlotsAreVoidWhateverTheyHold) {
+    auto const first = repo_.save(source_.path());
+    auto const second = repo_.save(source_.path());
+    repo_.append_log({LogKind::checkpoint, {}, {}, {*second.id}});
+    EXPECT_EQ(repo_.ids(), Names{first.id->hex()});
+}
+
+TEST_F(Protocol, ALogWithAGapIsAnError) {
+    condemn({});
+    sweep({});
+    repo_.store().remove(names::log_record(0));
+    EXPECT_EQ(failure_of([&] { repo_.save(source_.path()); }), RepositoryFailure::corrupt);
+}
+
+TEST_F(Protocol, ARepositoryThatWentBackInTimeIsRefused) {
+    repo_.save(source_.path());
+    auto const before = repo_.store().objects();
+    auto const second = repo_.save(source_.path());
+    repo_.store().replace_all(before);
+    EXPECT_EQ(failure_of([&] { repo_.reopen(); }), RepositoryFailure::rolled_back);
+    EXPECT_TRUE(contains(message_of([&] { repo_.reopen(); }), second.id->hex()));
+    OpenOptions accept = repo_.options();
+    accept.accept_rollback = true;
+    auto const opened = open_repository(repo_.observed(), repo_.credentials(), accept);
+    EXPECT_EQ(list_snapshots(*opened).snapshots.size(), 1U);
+    Progress progress;
+    EXPECT_TRUE(any_contains(
+        check_repository(*opened, CheckDepth::structure, 1, progress).errors, second.id->hex()));
+}
+
+TEST_F(Protocol, ALogThatWentBackInTimeIsRefused) {
+    condemn({});
+    repo_.save(source_.path());
+    repo_.store().remove(names::log_record(0));
+    EXPECT_EQ(failure_of([&] { repo_.reopen(); }), RepositoryFailure::rolled_back);
+}
+
+TEST_F(Protocol, ASnapshotTakenFromTheMiddleIsMissed) {
+    repo_.save(source_.path());
+    auto const second = repo_.save(source_.path());
+    repo_.save(source_.path());
+    repo_.store().remove(names::snapshot(*second.id));
+    repo_.reopen_elsewhere();
+    EXPECT_TRUE(any_contains(repo_.errors(), second.id->hex()));
+}
+
+// A config of mode none for the same repository, as whoever writes to the store can make one.
+Bytes downgraded_config(TestRepo& repo) {
+    ConfigPrefix prefix;
+    prefix.repository = repo->id();
+    prefix.mode = Mode::none;
+    prefix.public_master[0] = std::byte{1};
+    KeyRing const keys(Mode::none, prefix.repository, {{1, prefix.public_master}});
+    ConfigSecrets secrets;
+    secrets.box_public_key = keys.boxing_public_key();
+    secrets.sign_public_key = keys.signing_public_key();
+    Bytes object = encode_config_prefix(prefix);
+    append(object, keys.seal_config(object, encode_config_secrets(secrets)));
+    Writer checksum;
+    checksum.u64(xxh3(object));
+    append(object, checksum.view());
+    return object;
+}
+
+TEST_F(Protocol, ARepositoryThatWasEncryptedIsRefusedWithoutEncryption) {
+    Bytes const config = downgraded_config(repo_);
+    auto objects = repo_.store().objects();
+    objects[names::config] = config;
+    repo_.store().replace_all(objects);
+    // With a key in hand, everywhere; without one, on the machine that has seen it.
+    EXPECT_EQ(failure_of([&] { repo_.reopen(); }), RepositoryFailure::unusable);
+    EXPECT_EQ(failure_of([&] { open_repository(repo_.observed(), {}, repo_.options()); }),
+              RepositoryFailure::unusable);
+    TempFolder const elsewhere;
+    EXPECT_EQ(failure_of([&] {
+                  open_repository(repo_.observed(), {}, {elsewhere.path(), false});
+              }),
+              std::nullopt);
+}
+
+TEST_F(Protocol, AnotherKeyOpensNothing) {
+    TempFolder const folder;
+    write_file(folder / "key", random_bytes(1, 32));
+    write_file(folder / "short", "x");
+    for (auto const* name : {"key", "short", "absent"}) {
+        Credentials credentials;
+        credentials.key_file = folder / name;
+        EXPECT_EQ(failure_of([&] {
+                      open_repository(repo_.observed(), credentials, {folder / "cache", false});
+                  }),
+                  RepositoryFailure::wrong_key)
+            << name;
+    }
+}
+
+TEST_F(Protocol, ThereIsNoSecondRepositoryInAStore) {
+    auto const before = repo_.store().objects();
+    EXPECT_EQ(failure_of([&] {
+                  init_repository(repo_.observed(), {}, repo_.credentials(), repo_.options());
+              }),
+              RepositoryFailure::failed);
+    EXPECT_EQ(repo_.store().objects(), before);
+}
+
+}  // namespace
+}  // namespace coffre
