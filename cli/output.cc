@@ -265,6 +265,7 @@ void ProgressDisplay::run(double interval_seconds) {
     std::unique_lock lock(mutex_);
     auto const interval = std::chrono::duration<double>(interval_seconds);
     while (!wake_.wait_for(lock, interval, [this] { return done_; })) show();
+    if (!on_terminal_) show();  // whoever logs the progress gets its end too
 }
 
 std::string ProgressDisplay::line() const {

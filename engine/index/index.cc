@@ -214,10 +214,6 @@ void Index::add(BundleId const& id, Bundle const& bundle) {
     commit(std::move(transaction));
 }
 
-Index::View Index::view() const {
-    return {*this, begin_transaction(environment_.get(), MDB_RDONLY)};
-}
-
 std::optional<ChunkPlace> Index::View::find(ChunkId const& id,
                                             std::function<bool(PackNumber)> const& usable) const {
     Moment const moment(*this);
@@ -304,8 +300,9 @@ void Index::View::each_pack(
     if (code != MDB_NOTFOUND) lmdb_checked(code, "read");
 }
 
-Index::View::View(Index const& index, LmdbTransaction transaction)
-    : index_(&index), transaction_(std::move(transaction)) {
+Index::View::View(std::shared_ptr<Index const> index)
+    : index_(std::move(index)),
+      transaction_(begin_transaction(index_->environment_.get(), MDB_RDONLY)) {
     ::mdb_txn_reset(transaction_.get());
 }
 

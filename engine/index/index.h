@@ -5,8 +5,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include <atomic>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <set>
 
@@ -45,7 +45,6 @@ public:
     void add(BundleId const& id, Bundle const& bundle);
 
     class View;
-    View view() const;
 
 private:
     friend class View;
@@ -70,7 +69,13 @@ private:
 // live long. One thread at a time.
 class Index::View {
 public:
-    View(Index const& index, LmdbTransaction transaction);
+    // Keeps `index` open.
+    explicit View(std::shared_ptr<Index const> index);
+    View(View&&) = default;
+    View& operator=(View&&) = delete;  // the old transaction would outlive its database
+    View(View const&) = delete;
+    View& operator=(View const&) = delete;
+    ~View() = default;
 
     // The first place of the chunk in a pack for which `usable` holds.
     std::optional<ChunkPlace> find(ChunkId const& id,
@@ -98,7 +103,7 @@ private:
     };
     ByteView pack_row(PackNumber number) const;
 
-    Index const* index_;
+    std::shared_ptr<Index const> index_;
     LmdbTransaction transaction_;
     mutable unsigned moments_ = 0;
 };

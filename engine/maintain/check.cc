@@ -51,6 +51,7 @@ private:
     }
 
     void note(std::string const& message) {
+        if (!noted_.insert(message).second) return;
         report_.errors.push_back(message);
         if (progress_.on_failure) progress_.on_failure("", message);
     }
@@ -65,6 +66,9 @@ private:
             guarded([&] {
                 open_as(ObjectKind::session, object, [](ByteView b) { decode_session(b); });
             });
+        }
+        for (auto const& object : store.list("snapshots/")) {
+            guarded([&] { read_slot(repository_, object.name); });
         }
         for (auto const& object : store.list("forgets/")) {
             guarded([&] {
@@ -149,7 +153,8 @@ private:
     }
 
     void check_snapshots() {
-        auto const list = list_snapshots(repository_);
+        SnapshotList list;
+        if (!guarded([&] { list = list_snapshots(repository_); })) return;
         for (auto const& message : list.damaged) note(message);
         guarded([&] { repository_.refresh_index(); });
         try {
@@ -334,6 +339,7 @@ private:
     unsigned threads_;
     Progress& progress_;
     CheckReport report_;
+    std::set<std::string> noted_;
     GcState log_;
     std::map<PackId, Expected> expected_;  // by the bundles
     std::set<PackId> lost_;
@@ -362,7 +368,7 @@ RepositoryStatistics gather_statistics(Repository& repository) {
     }
     with_sound_index(repository, [&] {
         repository.refresh_index();
-        Index::View const view = repository.index().view();
+        Index::View const view = repository.index_view();
         statistics.packs = statistics.chunks = statistics.plain_bytes = 0;
         view.each_pack([&](PackNumber number, IndexedPack const&) {
             ++statistics.packs;

@@ -25,12 +25,29 @@ ChunkRow const& row_of(BlockRow const& block, ChunkId const& id) {
 
 ChunkReader::ChunkReader(Repository& repository, std::size_t cache_bytes)
     : repository_(repository),
-      view_(repository.index().view()),
+      view_(repository.index_view()),
       directories_(cached_directories),
       blocks_(cache_bytes) {}
 
-std::vector<ChunkPlace> ChunkReader::locate(ChunkId const& id) const {
-    auto places = view_.places(id);
+bool ChunkReader::recover() {
+    if (!repository_.rebuild_index_once()) return false;
+    view_.reset();
+    view_.emplace(repository_.index_view());
+    // Packs have other numbers now.
+    directories_.clear();
+    blocks_.clear();
+    return true;
+}
+
+std::vector<ChunkPlace> ChunkReader::locate(ChunkId const& id) {
+    std::vector<ChunkPlace> places;
+    try {
+        places = view_->places(id);
+    } catch (IndexDamaged const&) {
+        if (!recover()) throw;
+        places = view_->places(id);
+    }
+    if (places.empty() && recover()) places = view_->places(id);
     if (places.empty()) throw corrupt("chunk " + id.hex() + ": is missing from the repository");
     return places;
 }
@@ -38,7 +55,7 @@ std::vector<ChunkPlace> ChunkReader::locate(ChunkId const& id) const {
 std::shared_ptr<PackDirectory const> ChunkReader::directory(PackNumber pack) {
     if (auto known = directories_.find(pack)) return known;
     try {
-        return directories_.insert(pack, view_.directory(pack), 1);
+        return directories_.insert(pack, view_->directory(pack), 1);
     } catch (FormatError const& error) {
         throw IndexDamaged(error.what());
     }
@@ -48,7 +65,7 @@ BlockSource ChunkReader::source(ChunkPlace const& place) {
     auto const pack_directory = directory(place.pack);
     if (place.block >= pack_directory->blocks.size()) throw IndexDamaged("index: no such block");
     BlockSource source;
-    source.pack = view_.pack(place.pack).id;
+    source.pack = view_->pack(place.pack).id;
     source.pack_name = names::pack(source.pack);
     source.kind = pack_directory->kind;
     source.row = pack_directory->blocks[place.block];
@@ -92,6 +109,11 @@ std::shared_ptr<Bytes const> ChunkReader::block(ChunkPlace const& place,
 }
 
 Bytes ChunkReader::read(PackKind kind, ChunkId const& id) {
+    try {
+        return read_at_depth(kind, id, limits::delta_depth + 1);
+    } catch (IndexDamaged const&) {
+        if (!recover()) throw;
+    }
     return read_at_depth(kind, id, limits::delta_depth + 1);
 }
 

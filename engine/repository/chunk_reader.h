@@ -28,15 +28,18 @@ public:
     // The chunk's plaintext. Throws RepositoryError{corrupt} when no copy of it can be read.
     Bytes read(PackKind kind, ChunkId const& id);
 
-    // Where the index says the chunk is. Throws RepositoryError{corrupt} when it knows no place.
-    std::vector<ChunkPlace> locate(ChunkId const& id) const;
+    // Where the index says the chunk is. An index that does not know it, or is damaged, is built
+    // again first, once. Throws RepositoryError{corrupt} when there is no place.
+    std::vector<ChunkPlace> locate(ChunkId const& id);
+    // Goes on with an index that was built again; false when that was done before.
+    bool recover();
     BlockSource source(ChunkPlace const& place);
     std::shared_ptr<PackDirectory const> directory(PackNumber pack);
 
     // Decodes a fetched block, bases of a delta included. Throws RepositoryError{corrupt}.
     Bytes decode(BlockSource const& source, ByteView stored);
 
-    Index::View& view() { return view_; }
+    Index::View& view() { return *view_; }
     Repository& repository() { return repository_; }
 
 private:
@@ -45,7 +48,7 @@ private:
     Bytes delta_prefix(BlockSource const& source);
 
     Repository& repository_;
-    Index::View view_;
+    std::optional<Index::View> view_;
     LruCache<PackNumber, PackDirectory> directories_;
     LruCache<std::pair<PackNumber, std::uint32_t>, Bytes> blocks_;
 };

@@ -59,8 +59,19 @@ Index& Repository::index() {
     return *index_;
 }
 
+Index::View Repository::index_view() {
+    index();
+    return Index::View(index_);
+}
+
+bool Repository::rebuild_index_once() {
+    if (index_is_rebuilt_) return false;
+    rebuild_index();
+    return true;
+}
+
 void Repository::open_index() {
-    index_ = std::make_unique<Index>(folder_ + "/index", index_seed_);
+    index_ = std::make_shared<Index>(folder_ + "/index", index_seed_);
 }
 
 void Repository::refresh_index() {
@@ -78,6 +89,7 @@ void Repository::refresh_index() {
 }
 
 void Repository::rebuild_index() {
+    index_is_rebuilt_ = true;
     index_.reset();
     Index::erase(folder_ + "/index");
     try {

@@ -27,11 +27,15 @@ public:
 
     // The index, level with the repository's bundles since the last refresh_index().
     Index& index();
+    Index::View index_view();
     // Adds the bundles that the index lacks; builds it again when it is lost, damaged or foreign,
     // or knows bundles that are gone. Throws RepositoryError when a bundle is damaged.
     void refresh_index();
-    // Builds the index from nothing. No view of it may be open.
+    // Builds the index from nothing. Views of the old one go on seeing that.
     void rebuild_index();
+    // The same, once in the life of this object: false when it was done before, so that the index
+    // cannot be what is wrong.
+    bool rebuild_index_once();
 
     LocalState& local_state() { return local_state_; }
     void save_local_state();
@@ -50,7 +54,8 @@ private:
     std::string folder_;  // of this machine, for the index and the local state
     std::uint64_t index_seed_;
     LocalState local_state_;
-    std::unique_ptr<Index> index_;
+    std::shared_ptr<Index> index_;
+    bool index_is_rebuilt_ = false;
     std::mutex mutex_;
     std::map<KeyId, std::shared_ptr<SessionKey const>> session_keys_;  // by mutex_
 };

@@ -44,6 +44,7 @@ NamedSnapshot const& nth_newest(std::vector<NamedSnapshot> const& candidates, st
 }
 
 NamedSnapshot const& by_prefix(std::vector<NamedSnapshot> const& all, std::string const& prefix) {
+    if (prefix.empty()) throw std::invalid_argument("no snapshot named: give an ID or latest");
     NamedSnapshot const* found = nullptr;
     for (auto const& candidate : all) {
         if (!candidate.id.hex().starts_with(prefix)) continue;
@@ -138,12 +139,30 @@ SlotContent read_slot(Repository& repository, std::string const& name) {
     }
 }
 
-SnapshotList list_snapshots(Repository& repository) {
-    SnapshotList list;
+namespace {
+
+// The names of the slots that are given up. A record that nobody of this repository signed gives up
+// nothing.
+std::set<std::string> read_forgets(Repository& repository, std::vector<std::string>& damaged) {
     std::set<std::string> forgotten;
     for (auto const& object : repository.store().list("forgets/")) {
-        forgotten.insert(last_component(object.name));
+        try {
+            Bytes const bytes = get_whole(repository.store(), object.name, limits::object_size);
+            repository.keys().open_signed_object(ObjectKind::forget, object.name, bytes);
+            forgotten.insert(last_component(object.name));
+        } catch (RepositoryError const& error) {
+            if (error.kind() != RepositoryFailure::corrupt) throw;
+            damaged.emplace_back(error.what());
+        }
     }
+    return forgotten;
+}
+
+}  // namespace
+
+SnapshotList list_snapshots(Repository& repository) {
+    SnapshotList list;
+    std::set<std::string> const forgotten = read_forgets(repository, list.damaged);
     GcState const log = read_gc_log(repository.store(), repository.keys());
     for (auto const& object : repository.store().list("snapshots/")) {
         std::string const hex = last_component(object.name);
@@ -213,7 +232,7 @@ std::int64_t parse_time(std::string const& text) {
         rest = "?";
     }
     std::int64_t fraction = 0;
-    if (rest.starts_with(".")) {
+    if (rest.size() > 1 && rest[0] == '.') {
         std::int64_t scale = 100'000'000;
         std::size_t i = 1;
         for (; i < rest.size() && rest[i] >= '0' && rest[i] <= '9'; ++i, scale /= 10) {
@@ -229,7 +248,7 @@ std::int64_t parse_time(std::string const& text) {
     } else if (rest == "Z") {
         seconds = ::timegm(&tm);
     } else if (std::tm zone{}; (rest[0] == '+' || rest[0] == '-') && rest.size() == 6 &&
-                               ::strptime(rest.c_str() + 1, "%H:%M", &zone) != nullptr) {
+                               ::strptime(rest.c_str() + 1, "%H:%M", &zone) == rest.c_str() + 6) {
         std::int64_t const shift = zone.tm_hour * 3600 + zone.tm_min * 60;
         seconds = ::timegm(&tm) - (rest[0] == '+' ? shift : -shift);
     } else {

@@ -36,6 +36,17 @@ void Fetcher::plan(FileWrite write) {
     if (++planned_ >= window_writes) run();
 }
 
+// Nothing when the index turns out to be damaged: it is built again, and places have other numbers.
+std::optional<BlockSource> Fetcher::source_of(ChunkPlace const& place) {
+    std::lock_guard const lock(reader_mutex_);
+    try {
+        return reader_.source(place);
+    } catch (IndexDamaged const&) {
+        reader_.recover();
+        return std::nullopt;
+    }
+}
+
 void Fetcher::run() {
     OrderedStage<std::shared_ptr<Job>, int> stage(
         threads_, 2 * std::size_t{threads_},
@@ -45,11 +56,15 @@ void Fetcher::run() {
         },
         [](int) {});
     for (auto& [place, writes] : window_) {
-        BlockSource source = [&, place = place] {
-            std::lock_guard const lock(reader_mutex_);
-            return reader_.source({place.first, place.second});
-        }();
-        stage.push(std::make_shared<Job>(Job{std::move(source), std::move(writes)}));
+        auto source = source_of({place.first, place.second});
+        if (source) {
+            stage.push(std::make_shared<Job>(Job{std::move(*source), std::move(writes)}));
+            continue;
+        }
+        for (auto const& write : writes) {
+            write_from_copies(write);
+            writer_.release(*write.file);
+        }
     }
     stage.finish();
     window_.clear();

@@ -22,6 +22,7 @@ private:
         BlockSource source;
         std::vector<FileWrite> writes;
     };
+    std::optional<BlockSource> source_of(ChunkPlace const& place);
     Bytes read_block(BlockSource const& source);
     void fetch(Job const& job);
     void write_from_copies(FileWrite const& write);

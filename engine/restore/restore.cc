@@ -4,6 +4,7 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <set>
 #include <thread>
 
@@ -42,7 +43,7 @@ public:
           request_(request),
           progress_(progress),
           reader_(repository, meta_cache),
-          target_(request.target),
+          target_(request.target, request.dry_run ? Absent::stays : Absent::is_made),
           writer_(target_, request, progress),
           fetcher_(reader_, writer_,
                    request.threads != 0 ? request.threads
@@ -124,7 +125,7 @@ private:
     }
 
     bool target_has_folder(std::string const& path) {
-        if (path.empty()) return true;
+        if (path.empty()) return target_.exists();
         auto const there = parent_exists(path) ? target_.look(path) : std::nullopt;
         return there && S_ISDIR(there->st_mode);
     }
@@ -215,11 +216,13 @@ private:
             ++result_.files_skipped;
             return;
         }
-        if (there && request_.overwrite == Overwrite::if_changed && looks_equal(*there, node)) {
+        // What is changed of a file of several names changes under the others too.
+        bool const is_shared = there && there->st_nlink > 1;
+        bool const may_keep = there && (!is_shared || has_metadata(*there, node));
+        if (may_keep && request_.overwrite == Overwrite::if_changed && looks_equal(*there, node)) {
             return keep_contents(node, path, *there);
         }
-        // Writing into a file of several names would change the others too.
-        if (there && there->st_nlink > 1 && !request_.dry_run) {
+        if (is_shared && !request_.dry_run) {
             target_.remove(path);
             there.reset();
         }
@@ -229,7 +232,7 @@ private:
 
     bool parent_exists(std::string const& path) {
         std::size_t const slash = path.rfind('/');
-        return slash == std::string::npos || target_has_folder(path.substr(0, slash));
+        return target_has_folder(slash == std::string::npos ? "" : path.substr(0, slash));
     }
 
     void keep_contents(Node const& node, std::string const& path, struct stat const& there) {
@@ -392,7 +395,8 @@ private:
 
 RestoreResult restore_snapshot(Repository& repository, RestoreRequest const& request,
                                Progress& progress) {
-    if (request.delete_extra && request.target == "/" && request.include.empty()) {
+    bool const at_root = std::filesystem::weakly_canonical(request.target) == "/";
+    if (request.delete_extra && at_root && request.include.empty()) {
         throw SourceError("/", "--delete at / needs --include: it would remove the whole system");
     }
     repository.refresh_index();

@@ -83,10 +83,11 @@ std::uint64_t remove_all(int folder, std::string const& name, std::string const&
 
 }  // namespace
 
-Target::Target(std::string path) : path_(std::move(path)) {
-    make_folders(path_);
+Target::Target(std::string path, Absent absent) : path_(std::move(path)) {
+    if (absent == Absent::is_made) make_folders(path_);
     root_ = Fd(::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!root_) fail(path_, "open the folder");
+    bool const may_be_absent = absent == Absent::stays && errno == ENOENT;
+    if (!root_ && !may_be_absent) fail(path_, "open the folder");
 }
 
 // RESOLVE_BENEATH refuses "..", absolute paths and whatever leads out; older kernels than 5.6 lack
@@ -111,6 +112,7 @@ Target::Parent Target::parent_of(std::string const& path) const {
 
 std::optional<struct stat> Target::look(std::string const& path) const {
     struct stat status {};
+    if (!exists()) return std::nullopt;
     if (path.empty()) {
         if (::fstat(root_.get(), &status) != 0) fail(path_, "look at the folder");
         return status;

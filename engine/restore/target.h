@@ -13,10 +13,13 @@ namespace coffre {
 
 // Paths are relative to the target ("a/b"). Every failure is a SourceError naming the path.
 // Threads may share it.
+enum class Absent { is_made, stays };
+
 class Target {
 public:
-    // Makes the folder if it is absent.
-    explicit Target(std::string path);
+    // `absent`: what happens when the folder is not there. One that stays so has nothing in it.
+    Target(std::string path, Absent absent);
+    bool exists() const { return static_cast<bool>(root_); }
 
     std::optional<struct stat> look(std::string const& path) const;
     void make_directory(std::string const& path) const;

@@ -1,5 +1,6 @@
 #include "engine/snapshot/publish.h"
 
+#include "engine/repository/gc_state.h"
 #include "engine/repository/names.h"
 #include "engine/repository/snapshot_store.h"
 #include "engine/repository/tree_reader.h"
@@ -35,7 +36,11 @@ std::map<std::string, std::uint64_t> sizes_of(Backend& store, Census const& cens
     return sizes;
 }
 
-// Null when this session's slot can be read back as it was written.
+RepositoryError fenced() {
+    return {RepositoryFailure::unusable,
+            "this session was ended from elsewhere, as it showed no sign of life"};
+}
+
 void read_back(Repository& repository, std::string const& name, Snapshot const& snapshot) {
     if (read_slot(repository, name).snapshot != snapshot) {
         throw RepositoryError(RepositoryFailure::corrupt, name + ": reads back differently");
@@ -86,7 +91,7 @@ void Publisher::finish_packs() {
 
 void Publisher::take_census(std::set<PackNumber> const& reused) {
     Census census = written_;
-    Index::View const view = repository_.index().view();
+    Index::View const view = repository_.index_view();
     for (PackNumber const number : reused) {
         IndexedPack const pack = view.pack(number);
         census[pack.id] = pack.size;
@@ -107,12 +112,12 @@ void Publisher::publish(Snapshot const& snapshot, std::set<PackNumber> const& re
     std::string const name = names::snapshot(session_);
     Bytes const object =
         repository_.keys().seal_object(ObjectKind::snapshot, name, encode_slot({snapshot}));
-    if (repository_.store().put(name, object) != PutResult::stored) {
-        throw RepositoryError(
-            RepositoryFailure::unusable,
-            "this session was ended from elsewhere, as it showed no sign of life");
-    }
+    if (repository_.store().put(name, object) != PutResult::stored) throw fenced();
     repository_.store().barrier();
+    // A checkpoint may have closed this slot before it was filled: then it is void.
+    if (read_gc_log(repository_.store(), repository_.keys()).closed.contains(session_)) {
+        throw fenced();
+    }
     read_back(repository_, name, snapshot);
 }
 

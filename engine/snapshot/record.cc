@@ -19,7 +19,7 @@ bool ReusablePacks::is_usable(PackNumber pack) {
 Recorder::Recorder(Repository& repository, GcState const& log, ClaimedChunks& claimed,
                    std::function<void(Block)> hand_on)
     : repository_(repository),
-      view_(repository.index().view()),
+      view_(repository.index_view()),
       packs_(view_, log),
       claimed_(claimed),
       hand_on_(std::move(hand_on)) {

@@ -234,7 +234,7 @@ private:
             present.emplace(object.name, object.size);
         }
         Trees trees = Trees::whole;
-        Index::View const view = repository_.index().view();
+        Index::View const view = repository_.index_view();
         view.each_pack([&](PackNumber number, IndexedPack const& pack) {
             auto const found = present.find(names::pack(pack.id));
             bool const is_there = found != present.end() && found->second == pack.size;
@@ -281,7 +281,10 @@ private:
     void require_free_names(std::vector<std::string> const& paths) const {
         for (auto const& stream : request_.streams) {
             for (auto const& path : paths) {
-                if (path.substr(1, path.find('/', 1) - 1) != stream->name()) continue;
+                bool const is_taken = path == "/"
+                                          ? ::access(("/" + stream->name()).c_str(), F_OK) == 0
+                                          : path.substr(1, path.find('/', 1) - 1) == stream->name();
+                if (!is_taken) continue;
                 throw RepositoryError(RepositoryFailure::stream_failed,
                                       "stream \"" + stream->name() + "\": the name is taken by " +
                                           path + " at the root of the snapshot");

@@ -38,6 +38,12 @@ public:
         entries_.erase(found);
     }
 
+    void clear() {
+        entries_.clear();
+        order_.clear();
+        weight_ = 0;
+    }
+
 private:
     struct Entry {
         Key key;

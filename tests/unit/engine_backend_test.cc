@@ -28,7 +28,9 @@ protected:
     PutResult put(std::string const& name, std::string_view text) {
         return store_->put(name, as_bytes(text));
     }
-    std::string get(std::string const& name) { return to_text(get_whole(*store_, name, 1U << 20U)); }
+    std::string get(std::string const& name) {
+        return to_text(get_whole(*store_, name, 1U << 20U));
+    }
     Names list(std::string const& prefix) {
         Names names;
         for (auto const& object : store_->list(prefix)) names.push_back(object.name);
@@ -71,7 +73,9 @@ TEST_P(Store, NeverOverwrites) {
 TEST_P(Store, RefusesToReadBeyondTheEnd) {
     put("keys/short", "12345");
     for (auto const& [offset, size] : {std::pair{0U, 6U}, {5U, 1U}, {6U, 1U}, {100U, 5U}}) {
-        auto const read = [&, offset = offset, size = size] { store().get("keys/short", offset, size); };
+        auto const read = [&, offset = offset, size = size] {
+            store().get("keys/short", offset, size);
+        };
         EXPECT_EQ(failure_of(read), RepositoryFailure::corrupt) << offset << "+" << size;
         EXPECT_TRUE(contains(message_of(read), "keys/short"));
     }
@@ -158,9 +162,12 @@ TEST(LocalStore, IsNotFoundWhereNoneIs) {
     TempFolder const folder;
     write_file(folder / "file", "x");
     for (auto const* name : {"absent", "file"}) {
-        EXPECT_EQ(failure_of([&] { open_local_store(folder / name); }), RepositoryFailure::not_found);
+        EXPECT_EQ(failure_of([&] { open_local_store(folder / name); }),
+                  RepositoryFailure::not_found);
     }
-    EXPECT_EQ(failure_of([&] { open_repository(folder.path(), {}, {folder / "cache", false}); }),
+    EXPECT_EQ(failure_of([&] {
+                  open_repository(folder.path(), {}, {folder / "cache", false});
+              }),
               RepositoryFailure::not_found);
 }
 
@@ -286,7 +293,8 @@ TEST(FaultPlan, FailsAtTheCallItIsToldTo) {
     using Then = FaultPlan::Then;
     EXPECT_EQ(failing_calls(Scope::any, Then::recover), std::vector<int>{3});
     EXPECT_EQ(failing_calls(Scope::changes, Then::recover), std::vector<int>{5});
-    EXPECT_EQ(failing_calls(Scope::any, Then::stay_broken), (std::vector<int>{3, 4, 5, 6, 7, 8, 9, 10}));
+    EXPECT_EQ(failing_calls(Scope::any, Then::stay_broken),
+              (std::vector<int>{3, 4, 5, 6, 7, 8, 9, 10}));
     EXPECT_EQ(failing_calls(Scope::changes, Then::stay_broken), (std::vector<int>{5, 7, 9}));
 }
 

@@ -84,7 +84,8 @@ protected:
         return request;
     }
     void expect_sound(std::uint64_t call) {
-        EXPECT_EQ(repo_.errors(CheckDepth::read_data), std::vector<std::string>{}) << "call " << call;
+        EXPECT_EQ(repo_.errors(CheckDepth::read_data), std::vector<std::string>{})
+            << "call " << call;
         EXPECT_EQ(repo_.tar_of(first_), first_tar_) << "call " << call;
     }
     void expect_second_is_whole(Snapshot const& snapshot) {

@@ -12,7 +12,8 @@ std::string const golden = COFFRE_GOLDEN_DIR;
 
 void unpack(std::string const& archive, std::string const& folder) {
     make_folder(folder);
-    run_command("tar --warning=no-timestamp -xpf '" + golden + "/" + archive + ".tar' -C '" + folder + "'");
+    run_command("tar --warning=no-timestamp -xpf '" + golden + "/" + archive + ".tar' -C '" +
+                folder + "'");
 }
 
 class Golden : public testing::TestWithParam<std::string> {

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -43,17 +44,19 @@ BundleRow row(unsigned pack, std::vector<std::vector<unsigned>> const& blocks) {
             encode_pack_directory(directory)};
 }
 
-bool any_pack(PackNumber) { return true; }
+bool any_pack(PackNumber) {
+    return true;
+}
 
 class IndexFile : public testing::Test {
 protected:
     TempFolder folder_;
-    Index index_{folder_.path(), 1};
+    std::shared_ptr<Index> index_ = std::make_shared<Index>(folder_.path(), 1);
 };
 
 TEST_F(IndexFile, FindsWhatABundleListed) {
-    index_.add(id_of<BundleId>(1), {row(1, {{10, 11}, {12}}), row(2, {{13}})});
-    auto const view = index_.view();
+    index_->add(id_of<BundleId>(1), {row(1, {{10, 11}, {12}}), row(2, {{13}})});
+    auto const view = Index::View(index_);
     auto const place = view.find(id_of<ChunkId>(12), any_pack);
     ASSERT_TRUE(place);
     EXPECT_EQ(place->block, 1U);
@@ -65,13 +68,13 @@ TEST_F(IndexFile, FindsWhatABundleListed) {
     EXPECT_EQ(view.number(id_of<PackId>(9)), std::nullopt);
     EXPECT_EQ(view.find(id_of<ChunkId>(14), any_pack), std::nullopt);
     EXPECT_EQ(view.chunk_count(), 4U);
-    EXPECT_EQ(index_.bundles(), std::set<BundleId>{id_of<BundleId>(1)});
+    EXPECT_EQ(index_->bundles(), std::set<BundleId>{id_of<BundleId>(1)});
 }
 
 TEST_F(IndexFile, KnowsSeveralPlacesOfAChunk) {
-    index_.add(id_of<BundleId>(1), {row(1, {{10}}), row(2, {{11}, {10}})});
-    index_.add(id_of<BundleId>(2), {row(3, {{10}})});
-    auto const view = index_.view();
+    index_->add(id_of<BundleId>(1), {row(1, {{10}}), row(2, {{11}, {10}})});
+    index_->add(id_of<BundleId>(2), {row(3, {{10}})});
+    auto const view = Index::View(index_);
     EXPECT_EQ(view.places(id_of<ChunkId>(10)).size(), 3U);
     for (unsigned pack : {1U, 2U, 3U}) {
         auto const number = view.number(id_of<PackId>(pack));
@@ -85,35 +88,35 @@ TEST_F(IndexFile, KnowsSeveralPlacesOfAChunk) {
 }
 
 TEST_F(IndexFile, TakesABundleTwiceAsOnce) {
-    index_.add(id_of<BundleId>(1), {row(1, {{10}})});
-    index_.add(id_of<BundleId>(1), {row(1, {{10}})});
-    index_.add(id_of<BundleId>(2), {row(1, {{10}})});
-    auto const view = index_.view();
+    index_->add(id_of<BundleId>(1), {row(1, {{10}})});
+    index_->add(id_of<BundleId>(1), {row(1, {{10}})});
+    index_->add(id_of<BundleId>(2), {row(1, {{10}})});
+    auto const view = Index::View(index_);
     EXPECT_EQ(view.places(id_of<ChunkId>(10)).size(), 1U);
     EXPECT_EQ(view.chunk_count(), 1U);
-    EXPECT_EQ(index_.bundles().size(), 2U);
+    EXPECT_EQ(index_->bundles().size(), 2U);
 }
 
 TEST_F(IndexFile, AddsABundleWholeOrNotAtAll) {
     BundleRow broken = row(2, {{11}});
     broken.directory.pop_back();
-    EXPECT_THROW(index_.add(id_of<BundleId>(1), {row(1, {{10}}), broken}), FormatError);
-    EXPECT_EQ(index_.bundles().size(), 0U);
-    EXPECT_EQ(index_.view().find(id_of<ChunkId>(10), any_pack), std::nullopt);
-    EXPECT_EQ(index_.view().number(id_of<PackId>(1)), std::nullopt);
+    EXPECT_THROW(index_->add(id_of<BundleId>(1), {row(1, {{10}}), broken}), FormatError);
+    EXPECT_EQ(index_->bundles().size(), 0U);
+    EXPECT_EQ(Index::View(index_).find(id_of<ChunkId>(10), any_pack), std::nullopt);
+    EXPECT_EQ(Index::View(index_).number(id_of<PackId>(1)), std::nullopt);
 }
 
 TEST_F(IndexFile, AViewSeesWhatIsAddedLater) {
-    auto const view = index_.view();
+    auto const view = Index::View(index_);
     EXPECT_EQ(view.find(id_of<ChunkId>(10), any_pack), std::nullopt);
-    index_.add(id_of<BundleId>(1), {row(1, {{10}})});
+    index_->add(id_of<BundleId>(1), {row(1, {{10}})});
     EXPECT_TRUE(view.find(id_of<ChunkId>(10), any_pack));
 }
 
 TEST_F(IndexFile, VisitsEachPack) {
-    for (unsigned i = 0; i < 300; ++i) index_.add(id_of<BundleId>(i), {row(i, {{i}})});
+    for (unsigned i = 0; i < 300; ++i) index_->add(id_of<BundleId>(i), {row(i, {{i}})});
     PackNumber next = 0;
-    index_.view().each_pack([&](PackNumber number, IndexedPack const& pack) {
+    Index::View(index_).each_pack([&](PackNumber number, IndexedPack const& pack) {
         EXPECT_EQ(number, next);
         EXPECT_EQ(pack.id, id_of<PackId>(next));
         ++next;
@@ -124,9 +127,9 @@ TEST_F(IndexFile, VisitsEachPack) {
 TEST(Index, DoesNotTrustWhatAnotherSeedWrote) {
     TempFolder const folder;
     { Index(folder.path(), 1).add(id_of<BundleId>(1), {row(1, {{10}})}); }
-    Index const other(folder.path(), 2);
-    EXPECT_THROW(other.bundles(), IndexDamaged);
-    auto const view = other.view();
+    auto const other = std::make_shared<Index const>(folder.path(), 2);
+    EXPECT_THROW(other->bundles(), IndexDamaged);
+    auto const view = Index::View(other);
     EXPECT_THROW(view.find(id_of<ChunkId>(10), any_pack), IndexDamaged);
     EXPECT_THROW(view.pack(0), IndexDamaged);
     EXPECT_THROW(view.number(id_of<PackId>(1)), IndexDamaged);
@@ -142,7 +145,6 @@ protected:
         old_index_ = read_file(repo_.index_file());
         write_file(source_ / "three", random_bytes(3, 300'000));
         latest_ = repo_.save(source_.path()).snapshot;
-        objects_ = repo_.store().objects();
         index_ = read_file(repo_.index_file());
         tree_ = image_of(source_.path());
     }
@@ -150,7 +152,6 @@ protected:
     void open_with(std::string const& content) {
         std::string const file = repo_.index_file();
         repo_.close();
-        repo_.store().replace_all(objects_);
         write_file(file, content);
         repo_.reopen();
     }
@@ -175,10 +176,12 @@ protected:
         return places;
     }
     template <class Visit>
-    void for_each_chunk(Visit const& visit) {
-        Index::View const view = repo_->index().view();
+    void for_each_chunk(PackKind kind, Visit const& visit) {
+        Index::View const view = repo_->index_view();
         view.each_pack([&](PackNumber number, IndexedPack const& pack) {
-            for (auto const& block : view.directory(number).blocks) {
+            PackDirectory const directory = view.directory(number);
+            if (directory.kind != kind) return;
+            for (auto const& block : directory.blocks) {
                 for (auto const& chunk : block.chunks) visit(pack, chunk.id);
             }
         });
@@ -194,13 +197,21 @@ protected:
         return content;
     }
     std::set<ChunkId> chunks() {
+        std::set<ChunkId> ids = chunks(PackKind::meta);
+        ids.merge(chunks(PackKind::data));
+        return ids;
+    }
+    std::set<ChunkId> chunks(PackKind kind) {
         std::set<ChunkId> ids;
-        for_each_chunk([&](IndexedPack const&, ChunkId const& id) { ids.insert(id); });
+        for_each_chunk(kind, [&](IndexedPack const&, ChunkId const& id) { ids.insert(id); });
         return ids;
     }
     std::set<PackId> packs() {
         std::set<PackId> ids;
-        for_each_chunk([&](IndexedPack const& pack, ChunkId const&) { ids.insert(pack.id); });
+        for (auto const kind : {PackKind::meta, PackKind::data}) {
+            for_each_chunk(kind,
+                           [&](IndexedPack const& pack, ChunkId const&) { ids.insert(pack.id); });
+        }
         return ids;
     }
 
@@ -208,7 +219,6 @@ protected:
     TestRepo repo_;
     Snapshot latest_;
     TreeImage tree_;
-    std::map<std::string, Bytes> objects_;
     std::string old_index_;
     std::string index_;
 };
@@ -222,9 +232,9 @@ TEST_F(IndexDisposed, Deleted) {
 }
 
 TEST_F(IndexDisposed, Truncated) {
-    for (std::size_t const size : {std::size_t{0}, std::size_t{1}, std::size_t{100},
-                                   std::size_t{4096}, std::size_t{5000}, std::size_t{8192},
-                                   index_.size() / 2, index_.size() - 4096, index_.size() - 1}) {
+    for (std::size_t const size :
+         {std::size_t{0}, std::size_t{1}, std::size_t{100}, std::size_t{4096}, std::size_t{5000},
+          std::size_t{8192}, index_.size() / 2, index_.size() - 4096, index_.size() - 1}) {
         open_with(index_.substr(0, size));
         expect_same_answers("cut to " + std::to_string(size));
     }
@@ -252,11 +262,7 @@ TEST_F(IndexDisposed, OlderThanTheRepository) {
 }
 
 TEST_F(IndexDisposed, NewerThanTheRepository) {
-    auto const both = objects_;
-    for (auto const& [name, bytes] : both) {
-        if (name == names::snapshot(latest_.previous)) continue;
-        if (name.starts_with("bundles/")) objects_.erase(name);
-    }
+    for (auto const& name : repo_.objects("bundles/")) repo_.store().remove(name);
     open_with(index_);
     // What the bundles do not say is not so, even if the index says it.
     EXPECT_FALSE(repo_.errors().empty());
@@ -298,18 +304,20 @@ protected:
     void SetUp() override {
         IndexDisposed::SetUp();
         repo_->refresh_index();
-        content_ = damaged_after(chunks(), 33);
+        content_ = damaged_after(chunks(PackKind::data), 33);
     }
+    void TearDown() override { EXPECT_TRUE(is_damaged_); }
     // Once the index was opened and found sound, and before the first chunk is looked up.
     void damage_index_after(Verb verb, std::string const& prefix) {
-        repo_.observe([this, verb, prefix, done = false](Verb v, std::string const& name) mutable {
-            if (done || v != verb || !name.starts_with(prefix)) return;
-            done = true;
+        repo_.observe([this, verb, prefix](Verb v, std::string const& name) {
+            if (is_damaged_ || v != verb || !name.starts_with(prefix)) return;
+            is_damaged_ = true;
             std::fstream file(repo_.index_file(), std::ios::binary | std::ios::in | std::ios::out);
             file.write(content_.data(), static_cast<std::streamsize>(content_.size()));
         });
     }
     std::string content_;
+    std::atomic<bool> is_damaged_{false};
 };
 
 TEST_F(IndexDamagedMeanwhile, ASnapshotSavesAStreamWholeOrNotAtAll) {

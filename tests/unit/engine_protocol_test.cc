@@ -147,9 +147,11 @@ TEST_F(Protocol, ASessionThatWasFencedPublishesNothing) {
 }
 
 TEST_F(Protocol, ASessionThatACheckpointClosedHasFailed) {
-    when_a_session_begins(
-        [&](SessionId const& id) { repo_.append_log({LogKind::checkpoint, {}, {}, {id}}); });
-    // The log is read at the session's beginning or after its slot was made: one of them must show it.
+    when_a_session_begins([&](SessionId const& id) {
+        repo_.append_log({LogKind::checkpoint, {}, {}, {id}});
+    });
+    // The log is read at the session's beginning or after its slot was made: one of them must show
+    // it.
     EXPECT_NE(failure_of([&] { repo_.save(source_.path()); }), std::nullopt);
     repo_.observe_nothing();
     EXPECT_EQ(repo_.ids(), Names{});
@@ -203,7 +205,8 @@ TEST_F(Protocol, ReusesWhatASweepPardoned) {
     EXPECT_LT(repo_.take(std::move(request)).snapshot.statistics.bytes_added, 10'000U);
 }
 
-// A file that did not change, and whose chunks or recipe have only condemned copies, is stored again.
+// A file that did not change, and whose chunks or recipe have only condemned copies, is stored
+// again.
 class ProtocolInherits : public Protocol {
 protected:
     void expect_independence_of(std::function<std::vector<PackId>()> const& choose) {
@@ -348,8 +351,8 @@ TEST_F(Protocol, ARepositoryThatWentBackInTimeIsRefused) {
     auto const opened = open_repository(repo_.observed(), repo_.credentials(), accept);
     EXPECT_EQ(list_snapshots(*opened).snapshots.size(), 1U);
     Progress progress;
-    EXPECT_TRUE(any_contains(
-        check_repository(*opened, CheckDepth::structure, 1, progress).errors, second.id->hex()));
+    EXPECT_TRUE(any_contains(check_repository(*opened, CheckDepth::structure, 1, progress).errors,
+                             second.id->hex()));
 }
 
 TEST_F(Protocol, ALogThatWentBackInTimeIsRefused) {

@@ -89,7 +89,8 @@ TEST_F(Restore, TakesASingleFile) {
 }
 
 TEST_F(Restore, RefusesASubPathThatIsNotThere) {
-    EXPECT_EQ(failure_of([&] { repo_.restore(into_target("/nothing")); }), RepositoryFailure::failed);
+    EXPECT_EQ(failure_of([&] { repo_.restore(into_target("/nothing")); }),
+              RepositoryFailure::failed);
     EXPECT_EQ(failure_of([&] { repo_.restore(into_target("/file/below")); }),
               RepositoryFailure::failed);
 }
@@ -360,7 +361,8 @@ TEST_F(Restore, LeavesNoFileOfWrongBytesBehind) {
     for (auto const& name : repo_.objects("packs/")) {
         Bytes const sound = repo_.store().objects().at(name);
         Bytes damaged = sound;
-        for (std::size_t at = 1000; at + 8000 < damaged.size(); at += 8000) damaged[at] ^= std::byte{1};
+        for (std::size_t at = 1000; at + 8000 < damaged.size(); at += 8000)
+            damaged[at] ^= std::byte{1};
         repo_.store().remove(name);
         repo_.put(name, damaged);
         repo_.reopen_elsewhere();
@@ -368,7 +370,8 @@ TEST_F(Restore, LeavesNoFileOfWrongBytesBehind) {
         auto request = into_target();
         request.target = target.path();
         auto const result = repo_.restore(request);
-        for (auto const& [path, what] : image_of(target.path())) EXPECT_EQ(what, saved_[path]) << path;
+        for (auto const& [path, what] : image_of(target.path()))
+            EXPECT_EQ(what, saved_[path]) << path;
         EXPECT_EQ(result.damaged.empty(), damaged == sound) << name;
         repo_.store().remove(name);
         repo_.put(name, sound);
@@ -403,7 +406,8 @@ TEST(Dump, TarHoldsTheWholeTree) {
     TestRepo repo;
     auto const taken = repo.save(source.path());
     write_file(target / "tree.tar", repo.tar_of(taken.snapshot, source.path()));
-    run_command("tar --warning=no-timestamp -xpf '" + target / "tree.tar" + "' -C '" + target.path() + "'");
+    run_command("tar --warning=no-timestamp -xpf '" + target / "tree.tar" + "' -C '" +
+                target.path() + "'");
     std::string const top = source.path().substr(source.path().rfind('/') + 1);
     EXPECT_EQ(image_of(target / top), image_of(source.path()));
 }

@@ -169,13 +169,15 @@ TEST(Snapshot, LeavesOutWhatPatternsName) {
                                "deep/q/w/take.c", "logs/1", "logs/2"});
     TestRepo repo;
     auto request = saving({source.path()});
-    for (auto const& pattern : {std::string("*.tmp"), std::string("deep/**/*.o"),
-                                source / "cache/**", "!" + source / "cache/keep", std::string("logs")}) {
+    for (auto const& pattern :
+         {std::string("*.tmp"), std::string("deep/**/*.o"), source / "cache/**",
+          "!" + source / "cache/keep", std::string("logs")}) {
         request.exclude.patterns.add(pattern);
     }
     auto const taken = repo.take(std::move(request));
-    EXPECT_EQ(names_in(repo, taken.snapshot, source.path()),
-              (Names{"b.txt", "cache", "cache/keep", "deep", "deep/q", "deep/q/w", "deep/q/w/take.c"}));
+    EXPECT_EQ(
+        names_in(repo, taken.snapshot, source.path()),
+        (Names{"b.txt", "cache", "cache/keep", "deep", "deep/q", "deep/q/w", "deep/q/w/take.c"}));
 }
 
 TEST(Snapshot, SavesAPathThatIsNamedAlthoughAPatternNamesItToo) {
@@ -200,8 +202,8 @@ TEST(Snapshot, KeepsOnlyTheTagOfCaches) {
     request.exclude.if_present = {".nobackup"};
     auto const taken = repo.take(std::move(request));
     EXPECT_EQ(names_in(repo, taken.snapshot, source.path()),
-              (Names{"false", "false/CACHEDIR.TAG", "false/x", "marked", "marked/.nobackup", "plain",
-                     "plain/x", "real", "real/CACHEDIR.TAG"}));
+              (Names{"false", "false/CACHEDIR.TAG", "false/x", "marked", "marked/.nobackup",
+                     "plain", "plain/x", "real", "real/CACHEDIR.TAG"}));
 }
 
 TEST(Snapshot, LeavesOutLargeFilesOnly) {
@@ -222,7 +224,8 @@ TEST(Snapshot, SavesSeveralPathsAndNothingBesideThem) {
     TestRepo repo;
     auto const taken = repo.take(saving({source / "d/e/", source / "a", source / "a/b",
                                          source / "c", source / "a-b/../a-b", source / "a"}));
-    EXPECT_EQ(taken.snapshot.paths, (Names{source / "a", source / "a-b", source / "c", source / "d/e"}));
+    EXPECT_EQ(taken.snapshot.paths,
+              (Names{source / "a", source / "a-b", source / "c", source / "d/e"}));
     EXPECT_EQ(names_in(repo, taken.snapshot, source.path()),
               (Names{"a", "a/1", "a/b", "a/b/3", "a-b", "a-b/2", "c", "d", "d/e", "d/e/4"}));
     EXPECT_EQ(repo.errors(), Names{});
@@ -475,7 +478,8 @@ TEST(ThreadsSnapshot, SavesAndRestoresWithManyThreads) {
     auto const taken = repo.take(std::move(request));
     EXPECT_EQ(repo.restored(taken.snapshot, source.path()), image_of(source.path()));
     for (unsigned i = 0; i < 3; ++i) {
-        EXPECT_EQ(repo.dumped(taken.snapshot, "s" + std::to_string(i)), random_bytes(50 + i, 700'000));
+        EXPECT_EQ(repo.dumped(taken.snapshot, "s" + std::to_string(i)),
+                  random_bytes(50 + i, 700'000));
     }
     EXPECT_EQ(repo.errors(CheckDepth::read_data), Names{});
 }
@@ -551,8 +555,9 @@ INSTANTIATE_TEST_SUITE_P(
                     PatternCase{{"b"}, "/a/bb", false}, PatternCase{{"a/b"}, "/x/a/b", true},
                     PatternCase{{"a/b"}, "/a/x/b", false}, PatternCase{{"/a/b"}, "/a/b", true},
                     PatternCase{{"/a/b"}, "/x/a/b", false}, PatternCase{{"/a/*"}, "/a/b", true},
-                    PatternCase{{"/a/*"}, "/a/b/c", false}, PatternCase{{"/a/**"}, "/a/b/c", true}, PatternCase{{"/a/**"}, "/a", false},
-                    PatternCase{{"/a/**/z"}, "/a/z", true}, PatternCase{{"/a/**/z"}, "/a/b/c/z", true},
+                    PatternCase{{"/a/*"}, "/a/b/c", false}, PatternCase{{"/a/**"}, "/a/b/c", true},
+                    PatternCase{{"/a/**"}, "/a", false}, PatternCase{{"/a/**/z"}, "/a/z", true},
+                    PatternCase{{"/a/**/z"}, "/a/b/c/z", true},
                     PatternCase{{"/a/**/z"}, "/b/z", false}, PatternCase{{"?.c"}, "/x.c", true},
                     PatternCase{{"?.c"}, "/xx.c", false}, PatternCase{{"[a-c]x"}, "/bx", true},
                     PatternCase{{"[a-c]x"}, "/dx", false}, PatternCase{{"[]]x"}, "/]x", true},
@@ -626,10 +631,10 @@ TEST(ParseTime, TakesLocalTimeWithoutZone) {
 }
 
 TEST(ParseTime, RefusesWhatIsNoTime) {
-    for (auto const* bad : {"", "now", "2026", "2026-13-01", "2026-08-02x", "2026-08-02 25:00",
-                            "2026-08-02T13:00:05+2", "2026-08-02T13:00:05+aa:00", "13:00",
-                            "2026-08-02T13:00:05ZZ", "2026-02-31", "2026-08-02T13:00:05+02:0x",
-                            "2026-08-02T13:00:05."}) {
+    for (auto const* bad :
+         {"", "now", "2026", "2026-13-01", "2026-08-02x", "2026-08-02 25:00",
+          "2026-08-02T13:00:05+2", "2026-08-02T13:00:05+aa:00", "13:00", "2026-08-02T13:00:05ZZ",
+          "2026-02-31", "2026-08-02T13:00:05+02:0x", "2026-08-02T13:00:05."}) {
         EXPECT_THROW(parse_time(bad), std::invalid_argument) << bad;
     }
 }
@@ -642,7 +647,8 @@ protected:
         snapshot.root.kind = NodeKind::directory;
         snapshot.time_ns = parse_time(time);
         std::string const name = "snapshots/" + hex;
-        repo_.put(name, repo_->keys().seal_object(ObjectKind::snapshot, name, encode_slot({snapshot})));
+        repo_.put(name,
+                  repo_->keys().seal_object(ObjectKind::snapshot, name, encode_slot({snapshot})));
     }
     std::string found(std::string const& name, SnapshotFilter const& filter = {}) {
         return find_snapshot(*repo_, name, filter).id.hex();

@@ -15,7 +15,9 @@ using namespace test;
 
 using Objects = std::map<std::string, Bytes>;
 
-std::string folder_of(std::string const& name) { return name.substr(0, name.find('/')); }
+std::string folder_of(std::string const& name) {
+    return name.substr(0, name.find('/'));
+}
 
 // What opening and reading a damaged repository came to.
 struct Outcome {
@@ -71,10 +73,12 @@ protected:
             outcome.errors.emplace_back(error.what());
         }
         try {
-            // The snapshot as the user would find it; when it cannot be found, that is an answer too.
+            // The snapshot as the user would find it; when it cannot be found, that is an answer
+            // too.
             std::string const tar = repo_.tar_of(repo_.find("latest").snapshot, source_.path());
             outcome.was_exact = tar == tar_;
-            EXPECT_TRUE(outcome.was_exact || outcome.errors.size() > 0) << "a dump gave wrong bytes";
+            EXPECT_TRUE(outcome.was_exact || outcome.errors.size() > 0)
+                << "a dump gave wrong bytes";
         } catch (RepositoryError const&) {
             outcome.was_exact = false;
         }
@@ -140,7 +144,8 @@ TEST_P(Tampered, AnotherLengthIsNoticed) {
     for (auto const& [name, bytes] : needed_) {
         for (std::size_t const size :
              {std::size_t{0}, std::size_t{1}, std::size_t{7}, bytes.size() / 2, bytes.size() - 1}) {
-            expect_noticed(name, Bytes(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size)),
+            expect_noticed(name,
+                           Bytes(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size)),
                            "cut to " + std::to_string(size));
         }
         Bytes longer = bytes;
@@ -216,7 +221,9 @@ TEST_P(Tampered, RestoreLeavesExactFilesAndNamesTheOthers) {
             auto const failure = failure_of([&] { result = repo_.restore(request); });
             TreeImage expected = exact;
             for (auto const& damage : result.damaged) expected.erase(damage.path);
-            if (failure || any_contains({result.damaged.empty() ? "" : result.damaged[0].path}, "/")) continue;
+            if (failure ||
+                any_contains({result.damaged.empty() ? "" : result.damaged[0].path}, "/"))
+                continue;
             EXPECT_EQ(image_of(target.path()), expected) << name << " at " << at;
         }
     }

@@ -59,7 +59,9 @@ std::string read_file(std::string const& path) {
     return {std::istreambuf_iterator<char>(file), {}};
 }
 
-void make_folder(std::string const& path) { std::filesystem::create_directories(path); }
+void make_folder(std::string const& path) {
+    std::filesystem::create_directories(path);
+}
 
 void make_symlink(std::string const& path, std::string const& target) {
     require(::symlink(target.c_str(), path.c_str()) == 0, "link " + path);
@@ -168,11 +170,10 @@ std::unique_ptr<StreamSource> stream(std::string name, std::string content) {
 }
 
 TestRepo::TestRepo(Mode mode, ChunkerSizes const& sizes)
-    : observed_(std::make_shared<ObservedBackend>(
-          store_,
-          [this](Verb verb, std::string const& name) {
-              if (observer_) observer_(verb, name);
-          })),
+    : observed_(std::make_shared<ObservedBackend>(store_,
+                                                  [this](Verb verb, std::string const& name) {
+                                                      if (observer_) observer_(verb, name);
+                                                  })),
       keys_(std::make_unique<TempFolder>()),
       cache_(std::make_unique<TempFolder>()),
       mode_(mode) {
@@ -219,8 +220,7 @@ void TestRepo::move_start(SnapshotResult const& taken, std::int64_t seconds) {
     snapshot.started_ns += seconds * 1'000'000'000;
     std::string const name = names::snapshot(taken.id.value());
     store_.remove(name);
-    put(name,
-        repository_->keys().seal_object(ObjectKind::snapshot, name, encode_slot({snapshot})));
+    put(name, repository_->keys().seal_object(ObjectKind::snapshot, name, encode_slot({snapshot})));
 }
 
 RestoreResult TestRepo::restore(RestoreRequest const& request) {

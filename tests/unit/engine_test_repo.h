@@ -163,7 +163,8 @@ std::string message_of(Action const& action) {
 bool contains(std::string const& text, std::string const& part);
 bool any_contains(std::vector<std::string> const& texts, std::string const& part);
 
-// Runs a program through the shell; its standard output. Fails the test when it does not exit with 0.
+// Runs a program through the shell; its standard output. Fails the test when it does not exit with
+// 0.
 std::string run_command(std::string const& command);
 
 }  // namespace coffre::test
