@@ -121,9 +121,9 @@ Bytes ChunkReader::read(PackKind kind, ChunkId const& id) {
 Bytes ChunkReader::read_at_depth(PackKind kind, ChunkId const& id, unsigned depth_limit) {
     std::string failures;
     for (auto const& place : locate(id)) {
-        BlockSource const from = source(place);
-        if (from.row.depth >= depth_limit || from.kind != kind) continue;
         try {
+            BlockSource const from = source(place);
+            if (from.row.depth >= depth_limit || from.kind != kind) continue;
             auto const plain = block(place, from);
             ChunkRow const& row = row_of(from.row, id);
             ByteView const bytes = ByteView(*plain).subspan(row.offset, row.size);

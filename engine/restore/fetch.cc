@@ -36,13 +36,17 @@ void Fetcher::plan(FileWrite write) {
     if (++planned_ >= window_writes) run();
 }
 
-// Nothing when the index turns out to be damaged: it is built again, and places have other numbers.
+// Nothing when this place is of no use: its pack has no key for it, or the index turns out to be
+// damaged; then that is built again, and places have other numbers.
 std::optional<BlockSource> Fetcher::source_of(ChunkPlace const& place) {
     std::lock_guard const lock(reader_mutex_);
     try {
         return reader_.source(place);
     } catch (IndexDamaged const&) {
         reader_.recover();
+        return std::nullopt;
+    } catch (RepositoryError const& error) {
+        if (error.kind() != RepositoryFailure::corrupt) throw;
         return std::nullopt;
     }
 }

@@ -255,12 +255,24 @@ private:
     // must have a copy that is not condemned.
     bool may_inherit(ChunkReader& reader, Node const& node) const {
         if (!log_.ends_in_condemn) return true;
-        ContentCursor chunks(reader, node.content);
-        while (auto const entry = chunks.next()) {
-            auto const place = reader.view().find(entry->id, [&](PackNumber pack) {
-                return log_.usable(reader.view().pack(pack).id);
-            });
-            if (!place) return false;
+        return is_usable(reader, node.content);
+    }
+
+    // The recipes count as much as the chunks that they list.
+    bool is_usable(ChunkReader& reader, Content const& content) const {
+        auto const in_usable_pack = [&](PackNumber pack) {
+            return log_.usable(reader.view().pack(pack).id);
+        };
+        for (auto const& entry : content.entries) {
+            if (!reader.view().find(entry.id, in_usable_pack)) return false;
+            if (content.level == 0) continue;
+            auto const below = static_cast<std::uint8_t>(content.level - 1);
+            try {
+                Bytes const recipe = reader.read(PackKind::meta, entry.id);
+                if (!is_usable(reader, {below, decode_recipe(recipe, below)})) return false;
+            } catch (FormatError const&) {
+                return false;
+            }
         }
         return true;
     }
