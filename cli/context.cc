@@ -18,7 +18,7 @@ namespace coffre::cli {
 
 namespace {
 
-constexpr std::size_t passphrase_limit = 64 * 1024;
+constexpr std::size_t passphrase_limit = 64 * std::size_t{1024};
 constexpr int prompt_tries = 3;
 
 std::string environment(char const* name) {

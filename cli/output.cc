@@ -20,22 +20,30 @@ void on_signal(int) {
     if (Progress* const progress = stoppable.load()) progress->stop = true;
 }
 
-// The length of the UTF-8 sequence at `at`, or 0.
+// The length of the sequence that begins with `lead`, or 0.
+std::size_t sequence_length(unsigned lead) {
+    if (lead < 0x80) return 1;
+    if (lead < 0xc0) return 0;
+    if (lead < 0xe0) return 2;
+    if (lead < 0xf0) return 3;
+    return lead < 0xf8 ? 4 : 0;
+}
+
+// The length of the UTF-8 sequence (RFC 3629) at `at`, or 0.
 std::size_t utf8_length(std::string const& text, std::size_t at) {
-    auto const lead = static_cast<unsigned char>(text[at]);
-    std::size_t const length = lead < 0x80                   ? 1
-                               : lead >= 0xc2 && lead < 0xe0 ? 2
-                               : lead >= 0xe0 && lead < 0xf0 ? 3
-                               : lead >= 0xf0 && lead < 0xf5 ? 4
-                                                             : 0;
-    if (length == 0 || at + length > text.size()) return 0;
+    static constexpr unsigned smallest[] = {0, 0, 0x80, 0x800, 0x10000};
+    auto const byte = [&](std::size_t i) -> unsigned {
+        return static_cast<unsigned char>(text[at + i]);
+    };
+    std::size_t const length = sequence_length(byte(0));
+    if (length <= 1 || at + length > text.size()) return length == 1 ? 1 : 0;
+    unsigned code = byte(0) & (0x7fU >> length);
     for (std::size_t i = 1; i < length; ++i) {
-        if ((static_cast<unsigned char>(text[at + i]) & 0xc0U) != 0x80) return 0;
+        if ((byte(i) & 0xc0U) != 0x80) return 0;
+        code = code << 6U | (byte(i) & 0x3fU);
     }
-    auto const second = length > 1 ? static_cast<unsigned char>(text[at + 1]) : 0U;
-    bool const overlong = (lead == 0xe0 && second < 0xa0) || (lead == 0xf0 && second < 0x90);
-    bool const beyond = (lead == 0xed && second >= 0xa0) || (lead == 0xf4 && second >= 0x90);
-    return overlong || beyond ? 0 : length;
+    bool const is_surrogate = code >= 0xd800 && code < 0xe000;
+    return code < smallest[length] || code > 0x10ffff || is_surrogate ? 0 : length;
 }
 
 bool is_utf8(std::string const& text) {

@@ -35,7 +35,7 @@ void put_texts(nlohmann::json& document, std::string const& key,
                std::vector<std::string> const& texts);
 // A failure that does not end the command, on standard error.
 void print_failure(GlobalOptions const& options, std::string const& message);
-nlohmann::json json_of(NamedSnapshot const& snapshot);
+nlohmann::json json_of(NamedSnapshot const& named);
 
 // Shows progress while it lives, where a terminal or REPO_PROGRESS_FPS asks for it; turns SIGINT
 // and SIGTERM into progress.stop. One at a time.
@@ -47,7 +47,7 @@ public:
     ~ProgressDisplay();
 
     // A line among the progress.
-    void say(std::string const& line);
+    void say(std::string const& text);
     double seconds() const;
 
 private:

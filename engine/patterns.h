@@ -15,8 +15,8 @@ namespace coffre {
 // that is excluded is not entered, so nothing beneath it can be taken back.
 class PatternList {
 public:
-    // Throws std::invalid_argument when the pattern is empty or has an unclosed '['.
-    void add(std::string const& pattern);
+    // Throws std::invalid_argument when the text is empty or has an unclosed '['.
+    void add(std::string const& text);
     bool empty() const { return patterns_.empty(); }
 
     // `path` is absolute. True when the last pattern that matches is not a "!pattern".

@@ -199,6 +199,15 @@ private:
         target_.apply_by_name(path, node);
     }
 
+    // The file that is there already; what is there and is none is cleared away.
+    std::optional<struct stat> file_at(std::string const& path, Node const& node) {
+        if (request_.dry_run && !parent_exists(path)) return std::nullopt;
+        auto const there = target_.look(path);
+        if (!there || S_ISREG(there->st_mode)) return there;
+        if (!request_.dry_run) clear_way(path, node);
+        return std::nullopt;
+    }
+
     bool keeps_existing(struct stat const& there, Node const& node) {
         return request_.overwrite == Overwrite::never ||
                (request_.overwrite == Overwrite::if_newer && newer_than(there, node));
@@ -207,27 +216,25 @@ private:
     void restore_file(Node const& node, std::string const& path) {
         ++result_.files;
         result_.bytes += node.size;
-        auto there = request_.dry_run && !parent_exists(path) ? std::nullopt : target_.look(path);
-        if (there && !S_ISREG(there->st_mode)) {
-            if (!request_.dry_run) clear_way(path, node);
-            there.reset();
-        }
+        auto there = file_at(path, node);
         if (there && keeps_existing(*there, node)) {
             ++result_.files_skipped;
             return;
         }
+        if (there && may_keep_contents(*there, node)) return keep_contents(node, path, *there);
         // What is changed of a file of several names changes under the others too.
-        bool const is_shared = there && there->st_nlink > 1;
-        bool const may_keep = there && (!is_shared || has_metadata(*there, node));
-        if (may_keep && request_.overwrite == Overwrite::if_changed && looks_equal(*there, node)) {
-            return keep_contents(node, path, *there);
-        }
-        if (is_shared && !request_.dry_run) {
+        if (there && there->st_nlink > 1 && !request_.dry_run) {
             target_.remove(path);
             there.reset();
         }
         if (there) return update_file(node, path, *there);
         create_file(node, path);
+    }
+
+    bool may_keep_contents(struct stat const& there, Node const& node) const {
+        bool const changes_others = there.st_nlink > 1 && !has_metadata(there, node);
+        return request_.overwrite == Overwrite::if_changed && looks_equal(there, node) &&
+               !changes_others;
     }
 
     bool parent_exists(std::string const& path) {

@@ -62,6 +62,49 @@ void read_stream(StreamSource& stream, std::size_t lane, Splitter& split, Progre
     ++progress.files;
 }
 
+// Reads streams on threads; the first failure, or the user's stop, ends them all.
+class StreamReaders {
+public:
+    StreamReaders(std::vector<std::unique_ptr<StreamSource>> const& streams, Progress& progress)
+        : streams_(streams), progress_(progress), running_(streams.size()) {}
+
+    // Calls `read(i)` for each stream on a thread of its own. All have ended when it returns.
+    void run(std::function<void(std::size_t)> const& read) {
+        std::vector<std::jthread> readers;
+        for (std::size_t i = 0; i < streams_.size(); ++i) {
+            readers.emplace_back([this, i, &read] { run_one(i, read); });
+        }
+        for (; running_ > 0; std::this_thread::sleep_for(watch_interval)) {
+            if (has_failed_ || progress_.stop) cancel();
+        }
+    }
+    void rethrow_failure() const {
+        if (failure_) std::rethrow_exception(failure_);
+    }
+
+private:
+    void run_one(std::size_t i, std::function<void(std::size_t)> const& read) {
+        try {
+            read(i);
+        } catch (...) {
+            std::lock_guard const lock(mutex_);
+            if (!failure_) failure_ = std::current_exception();
+            has_failed_ = true;
+        }
+        --running_;
+    }
+    void cancel() {
+        for (auto const& stream : streams_) stream->cancel();
+    }
+
+    std::vector<std::unique_ptr<StreamSource>> const& streams_;
+    Progress& progress_;
+    std::atomic<std::size_t> running_;
+    std::atomic<bool> has_failed_{false};
+    std::mutex mutex_;
+    std::exception_ptr failure_;  // by mutex_ until all have ended
+};
+
 }  // namespace
 
 void read_streams(std::vector<std::unique_ptr<StreamSource>> const& streams, Chunker const& chunker,
@@ -73,35 +116,13 @@ void read_streams(std::vector<std::unique_ptr<StreamSource>> const& streams, Chu
         std::lock_guard const lock(mutex);
         hand_on(std::move(batch));
     };
-    std::atomic<std::size_t> running{streams.size()};
-    std::mutex failure_mutex;
-    std::exception_ptr first_failure;  // by failure_mutex
-    std::atomic<bool> has_failed{false};
-    {
-        std::vector<std::jthread> readers;
-        for (std::size_t i = 0; i < streams.size(); ++i) {
-            readers.emplace_back([&, i] {
-                try {
-                    Splitter split(chunker, pool, hand_on_alone);
-                    read_stream(*streams[i], i + 1, split, progress);
-                } catch (...) {
-                    std::lock_guard const lock(failure_mutex);
-                    if (!first_failure) first_failure = std::current_exception();
-                    has_failed = true;
-                }
-                --running;
-            });
-        }
-        // All or nothing: when one fails, or the user stops, the others need not go on.
-        while (running > 0) {
-            if (has_failed || progress.stop) {
-                for (auto const& stream : streams) stream->cancel();
-            }
-            std::this_thread::sleep_for(watch_interval);
-        }
-    }
+    StreamReaders readers(streams, progress);
+    readers.run([&](std::size_t i) {
+        Splitter split(chunker, pool, hand_on_alone);
+        read_stream(*streams[i], i + 1, split, progress);
+    });
     progress.check_stop();
-    if (first_failure) std::rethrow_exception(first_failure);
+    readers.rethrow_failure();
 }
 
 }  // namespace coffre

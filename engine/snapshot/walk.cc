@@ -127,26 +127,31 @@ void Walker::walk_above(std::vector<std::string> const& paths, std::string const
     folder.inode = folder.device = 0;
     folder.links = 1;
     split_.add(EnterDirectory{std::move(folder)});
+    walk_beneath(paths, path, before);
+    split_.add(LeaveDirectory{});
+}
+
+// The entries of the folder `path` that lie on the way to one of `paths`, or are one.
+void Walker::walk_beneath(std::vector<std::string> const& paths, std::string const& path,
+                          Node const* before) {
     std::optional<DirectoryCursor> cursor;
     if (before != nullptr) cursor.emplace(parent_->reader, before->content);
-    for (std::size_t i = 0; i < paths.size();) {
-        std::string const child = join_path(path, component_after(paths[i], path));
-        std::vector<std::string> beneath;
-        while (i < paths.size() && (paths[i] == child || lies_beneath(paths[i], child))) {
-            beneath.push_back(paths[i++]);
-        }
-        std::string const name = component_after(child, path);
-        Node const* found = cursor ? cursor->seek(name) : nullptr;
-        Node const kept = found != nullptr ? *found : Node{};
-        Node const* child_before = found != nullptr ? &kept : nullptr;
-        if (beneath[0] != child) {
-            walk_above(beneath, child, child_before);
+    for (auto first = paths.begin(); first != paths.end();) {
+        std::string const name = component_after(*first, path);
+        std::string const child = join_path(path, name);
+        auto const last = std::find_if_not(first, paths.end(), [&](std::string const& p) {
+            return p == child || lies_beneath(p, child);
+        });
+        Node const* const found = cursor ? cursor->seek(name) : nullptr;
+        if (*first == child) {
+            walk_entry({AT_FDCWD, name, child, 0, true}, found);
         } else {
-            Place const given{AT_FDCWD, name, child, status.st_dev, true};
-            walk_entry(given, child_before);
+            std::optional<Node> const kept =
+                found != nullptr ? std::optional(*found) : std::nullopt;
+            walk_above({first, last}, child, kept ? &*kept : nullptr);
         }
+        first = last;
     }
-    split_.add(LeaveDirectory{});
 }
 
 void Walker::walk_entry(Place const& place, Node const* before) {
@@ -285,7 +290,7 @@ void Walker::read_file(Place const& place, Fd file, Node node, Node const* befor
 
 void Walker::save_link(Place const& place, Node node) {
     char const* const name = place.folder == AT_FDCWD ? place.path.c_str() : place.name.c_str();
-    std::string target(64 * 1024, '\0');
+    std::string target(limits::link_target_size, '\0');
     ssize_t const size = ::readlinkat(place.folder, name, target.data(), target.size());
     if (size < 0) return fail(place.path, errno_text());
     target.resize(static_cast<std::size_t>(size));

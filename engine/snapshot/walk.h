@@ -46,6 +46,8 @@ private:
     };
     void walk_above(std::vector<std::string> const& paths, std::string const& path,
                     Node const* before);
+    void walk_beneath(std::vector<std::string> const& paths, std::string const& path,
+                      Node const* before);
     void walk_entry(Place const& place, Node const* before);
     void walk_directory(Place const& place, Node node, Node const* before);
     void walk_entries(Place const& place, int folder, Node const* before);

@@ -26,31 +26,47 @@ bool component_matches(std::string const& pattern, std::string const& name) {
     return ::fnmatch(pattern.c_str(), name.c_str(), 0) == 0;
 }
 
-// All of `path` under all of `pattern`. Works along the path with the set of places in the pattern
-// that are reached, so no pattern takes more than their product.
-bool matches_from(Components pattern, Components path, bool only_prefix) {
-    std::vector<bool> reached(pattern.size() + 1, false);
-    reached[0] = true;
-    auto const skip_stars = [&] {
-        for (std::size_t i = 0; i < pattern.size(); ++i) {
-            if (reached[i] && pattern[i] == "**") reached[i + 1] = true;
-        }
-    };
-    skip_stars();
-    for (auto const& name : path) {
-        std::vector<bool> next(pattern.size() + 1, false);
-        for (std::size_t i = 0; i < pattern.size(); ++i) {
-            if (!reached[i]) continue;
-            if (pattern[i] == "**")
-                next[i] = true;
-            else if (component_matches(pattern[i], name))
-                next[i + 1] = true;
-        }
-        reached = std::move(next);
+// The places in a pattern that some way through a path has reached: no pattern takes more time than
+// its length times the path's.
+class Reached {
+public:
+    explicit Reached(Components pattern) : pattern_(pattern), at_(pattern.size() + 1, false) {
+        at_[0] = true;
         skip_stars();
     }
-    if (!only_prefix) return reached[pattern.size()];
-    return std::any_of(reached.begin(), reached.end() - 1, [](bool r) { return r; });
+    void step(std::string const& name) {
+        std::vector<bool> next(at_.size(), false);
+        for (std::size_t i = 0; i < pattern_.size(); ++i) {
+            if (!at_[i]) continue;
+            if (pattern_[i] == "**") {
+                next[i] = true;
+            } else if (component_matches(pattern_[i], name)) {
+                next[i + 1] = true;
+            }
+        }
+        at_ = std::move(next);
+        skip_stars();
+    }
+    bool end() const { return at_.back(); }
+    bool somewhere_before_the_end() const {
+        return std::any_of(at_.begin(), at_.end() - 1, [](bool reached) { return reached; });
+    }
+
+private:
+    void skip_stars() {
+        for (std::size_t i = 0; i < pattern_.size(); ++i) {
+            if (at_[i] && pattern_[i] == "**") at_[i + 1] = true;
+        }
+    }
+
+    Components pattern_;
+    std::vector<bool> at_;
+};
+
+Reached walk_through(Components pattern, Components path) {
+    Reached reached(pattern);
+    for (auto const& name : path) reached.step(name);
+    return reached;
 }
 
 void require_closed_brackets(std::string const& pattern) {
@@ -84,7 +100,7 @@ void PatternList::add(std::string const& text) {
 bool PatternList::matches(std::string const& path) const {
     auto const components = split_path(path);
     auto const deciding = std::find_if(patterns_.rbegin(), patterns_.rend(), [&](Pattern const& p) {
-        return matches_from(p.components, components, false);
+        return walk_through(p.components, components).end();
     });
     return deciding != patterns_.rend() && !deciding->negated;
 }
@@ -92,7 +108,7 @@ bool PatternList::matches(std::string const& path) const {
 bool PatternList::may_match_beneath(std::string const& path) const {
     auto const components = split_path(path);
     return std::any_of(patterns_.begin(), patterns_.end(), [&](Pattern const& p) {
-        return !p.negated && matches_from(p.components, components, true);
+        return !p.negated && walk_through(p.components, components).somewhere_before_the_end();
     });
 }
 
