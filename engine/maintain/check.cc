@@ -1,7 +1,6 @@
 #include "engine/check.h"
 
 #include <algorithm>
-#include <thread>
 #include <unordered_set>
 
 #include "engine/repository/gc_state.h"
@@ -10,6 +9,7 @@
 #include "engine/repository/snapshot_store.h"
 #include "engine/repository/tree_reader.h"
 #include "engine/util/ordered_stage.h"
+#include "engine/util/workers.h"
 #include "format/limits.h"
 #include "format/session.h"
 
@@ -354,9 +354,7 @@ private:
 
 CheckReport check_repository(Repository& repository, CheckDepth depth, unsigned threads,
                              Progress& progress) {
-    unsigned const workers =
-        threads != 0 ? threads : std::max(1U, std::thread::hardware_concurrency());
-    return Checker(repository, depth, workers, progress).run();
+    return Checker(repository, depth, worker_count(threads), progress).run();
 }
 
 RepositoryStatistics gather_statistics(Repository& repository) {

@@ -6,11 +6,11 @@
 #include <algorithm>
 #include <filesystem>
 #include <set>
-#include <thread>
 
 #include "engine/repository/tree_reader.h"
 #include "engine/restore/fetch.h"
 #include "engine/util/paths.h"
+#include "engine/util/workers.h"
 #include "format/limits.h"
 
 namespace coffre {
@@ -20,7 +20,7 @@ namespace {
 constexpr std::size_t meta_cache = 32 * limits::mib;
 constexpr std::uint64_t preallocate_from = limits::mib;
 
-bool newer_than(struct stat const& there, Node const& node) {
+bool is_not_older(struct stat const& there, Node const& node) {
     TimePoint const mtime{there.st_mtim.tv_sec, static_cast<std::uint32_t>(there.st_mtim.tv_nsec)};
     return mtime >= node.mtime;
 }
@@ -45,9 +45,7 @@ public:
           reader_(repository, meta_cache),
           target_(request.target, request.dry_run ? Absent::stays : Absent::is_made),
           writer_(target_, request, progress),
-          fetcher_(reader_, writer_,
-                   request.threads != 0 ? request.threads
-                                        : std::max(1U, std::thread::hardware_concurrency())) {}
+          fetcher_(reader_, writer_, worker_count(request.threads)) {}
 
     RestoreResult run() {
         Node const start = start_node();
@@ -210,7 +208,7 @@ private:
 
     bool keeps_existing(struct stat const& there, Node const& node) {
         return request_.overwrite == Overwrite::never ||
-               (request_.overwrite == Overwrite::if_newer && newer_than(there, node));
+               (request_.overwrite == Overwrite::if_newer && is_not_older(there, node));
     }
 
     void restore_file(Node const& node, std::string const& path) {

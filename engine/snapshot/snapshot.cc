@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <thread>
 
 #include "engine/repository/names.h"
 #include "engine/repository/tree_reader.h"
@@ -19,6 +18,7 @@
 #include "engine/snapshot/walk.h"
 #include "engine/util/clock.h"
 #include "engine/util/ordered_stage.h"
+#include "engine/util/workers.h"
 #include "engine/version.h"
 #include "format/limits.h"
 
@@ -167,9 +167,7 @@ private:
                               Publisher& publisher, Snapshot& snapshot) {
         KeyRing const& keys = repository_.keys();
         SessionKeys const session_keys(keys);
-        std::size_t const cores = request_.threads != 0
-                                      ? request_.threads
-                                      : std::max(1U, std::thread::hardware_concurrency());
+        std::size_t const cores = worker_count(request_.threads);
         OrderedStage<OpenPack, BundleRow> put(
             uploads, 1, [&](OpenPack pack) { return store(std::move(pack)); },
             [&](BundleRow row) { publish(publisher, std::move(row)); });
