@@ -250,6 +250,7 @@ ProgressDisplay::ProgressDisplay(Progress& progress, GlobalOptions const& option
     }
     on_terminal_ = ::isatty(STDERR_FILENO) != 0 && !options.json;
     if (options.quiet || (fps == 0 && !on_terminal_)) return;
+    progress.wants_total = true;
     double const interval = fps > 0 ? 1 / fps : 0.1;
     thread_ = std::thread([this, interval] { run(interval); });
 }

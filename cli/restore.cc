@@ -22,6 +22,8 @@ struct RestoreArguments {
     bool delete_extra = false;
     bool verify = false;
     bool sparse = false;
+    bool privileged = false;
+    bool numeric_ids = false;
     bool dry_run = false;
 };
 
@@ -40,6 +42,8 @@ RestoreRequest make_request(GlobalOptions const& options, RestoreArguments const
     request.delete_extra = arguments.delete_extra;
     request.verify = arguments.verify;
     request.sparse = arguments.sparse;
+    request.privileged = arguments.privileged;
+    request.numeric_ids = arguments.numeric_ids;
     request.dry_run = arguments.dry_run;
     request.threads = options.threads;
     return request;
@@ -55,6 +59,9 @@ void print_json_summary(RestoreResult const& result, double seconds, bool dry_ru
                          {"files_verified", result.files_verified},
                          {"files_damaged", result.damaged.size()},
                          {"files_failed", result.failures.size()},
+                         {"withheld_set_ids", result.withheld.set_ids},
+                         {"withheld_devices", result.withheld.devices},
+                         {"withheld_attributes", result.withheld.attributes},
                          {"total_bytes", result.bytes},
                          {"bytes_restored", result.bytes_written},
                          {"dry_run", dry_run},
@@ -79,6 +86,15 @@ void print_summary(RestoreArguments const& arguments, RestoreResult const& resul
     if (arguments.dry_run) print("dry run: nothing was changed");
 }
 
+// Not an error, but nobody should have to find out later.
+void print_withheld(Withheld const& withheld) {
+    if (!withheld.any()) return;
+    print_error(fmt::format("repo: left out, since it gives rights: set-id bits of {} files, {} "
+                            "device files, {} attributes; --privileged restores them",
+                            number_text(withheld.set_ids), number_text(withheld.devices),
+                            number_text(withheld.attributes)));
+}
+
 int run_restore(GlobalOptions const& options, RestoreArguments const& arguments) {
     auto const repository = open(options);
     auto const request = make_request(
@@ -99,6 +115,7 @@ int run_restore(GlobalOptions const& options, RestoreArguments const& arguments)
     } else if (!options.quiet) {
         print_summary(arguments, result, seconds);
     }
+    if (!options.json) print_withheld(result.withheld);
     if (!result.damaged.empty()) {
         print_failure(options, fmt::format("damaged in the repository and not restored: {}",
                                            number_text(result.damaged.size())));
@@ -123,7 +140,11 @@ void add_options(CLI::App& command, RestoreArguments& a) {
         ->check(CLI::IsMember({"always", "if-changed", "if-newer", "never"}));
     command.add_flag("--delete", a.delete_extra, "remove what the snapshot does not have");
     command.add_flag("--verify", a.verify, "read everything back and compare");
-    command.add_flag("--sparse", a.sparse, "leave holes for runs of zeros");
+    command.add_flag("--sparse", a.sparse,
+                     "leave holes for all runs of zeros (holes that were saved are always kept)");
+    command.add_flag("--privileged", a.privileged,
+                     "also set-id bits, device files, and attributes in security and trusted");
+    command.add_flag("--numeric-ids", a.numeric_ids, "owners by number, whatever their names");
     command.add_flag("-n,--dry-run", a.dry_run, "change nothing, say what would be");
     add_filter(command, a.filter);
 }
@@ -138,7 +159,12 @@ void add_restore(CLI::App& app, Context& context) {
   repo restore latest -t /srv/restored                everything, below /srv/restored
   repo restore latest:/srv/media -t /srv/media        in place: only what differs is rewritten
   repo restore latest:/srv/media -t /srv/media --delete -n -vv
-  repo restore 'latest@2026-08-02 13:00' -t /tmp/x -i '/srv/media/**/*.jpg' --verify)");
+  repo restore 'latest@2026-08-02 13:00' -t /tmp/x -i '/srv/media/**/*.jpg' --verify
+  repo restore latest -t /mnt/newdisk --privileged    a whole system of your own
+
+Set-user-id and set-group-id bits of files, device files, and attributes like capabilities are left
+out unless --privileged is given: trust the repository before you give it. Owners are found by name,
+then by number.)");
     command->callback([&context, arguments] {
         context.run = [&context, arguments] { return run_restore(context.options, *arguments); };
     });

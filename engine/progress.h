@@ -15,6 +15,7 @@ struct Progress {
     std::atomic<std::uint64_t> bytes{0};        // plaintext passed so far
     std::atomic<std::uint64_t> total_files{0};  // 0: not known (yet)
     std::atomic<std::uint64_t> total_bytes{0};
+    bool wants_total = false;       // somebody is shown what is left: worth counting ahead
     std::atomic<bool> stop{false};  // set it, and the command ends as interrupted
 
     // Called for each thing that failed without ending the command: (path, message).

@@ -24,9 +24,20 @@ struct RestoreRequest {
     Overwrite overwrite = Overwrite::always;
     bool delete_extra = false;  // remove what the restored folders hold beside the snapshot
     bool verify = false;        // read everything back and compare
-    bool sparse = false;        // leave holes for runs of zeros in new files
+    bool sparse = false;        // leave holes also for zeros that were saved as such
+    bool privileged = false;    // also what gives rights: see Withheld
+    bool numeric_ids = false;   // owners by number, whatever their names
     bool dry_run = false;
     unsigned threads = 0;  // 0: one for each processor
+};
+
+// What gives rights, and was left out because the request is not privileged.
+struct Withheld {
+    std::uint64_t set_ids = 0;     // files' set-user-id and set-group-id bits
+    std::uint64_t devices = 0;     // device files
+    std::uint64_t attributes = 0;  // in "security" and "trusted": capabilities are among them
+
+    bool any() const { return set_ids + devices + attributes > 0; }
 };
 
 struct RestoreResult {
@@ -40,6 +51,7 @@ struct RestoreResult {
     std::uint64_t others = 0;  // links and special nodes
     std::uint64_t bytes = 0;   // of the selected files
     std::uint64_t bytes_written = 0;
+    Withheld withheld;
     std::vector<SourceFailure> failures;  // of the target: permissions, space, things in the way
     std::vector<SourceFailure> damaged;   // files whose contents cannot be read from the repository
 };

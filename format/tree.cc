@@ -38,6 +38,7 @@ void write_xattrs(Writer& out, Node const& node) {
 }
 
 void read_xattrs(Reader& in, Node& node) {
+    std::uint64_t room = limits::xattrs_size;
     for (auto n = in.count(limits::xattrs_per_node, "number of attributes"); n > 0; --n) {
         Xattr xattr;
         xattr.name = in.text(limits::name_size, "attribute name");
@@ -46,14 +47,13 @@ void read_xattrs(Reader& in, Node& node) {
         }
         ByteView const value = in.sized(limits::xattr_value_size, "attribute value");
         xattr.value.assign(value.begin(), value.end());
+        if (xattr.name.size() + value.size() > room) in.fail("attributes too large");
+        room -= xattr.name.size() + value.size();
         node.xattrs.push_back(std::move(xattr));
     }
 }
 
-void write_file(Writer& out, Node const& node) {
-    out.varint(node.size);
-    out.id(node.hash);
-    write_content(out, node.content);
+void write_holes(Writer& out, Node const& node) {
     out.varint(node.holes.size());
     std::uint64_t end = 0;
     for (auto const& hole : node.holes) {
@@ -61,6 +61,13 @@ void write_file(Writer& out, Node const& node) {
         out.varint(hole.size);
         end = hole.offset + hole.size;
     }
+}
+
+void write_file(Writer& out, Node const& node) {
+    out.varint(node.size);
+    out.id(node.hash);
+    write_content(out, node.content);
+    write_holes(out, node);
 }
 
 void read_file(Reader& in, Node& node) {
@@ -177,6 +184,7 @@ void write_digest_form(Writer& out, Node const& node) {
     switch (node.kind) {
         case NodeKind::file:
             out.varint(node.size);
+            write_holes(out, node);
             return out.id(node.hash);
         case NodeKind::directory:
             return out.id(node.digest);

@@ -65,7 +65,7 @@ struct Node {
     std::vector<Xattr> xattrs;  // ACLs are among them; names ascend
 
     std::uint64_t size = 0;           // file: bytes
-    FileHash hash;                    // file: XXH3-128 of its bytes, holes as zeros
+    FileHash hash;                    // file: XXH3-128 of its content, that is without holes
     Content content;                  // file, directory
     std::vector<Hole> holes;          // file: ascending, not in `content`
     Digest digest;                    // directory: of everything beneath

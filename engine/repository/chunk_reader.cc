@@ -8,6 +8,8 @@ namespace coffre {
 namespace {
 
 constexpr std::size_t cached_directories = 64;
+constexpr std::uint64_t held_at_once = 256 * limits::mib;
+constexpr std::uint64_t decoded_for_a_chunk = 4096;  // deltas rest on deltas: without it 64^8
 
 RepositoryError corrupt(std::string const& message) {
     return {RepositoryFailure::corrupt, message};
@@ -77,6 +79,13 @@ BlockSource ChunkReader::source(ChunkPlace const& place) {
     return source;
 }
 
+void ChunkReader::hold(std::uint64_t bytes) {
+    if (held_ + bytes > held_at_once) {
+        throw corrupt("folders of this size cannot be nested this deeply");
+    }
+    held_ += bytes;
+}
+
 Bytes ChunkReader::delta_prefix(BlockSource const& source) {
     Bytes prefix;
     for (auto const& base : source.row.bases) {
@@ -101,6 +110,7 @@ std::shared_ptr<Bytes const> ChunkReader::block(ChunkPlace const& place,
                                                 BlockSource const& source) {
     std::pair const key(place.pack, place.block);
     if (auto known = blocks_.find(key)) return known;
+    if (++decoded_ > decoded_for_a_chunk) throw corrupt("a delta rests on too many blocks");
     Bytes const stored =
         repository_.store().get(source.pack_name, source.row.offset, source.row.stored_size);
     Bytes plain = decode(source, stored);
@@ -109,6 +119,7 @@ std::shared_ptr<Bytes const> ChunkReader::block(ChunkPlace const& place,
 }
 
 Bytes ChunkReader::read(PackKind kind, ChunkId const& id) {
+    decoded_ = 0;
     try {
         return read_at_depth(kind, id, limits::delta_depth + 1);
     } catch (IndexDamaged const&) {

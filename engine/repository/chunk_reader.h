@@ -39,6 +39,11 @@ public:
     // Decodes a fetched block, bases of a delta included. Throws RepositoryError{corrupt}.
     Bytes decode(BlockSource const& source, ByteView stored);
 
+    // Counts what the cursors of a walk hold. Throws RepositoryError{corrupt} when that is more than
+    // any tree of a file system takes.
+    void hold(std::uint64_t bytes);
+    void let_go(std::uint64_t bytes) { held_ -= bytes; }
+
     Index::View& view() { return *view_; }
     Repository& repository() { return repository_; }
 
@@ -51,6 +56,8 @@ private:
     std::optional<Index::View> view_;
     LruCache<PackNumber, PackDirectory> directories_;
     LruCache<std::pair<PackNumber, std::uint32_t>, Bytes> blocks_;
+    std::uint64_t held_ = 0;
+    std::uint64_t decoded_ = 0;  // blocks, for the chunk being read
 };
 
 }  // namespace coffre

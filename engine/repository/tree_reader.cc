@@ -1,5 +1,7 @@
 #include "engine/repository/tree_reader.h"
 
+#include <utility>
+
 namespace coffre {
 
 namespace {
@@ -44,7 +46,12 @@ bool DirectoryCursor::load_piece() {
     auto const entry = pieces_.next();
     if (!entry) return false;
     try {
-        nodes_ = decode_tree_piece(reader_.read(PackKind::meta, entry->id));
+        Bytes const piece = reader_.read(PackKind::meta, entry->id);
+        nodes_ = decode_tree_piece(piece);
+        reader_.let_go(std::exchange(held_, 0));
+        std::uint64_t const held = piece.size() + nodes_.size() * sizeof(Node);
+        reader_.hold(held);
+        held_ = held;
     } catch (FormatError const& error) {
         fail(entry->id, error.what());
     }

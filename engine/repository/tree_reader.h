@@ -31,6 +31,9 @@ private:
 class DirectoryCursor {
 public:
     DirectoryCursor(ChunkReader& reader, Content const& content);
+    DirectoryCursor(DirectoryCursor const&) = delete;
+    DirectoryCursor& operator=(DirectoryCursor const&) = delete;
+    ~DirectoryCursor() { reader_.let_go(held_); }
 
     // Null at the end. Valid until the next call.
     Node const* next();
@@ -45,6 +48,7 @@ private:
     std::vector<Node> nodes_;
     std::size_t at_ = 0;
     std::string last_name_;
+    std::uint64_t held_ = 0;
 };
 
 // The node at `path` ("a/b", leading slash allowed, "" is the root itself) beneath `root`.

@@ -6,6 +6,7 @@
 
 #include "engine/repository/tree_reader.h"
 #include "engine/restore.h"
+#include "engine/restore/extents.h"
 #include "format/limits.h"
 
 namespace coffre {
@@ -20,14 +21,36 @@ constexpr std::uint64_t octal_id_limit = 07777777;        // 7 digits
 
 using Sink = std::function<void(ByteView)>;
 
+void write_zeros(std::uint64_t size, Sink const& write) {
+    static Bytes const zeros(limits::mib);
+    while (size > 0) {
+        auto const part = ByteView(zeros).first(std::min<std::uint64_t>(size, zeros.size()));
+        write(part);
+        size -= part.size();
+    }
+}
+
 void write_contents(ChunkReader& reader, Node const& node, Sink const& write) {
     FileHasher hasher;
+    std::uint64_t written = 0;  // in the file
+    auto const fill_to = [&](std::uint64_t offset) {
+        write_zeros(offset - written, write);
+        written = offset;
+    };
+    std::uint64_t offset = 0;  // in the content
     ContentCursor chunks(reader, node.content);
     while (auto const entry = chunks.next()) {
         Bytes const bytes = reader.read(PackKind::data, entry->id);
         hasher.update(bytes);
-        write(bytes);
+        each_extent(node.holes, offset, bytes.size(),
+                    [&](std::uint64_t at, std::uint64_t begin, std::uint64_t size) {
+                        fill_to(at);
+                        write(ByteView(bytes).subspan(begin, size));
+                        written += size;
+                    });
+        offset += bytes.size();
     }
+    fill_to(node.size);
     if (hasher.hash() != node.hash) {
         throw RepositoryError(RepositoryFailure::corrupt,
                               "\"" + node.name + "\": its chunks do not add up to the file");

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "engine/error.h"
+#include "engine/restore/extents.h"
 
 namespace coffre {
 
@@ -17,10 +18,23 @@ bool is_zero(ByteView bytes) {
 
 }  // namespace
 
+FileIdentity identity_of(Fd const& fd, std::string const& path) {
+    struct stat status {};
+    if (::fstat(fd.get(), &status) != 0) {
+        throw SourceError(path, "cannot look at it: " + errno_text());
+    }
+    return {status.st_dev, status.st_ino};
+}
+
+// Whoever puts another file in its place meanwhile must not have that written to.
 std::shared_ptr<Fd const> FileWriter::open(RestoredFile const& file) {
     std::lock_guard const lock(mutex_);
     if (auto known = open_files_.find(&file)) return known;
-    return open_files_.insert(&file, target_.open_file(file.path, O_WRONLY), 1);
+    Fd fd = target_.open_file(file.path, O_WRONLY);
+    if (identity_of(fd, file.path) != file.identity) {
+        throw SourceError(file.path, "was exchanged while it was restored");
+    }
+    return open_files_.insert(&file, std::move(fd), 1);
 }
 
 void FileWriter::write(FileWrite const& to, ByteView bytes) {
@@ -30,9 +44,11 @@ void FileWriter::write(FileWrite const& to, ByteView bytes) {
     if (stays_hole) return;
     try {
         auto const fd = open(*to.file);
-        if (!pwrite_full(fd->get(), bytes, static_cast<off_t>(to.offset))) {
+        auto const put = [&](std::uint64_t at, std::uint64_t begin, std::uint64_t size) {
+            if (pwrite_full(fd->get(), bytes.subspan(begin, size), static_cast<off_t>(at))) return;
             throw SourceError(to.file->path, "cannot write: " + errno_text());
-        }
+        };
+        each_extent(to.file->node.holes, to.offset, bytes.size(), put);
         bytes_written_ += bytes.size();
     } catch (SourceError const& error) {
         mark_failed(*to.file, error.what());
@@ -61,7 +77,7 @@ void FileWriter::finish(RestoredFile& file) {
         if (file.is_new) target_.remove(file.path);
         return;
     }
-    target_.apply(file.path, fd->get(), file.node);
+    metadata_.apply(file.path, fd->get(), file.node);
 }
 
 void FileWriter::note(std::vector<SourceFailure>& list, RestoredFile& file,

@@ -6,16 +6,27 @@
 #include <map>
 #include <mutex>
 
-#include "engine/restore.h"
+#include "engine/restore/metadata.h"
 #include "engine/restore/target.h"
 #include "engine/util/lru_cache.h"
 
 namespace coffre {
 
+struct FileIdentity {
+    dev_t device = 0;
+    ino_t inode = 0;
+
+    bool operator==(FileIdentity const&) const = default;
+};
+
+// Throws SourceError naming `path`.
+FileIdentity identity_of(Fd const& fd, std::string const& path);
+
 // A file that gets (some of) its contents. Lives until its last chunk is written.
 struct RestoredFile {
     std::string path;  // in the target
     Node node;         // without content
+    FileIdentity identity;
     bool is_new = true;
     // Chunks not written yet, plus one while more may be planned: whoever takes away the last one
     // finishes the file.
@@ -25,7 +36,7 @@ struct RestoredFile {
 
 struct FileWrite {
     std::shared_ptr<RestoredFile> file;
-    std::uint64_t offset = 0;
+    std::uint64_t offset = 0;  // in the file's content: holes do not count
     ChunkId chunk;
     std::uint32_t size = 0;
 };
@@ -33,8 +44,13 @@ struct FileWrite {
 class FileWriter {
 public:
     // Arguments outlive this.
-    FileWriter(Target const& target, RestoreRequest const& request, Progress& progress)
-        : target_(target), request_(request), progress_(progress), open_files_(128) {}
+    FileWriter(Target const& target, Metadata& metadata, RestoreRequest const& request,
+               Progress& progress)
+        : target_(target),
+          metadata_(metadata),
+          request_(request),
+          progress_(progress),
+          open_files_(128) {}
 
     void write(FileWrite const& to, ByteView bytes);
     // One chunk of the file (or the plan's own share) is done.
@@ -53,6 +69,7 @@ private:
     void note(std::vector<SourceFailure>& list, RestoredFile& file, std::string const& message);
 
     Target const& target_;
+    Metadata& metadata_;
     RestoreRequest const& request_;
     Progress& progress_;
     std::atomic<std::uint64_t> bytes_written_{0};

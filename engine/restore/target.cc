@@ -3,10 +3,10 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <memory>
 
@@ -25,19 +25,6 @@ namespace {
 struct CloseDir {
     void operator()(DIR* dir) const { ::closedir(dir); }
 };
-
-struct timespec time_spec(TimePoint const& time) {
-    return {static_cast<time_t>(time.seconds), static_cast<long>(time.nanoseconds)};
-}
-
-std::array<struct timespec, 2> times_of(Node const& node) {
-    return {timespec{0, UTIME_OMIT}, time_spec(node.mtime)};
-}
-
-// Who is not root cannot give files away: the owner is then the one who restores.
-bool is_owner_refused(int result) {
-    return result != 0 && !(errno == EPERM && ::geteuid() != 0);
-}
 
 std::vector<std::string> names_in(Fd folder, std::string const& path) {
     std::unique_ptr<DIR, CloseDir> const dir(::fdopendir(folder.get()));
@@ -81,24 +68,78 @@ std::uint64_t remove_all(int folder, std::string const& name, std::string const&
     return removed;
 }
 
+// One walk of the kernel takes paths up to PATH_MAX.
+constexpr std::size_t longest_walk = 4000;
+
+Fd open_by_kernel(int folder, std::string const& path, int flags, mode_t mode) {
+    struct open_how how {};
+    how.flags = static_cast<unsigned>(flags | O_CLOEXEC | O_NOFOLLOW);
+    how.mode = mode;
+    how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+    long result = -1;
+    // EAGAIN: a rename elsewhere made the kernel unsure.
+    for (int attempt = 0; attempt < 100; ++attempt) {
+        result = ::syscall(SYS_openat2, folder, path.c_str(), &how, sizeof how);
+        if (result >= 0 || errno != EAGAIN) break;
+    }
+    return Fd(static_cast<int>(result));
+}
+
+// The components are names of nodes, thus neither ".." nor empty.
+Fd open_by_component(int folder, std::string_view path, int flags, mode_t mode) {
+    Fd above;
+    for (std::size_t slash = path.find('/'); slash != std::string_view::npos;
+         slash = path.find('/')) {
+        std::string const name(path.substr(0, slash));
+        Fd next(::openat(folder, name.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+        if (!next) return next;
+        above = std::move(next);
+        folder = above.get();
+        path.remove_prefix(slash + 1);
+    }
+    return Fd(::openat(folder, std::string(path).c_str(), flags | O_NOFOLLOW | O_CLOEXEC, mode));
+}
+
 }  // namespace
 
-Target::Target(std::string path, Absent absent) : path_(std::move(path)) {
+Target::Target(std::string path, Absent absent, Resolution resolution)
+    : path_(std::move(path)), resolution_(resolution) {
     if (absent == Absent::is_made) make_folders(path_);
     root_ = Fd(::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     bool const may_be_absent = absent == Absent::stays && errno == ENOENT;
     if (!root_ && !may_be_absent) fail(path_, "open the folder");
 }
 
-// RESOLVE_BENEATH refuses "..", absolute paths and whatever leads out; older kernels than 5.6 lack
-// the call and with it a safe restore.
+std::optional<std::uint64_t> Target::inodes() const {
+    struct statvfs status {};
+    if (!exists() || ::fstatvfs(root_.get(), &status) != 0 || status.f_files == 0) {
+        return std::nullopt;
+    }
+    return status.f_files;
+}
+
+Fd Target::open_part(int folder, std::string const& path, int flags, mode_t mode) const {
+    if (resolution_ == Resolution::by_kernel) {
+        Fd fd = open_by_kernel(folder, path, flags, mode);
+        if (fd || errno != ENOSYS) return fd;
+        resolution_ = Resolution::by_component;
+    }
+    return open_by_component(folder, path, flags, mode);
+}
+
 Fd Target::open_beneath(std::string const& path, int flags, mode_t mode) const {
-    struct open_how how {};
-    how.flags = static_cast<unsigned>(flags | O_CLOEXEC | O_NOFOLLOW);
-    how.mode = mode;
-    how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
-    char const* const name = path.empty() ? "." : path.c_str();
-    return Fd(static_cast<int>(::syscall(SYS_openat2, root_.get(), name, &how, sizeof how)));
+    if (path.empty()) return open_part(root_.get(), ".", flags, mode);
+    Fd above;
+    std::size_t start = 0;
+    while (path.size() - start > longest_walk) {
+        std::size_t const slash = path.rfind('/', start + longest_walk);
+        Fd next = open_part(above ? above.get() : root_.get(), path.substr(start, slash - start),
+                            O_PATH | O_DIRECTORY, 0);
+        if (!next) return next;
+        above = std::move(next);
+        start = slash + 1;
+    }
+    return open_part(above ? above.get() : root_.get(), path.substr(start), flags, mode);
 }
 
 Target::Parent Target::parent_of(std::string const& path) const {
@@ -123,6 +164,12 @@ std::optional<struct stat> Target::look(std::string const& path) const {
     }
     if (errno != ENOENT) fail(path, "look at it");
     return std::nullopt;
+}
+
+bool Target::has_folder(std::string const& path) const {
+    if (path.empty()) return exists();
+    Fd const folder = exists() ? open_beneath(path, O_PATH | O_DIRECTORY, 0) : Fd();
+    return static_cast<bool>(folder);
 }
 
 void Target::make_directory(std::string const& path) const {
@@ -165,6 +212,22 @@ void Target::make_special(std::string const& path, Node const& node) const {
     }
 }
 
+void Target::make_hard_link(std::string const& path, std::string const& file,
+                            struct stat const& known) const {
+    Fd const source = open_beneath(file, O_PATH, 0);
+    struct stat status {};
+    if (!source || ::fstat(source.get(), &status) != 0) fail(file, "open it for another name");
+    if (status.st_ino != known.st_ino || status.st_dev != known.st_dev) {
+        throw SourceError(path, file + " was exchanged meanwhile");
+    }
+    Parent const parent = parent_of(path);
+    std::string const opened = "/proc/self/fd/" + std::to_string(source.get());
+    if (::linkat(AT_FDCWD, opened.c_str(), parent.folder.get(), parent.name.c_str(),
+                 AT_SYMLINK_FOLLOW) != 0) {
+        fail(path, "make it another name of " + file);
+    }
+}
+
 std::uint64_t Target::remove(std::string const& path) const {
     Parent const parent = parent_of(path);
     return remove_all(parent.folder.get(), parent.name, path);
@@ -174,35 +237,6 @@ std::vector<std::string> Target::names(std::string const& path) const {
     Fd folder = open_beneath(path, O_RDONLY | O_DIRECTORY, 0);
     if (!folder) fail(path, "list the folder");
     return names_in(std::move(folder), path);
-}
-
-void Target::apply(std::string const& path, int fd, Node const& node) const {
-    if (is_owner_refused(::fchown(fd, node.uid, node.gid))) fail(path, "set the owner");
-    // After the owner: changing that clears the set-id bits.
-    if (::fchmod(fd, node.mode) != 0) fail(path, "set the mode");
-    if ((node.flags & node_flags::above) != 0) return;
-    auto const times = times_of(node);
-    if (::futimens(fd, times.data()) != 0) fail(path, "set the times");
-}
-
-void Target::apply_by_name(std::string const& path, Node const& node) const {
-    if (node.is_directory()) {
-        Fd const folder = open_beneath(path, O_RDONLY | O_DIRECTORY, 0);
-        if (!folder) fail(path, "open the folder");
-        return apply(path, folder.get(), node);
-    }
-    Parent const parent = parent_of(path);
-    char const* const name = parent.name.c_str();
-    int const folder = parent.folder.get();
-    if (is_owner_refused(::fchownat(folder, name, node.uid, node.gid, AT_SYMLINK_NOFOLLOW))) {
-        fail(path, "set the owner");
-    }
-    if (node.kind != NodeKind::symlink && ::fchmodat(folder, name, node.mode, 0) != 0) {
-        fail(path, "set the mode");
-    }
-    auto const times = times_of(node);
-    if (::utimensat(folder, name, times.data(), AT_SYMLINK_NOFOLLOW) != 0)
-        fail(path, "set the times");
 }
 
 void Target::sync() const {

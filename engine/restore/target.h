@@ -4,6 +4,7 @@
 
 #include <sys/stat.h>
 
+#include <atomic>
 #include <optional>
 
 #include "engine/util/fd.h"
@@ -11,46 +12,56 @@
 
 namespace coffre {
 
-// Paths are relative to the target ("a/b"). Every failure is a SourceError naming the path.
-// Threads may share it.
+// What happens when the target folder is not there: one that stays absent has nothing in it.
 enum class Absent { is_made, stays };
 
+// How a path is kept beneath the target: by one call of the kernel (from 5.6 on), or component by
+// component.
+enum class Resolution { by_kernel, by_component };
+
+// Paths are relative to the target ("a/b"), of any length. Every failure is a SourceError naming
+// the path. Threads may share it.
 class Target {
 public:
-    // `absent`: what happens when the folder is not there. One that stays so has nothing in it.
-    Target(std::string path, Absent absent);
+    Target(std::string path, Absent absent, Resolution resolution = Resolution::by_kernel);
     bool exists() const { return static_cast<bool>(root_); }
+    // How many inodes its file system has; nothing where that is not limited.
+    std::optional<std::uint64_t> inodes() const;
 
     std::optional<struct stat> look(std::string const& path) const;
+    bool has_folder(std::string const& path) const;
     void make_directory(std::string const& path) const;
-    // Lets the owner write what is there, until apply() sets its mode.
+    // Lets the owner write what is there, until its metadata are set.
     void allow_writing(std::string const& path, struct stat const& there) const;
     // An empty file that was not there before, readable by its owner only.
     Fd create_file(std::string const& path) const;
+    // A file or folder.
     Fd open_file(std::string const& path, int flags) const;
     void make_link(std::string const& path, Node const& node) const;
     void make_special(std::string const& path, Node const& node) const;
+    // Another name for `file`, if that is still the inode `known`.
+    void make_hard_link(std::string const& path, std::string const& file,
+                        struct stat const& known) const;
     // A directory is removed with all that is in it. Returns how many things were removed.
     std::uint64_t remove(std::string const& path) const;
     std::vector<std::string> names(std::string const& path) const;
 
-    // Owner, mode, attributes and times of an open file.
-    void apply(std::string const& path, int fd, Node const& node) const;
-    // The same for a directory; for a link or special node what those have.
-    void apply_by_name(std::string const& path, Node const& node) const;
-    // Everything written is durable when it returns.
-    void sync() const;
-
-private:
     struct Parent {
         Fd folder;
         std::string name;
     };
+    // The open folder that holds `path`, and the name there.
     Parent parent_of(std::string const& path) const;
+    // Everything written is durable when it returns.
+    void sync() const;
+
+private:
     Fd open_beneath(std::string const& path, int flags, mode_t mode) const;
+    Fd open_part(int folder, std::string const& path, int flags, mode_t mode) const;
 
     std::string path_;
     Fd root_;
+    mutable std::atomic<Resolution> resolution_;
 };
 
 }  // namespace coffre

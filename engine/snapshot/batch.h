@@ -21,6 +21,11 @@ struct AddNode {
     Node node;
     bool inherited = false;
 };
+// Another name of a file that was read in this run, and is `remembered`.
+struct AddLink {
+    Node node;
+    bool is_last = false;  // no further one will come
+};
 // A file's chunks follow, until its EndFile. Several may be open at once, each in a lane of its
 // own: lane 0 is the tree's, the others are the streams'.
 struct BeginFile {
@@ -38,9 +43,12 @@ struct EndFile {
     std::size_t lane = 0;
     bool failed = false;      // could not be read to its end: the entry is dropped
     std::uint64_t flags = 0;  // node_flags to add
+    std::vector<Hole> holes = {};
+    bool remembered = false;  // AddLink may follow
 };
 
-using Event = std::variant<EnterDirectory, LeaveDirectory, AddNode, BeginFile, FileChunk, EndFile>;
+using Event =
+    std::variant<EnterDirectory, LeaveDirectory, AddNode, AddLink, BeginFile, FileChunk, EndFile>;
 
 struct Batch {
     BufferPool::Buffer buffer;

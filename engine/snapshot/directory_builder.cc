@@ -1,5 +1,7 @@
 #include "engine/snapshot/directory_builder.h"
 
+#include "format/limits.h"
+
 namespace coffre {
 
 void DirectoryBuilder::add(Node const& entry, ChunkNamer const& namer, StoreMeta const& store) {
@@ -8,7 +10,8 @@ void DirectoryBuilder::add(Node const& entry, ChunkNamer const& namer, StoreMeta
     Writer form;
     write_digest_form(form, entry);
     digest_.update(form.view());
-    if (ends_list(piece_entries_, namer.cut_prefix(entry.name))) close_piece(store);
+    bool const is_full = piece_.view().size() >= limits::piece_target;
+    if (is_full || ends_list(piece_entries_, namer.cut_prefix(entry.name))) close_piece(store);
 }
 
 void DirectoryBuilder::close_piece(StoreMeta const& store) {

@@ -94,6 +94,14 @@ void Recorder::on(AddNode const& event) {
     add_entry(event.node);
 }
 
+void Recorder::on(AddLink const& event) {
+    auto const known = remembered_.find(InodeKey::of(event.node));
+    Node node = known->second;
+    node.name = event.node.name;
+    if (event.is_last) remembered_.erase(known);
+    add_entry(node);
+}
+
 void Recorder::on(BeginFile const& event) {
     OpenFile& file = files_[event.lane];
     file = OpenFile{};
@@ -115,10 +123,13 @@ void Recorder::on(EndFile const& event) {
     statistics_.bytes_read += file.size;
     if (event.failed) return;
     file.node.flags |= event.flags;
+    file.node.holes = event.holes;
     file.node.size = file.size;
+    for (auto const& hole : event.holes) file.node.size += hole.size;
     file.node.content = file.chunks.finish(store_meta_);
     file.node.hash = file.hasher.hash();
     ++(file.is_new ? statistics_.files_new : statistics_.files_changed);
+    if (event.remembered) remembered_.emplace(InodeKey::of(file.node), file.node);
     if (event.lane == 0) return add_entry(file.node);
     stream_nodes_.emplace(file.node.name, file.node);
 }

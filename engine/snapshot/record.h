@@ -12,6 +12,7 @@
 #include "engine/snapshot/batch.h"
 #include "engine/snapshot/claimed.h"
 #include "engine/snapshot/directory_builder.h"
+#include "engine/snapshot/read_inodes.h"
 #include "format/snapshot.h"
 
 namespace coffre {
@@ -63,6 +64,7 @@ private:
     void on(EnterDirectory const& event);
     void on(LeaveDirectory const& event);
     void on(AddNode const& event);
+    void on(AddLink const& event);
     void on(BeginFile const& event);
     void on(EndFile const& event);
     void on_chunk(FileChunk const& chunk, ByteView bytes);
@@ -80,6 +82,7 @@ private:
     StoreMeta store_meta_;
     std::map<PackKind, Block> blocks_;
     std::map<std::size_t, OpenFile> files_;      // by lane
+    std::map<InodeKey, Node> remembered_;        // files whose other names may follow
     std::map<std::string, Node> stream_nodes_;   // complete, waiting for their place at the root
     std::vector<DirectoryBuilder> directories_;  // from the root down
     Node root_;

@@ -9,6 +9,7 @@
 
 #include "engine/repository/names.h"
 #include "engine/repository/tree_reader.h"
+#include "engine/snapshot/estimate.h"
 #include "engine/snapshot/identify.h"
 #include "engine/snapshot/pack.h"
 #include "engine/snapshot/publish.h"
@@ -121,6 +122,10 @@ public:
             snapshot.parent = parent->id;
             progress_.total_files = parent->snapshot.statistics.files;
             progress_.total_bytes = parent->snapshot.statistics.bytes;
+        }
+        std::optional<Estimate> estimate;
+        if (!parent && progress_.wants_total) {
+            estimate.emplace(paths, request_.exclude, progress_);
         }
         SessionId const id = session ? session->id() : SessionId{};
         Publisher publisher(repository_, id, claimed_);

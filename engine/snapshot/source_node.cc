@@ -84,7 +84,7 @@ Node SourceNodes::make(std::string name, struct stat const& status) {
 
 bool is_unchanged(Node const& now, Node const& before, std::int64_t parent_started_ns) {
     TimePoint const settled{parent_started_ns / 1'000'000'000 - racy_seconds, 0};
-    return before.is_file() && (before.flags & node_flags::stream) == 0 &&
+    return now.kind == before.kind && (before.flags & node_flags::stream) == 0 &&
            (before.flags & node_flags::unstable) == 0 && now.size == before.size &&
            now.inode == before.inode && now.mtime == before.mtime && now.ctime == before.ctime &&
            now.mtime < settled && now.ctime < settled;

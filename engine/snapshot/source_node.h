@@ -13,7 +13,7 @@ namespace coffre {
 // Remembers the names of users and groups. Used by one thread.
 class SourceNodes {
 public:
-    // All but contents and link target.
+    // All but contents, attributes and link target.
     Node make(std::string name, struct stat const& status);
 
 private:
@@ -24,7 +24,7 @@ private:
     std::map<std::uint32_t, std::string> groups_;
 };
 
-// Whether a file needs no reading: size, inode and both times are those of the parent snapshot's
+// Whether a file or link needs no reading: kind, size, inode and both times are those of the parent snapshot's
 // node, and the times are older than that snapshot's start by more than 2 s. Closer ones may hide a
 // later change within the clock's granularity.
 bool is_unchanged(Node const& now, Node const& before, std::int64_t parent_started_ns);

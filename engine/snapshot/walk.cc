@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <filesystem>
 
+#include "engine/snapshot/source_file.h"
 #include "engine/util/paths.h"
 #include "format/limits.h"
 
@@ -89,17 +90,21 @@ std::string component_after(std::string const& path, std::string const& above) {
     return path.substr(start, path.find('/', start) - start);
 }
 
-bool changed_while_read(struct stat const& a, struct stat const& b) {
-    return a.st_size != b.st_size || a.st_mtim.tv_sec != b.st_mtim.tv_sec ||
-           a.st_mtim.tv_nsec != b.st_mtim.tv_nsec;
-}
-
 }  // namespace
+
+char const* Walker::Place::entry() const {
+    return folder == AT_FDCWD ? path.c_str() : name.c_str();
+}
 
 Walker::Walker(Exclusions const& exclude, ParentTree* parent, Splitter& split, Progress& progress)
     : exclude_(exclude), parent_(parent), split_(split), progress_(progress) {}
 
 void Walker::fail(std::string const& path, std::string const& message) {
+    is_partial_ = true;
+    report(path, message);
+}
+
+void Walker::report(std::string const& path, std::string const& message) {
     ++failure_count_;
     if (failures_.size() < listed_failures) failures_.push_back({path, message});
     if (progress_.on_failure) progress_.on_failure(path, message);
@@ -156,9 +161,8 @@ void Walker::walk_beneath(std::vector<std::string> const& paths, std::string con
 
 void Walker::walk_entry(Place const& place, Node const* before) {
     progress_.check_stop();
-    char const* const name = place.folder == AT_FDCWD ? place.path.c_str() : place.name.c_str();
     struct stat status {};
-    if (::fstatat(place.folder, name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
+    if (::fstatat(place.folder, place.entry(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
         return fail(place.path, errno_text());
     }
     Node node = nodes_.make(place.name, status);
@@ -173,10 +177,8 @@ void Walker::walk_entry(Place const& place, Node const* before) {
             return walk_directory(place, std::move(node), before);
         case NodeKind::file:
             return save_file(place, std::move(node), before);
-        case NodeKind::symlink:
-            return save_link(place, std::move(node));
         default:
-            return split_.add(AddNode{std::move(node)});
+            return save_other(place, std::move(node), before);
     }
 }
 
@@ -208,21 +210,23 @@ bool Walker::keeps_only_tag(int folder, std::string& tag) const {
 }
 
 void Walker::walk_directory(Place const& place, Node node, Node const* before) {
-    char const* const name = place.folder == AT_FDCWD ? place.path.c_str() : place.name.c_str();
     bool const is_mount_point = node.device != place.device && !place.is_given;
     Fd folder;
     if (!(exclude_.other_file_systems && is_mount_point)) {
-        folder = open_source(place.folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        folder = open_source(place.folder, place.entry(),
+                             O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (!folder) return fail(place.path, errno_text());
+        node.xattrs = attributes(place, Attributes::of_open(folder.get()));
     }
     if (depth_ >= limits::tree_depth) return fail(place.path, "nested too deeply");
     if (progress_.on_item && before == nullptr) progress_.on_item("new", place.path + "/");
     split_.add(EnterDirectory{std::move(node)});
-    std::uint64_t const failures_before = failure_count_;
+    bool const is_above_partial = std::exchange(is_partial_, false);
     ++depth_;
     if (folder) walk_entries(place, folder.get(), before);
     --depth_;
-    split_.add(LeaveDirectory{failure_count_ > failures_before ? node_flags::partial : 0});
+    split_.add(LeaveDirectory{is_partial_ ? node_flags::partial : 0});
+    is_partial_ = is_above_partial;
 }
 
 void Walker::walk_entries(Place const& place, int folder, Node const* before) {
@@ -242,59 +246,93 @@ void Walker::walk_entries(Place const& place, int folder, Node const* before) {
 }
 
 void Walker::save_file(Place const& place, Node node, Node const* before) {
-    bool const inherits = before != nullptr && is_unchanged(node, *before, parent_->started_ns) &&
-                          parent_->may_inherit(*before);
-    if (inherits) {
-        node.content = before->content;
-        node.holes = before->holes;
-        node.hash = before->hash;
+    if (before != nullptr && is_unchanged(node, *before, parent_->started_ns) &&
+        parent_->may_inherit(*before)) {
+        return inherit_file(place, std::move(node), *before);
+    }
+    if (auto const known = read_.take(node); known != ReadInodes::Known::no) {
         progress_.bytes += node.size;
         ++progress_.files;
-        if (progress_.on_item) progress_.on_item("unchanged", place.path);
-        return split_.add(AddNode{std::move(node), true});
+        return split_.add(AddLink{std::move(node), known == ReadInodes::Known::last});
     }
-    char const* const name = place.folder == AT_FDCWD ? place.path.c_str() : place.name.c_str();
-    Fd file = open_source(place.folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    Fd file = open_source(place.folder, place.entry(),
+                          O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (!file) return fail(place.path, errno_text());
-    read_file(place, std::move(file), std::move(node), before);
+    read_file(place, file, std::move(node.name), before);
 }
 
-void Walker::read_file(Place const& place, Fd file, Node node, Node const* before) {
+void Walker::inherit_file(Place const& place, Node node, Node const& before) {
+    node.content = before.content;
+    node.holes = before.holes;
+    node.hash = before.hash;
+    node.xattrs = before.xattrs;
+    progress_.bytes += node.size;
+    ++progress_.files;
+    if (progress_.on_item) progress_.on_item("unchanged", place.path);
+    split_.add(AddNode{std::move(node), true});
+}
+
+void Walker::read_file(Place const& place, Fd const& file, std::string name, Node const* before) {
     struct stat status {};
     if (::fstat(file.get(), &status) != 0) return fail(place.path, errno_text());
     if (!S_ISREG(status.st_mode)) return fail(place.path, "was replaced while it was looked at");
     ::posix_fadvise(file.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
-    node = nodes_.make(node.name, status);
+    Node node = nodes_.make(std::move(name), status);
+    node.xattrs = attributes(place, Attributes::of_open(file.get()));
     if (progress_.on_item) progress_.on_item(before == nullptr ? "new" : "changed", place.path);
-    split_.add(BeginFile{0, std::move(node), before == nullptr});
+    split_.add(BeginFile{0, node, before == nullptr});
+    EndFile end = read_contents(place, file, status);
+    end.remembered = !end.failed && end.flags == 0 && read_.remember(node);
+    ++progress_.files;
+    split_.add(std::move(end));
+}
+
+EndFile Walker::read_contents(Place const& place, Fd const& file, struct stat const& status) {
     EndFile end;
     try {
+        SourceFile source(file.get(), status);
         split_.add_bytes(0, [&](std::span<std::byte> into) {
             progress_.check_stop();
-            ssize_t const size = read_full(file.get(), into);
-            if (size < 0) throw SourceError(place.path, errno_text());
-            progress_.bytes += static_cast<std::uint64_t>(size);
-            return static_cast<std::size_t>(size);
+            std::size_t const size = source.read(into);
+            progress_.bytes += size;
+            return size;
         });
-        struct stat after {};
-        if (::fstat(file.get(), &after) == 0 && changed_while_read(status, after)) {
+        end.holes = source.holes();
+        for (auto const& hole : end.holes) progress_.bytes += hole.size;
+        if (source.has_changed()) {
             end.flags = node_flags::unstable;
+            report(place.path, "changed while it was read: saved as it was found");
         }
     } catch (SourceError const& error) {
         end.failed = true;
-        fail(error.path(), std::string("cannot be read: ") + error.what());
+        fail(place.path, std::string("cannot be read: ") + error.what());
     }
-    ++progress_.files;
-    split_.add(end);
+    return end;
 }
 
-void Walker::save_link(Place const& place, Node node) {
-    char const* const name = place.folder == AT_FDCWD ? place.path.c_str() : place.name.c_str();
-    std::string target(limits::link_target_size, '\0');
-    ssize_t const size = ::readlinkat(place.folder, name, target.data(), target.size());
-    if (size < 0) return fail(place.path, errno_text());
-    target.resize(static_cast<std::size_t>(size));
-    node.target = target;
+std::vector<Xattr> Walker::attributes(Place const& place, Attributes const& of) {
+    try {
+        return of.read();
+    } catch (SourceError const& error) {
+        report(place.path, error.what());
+        return {};
+    }
+}
+
+void Walker::save_other(Place const& place, Node node, Node const* before) {
+    if (before != nullptr && is_unchanged(node, *before, parent_->started_ns)) {
+        node.target = before->target;
+        node.xattrs = before->xattrs;
+        return split_.add(AddNode{std::move(node)});
+    }
+    if (node.kind == NodeKind::symlink) {
+        std::string target(limits::link_target_size, '\0');
+        ssize_t const size =
+            ::readlinkat(place.folder, place.entry(), target.data(), target.size());
+        if (size < 0) return fail(place.path, errno_text());
+        node.target = target.substr(0, static_cast<std::size_t>(size));
+    }
+    node.xattrs = attributes(place, Attributes::of_entry(place.folder, place.entry()));
     split_.add(AddNode{std::move(node)});
 }
 

@@ -6,8 +6,10 @@
 
 #include "engine/repository/tree_reader.h"
 #include "engine/snapshot.h"
+#include "engine/snapshot/read_inodes.h"
 #include "engine/snapshot/source_node.h"
 #include "engine/snapshot/split.h"
+#include "engine/util/attributes.h"
 #include "engine/util/fd.h"
 
 namespace coffre {
@@ -43,6 +45,7 @@ private:
         std::string path;
         std::uint64_t device = 0;  // of the path it was reached from
         bool is_given = false;     // named by the user: no exclusion applies
+        char const* entry() const;  // what to call it with `folder`
     };
     void walk_above(std::vector<std::string> const& paths, std::string const& path,
                     Node const* before);
@@ -52,12 +55,17 @@ private:
     void walk_directory(Place const& place, Node node, Node const* before);
     void walk_entries(Place const& place, int folder, Node const* before);
     void save_file(Place const& place, Node node, Node const* before);
-    void read_file(Place const& place, Fd file, Node node, Node const* before);
-    void save_link(Place const& place, Node node);
+    void inherit_file(Place const& place, Node node, Node const& before);
+    void read_file(Place const& place, Fd const& file, std::string name, Node const* before);
+    EndFile read_contents(Place const& place, Fd const& file, struct stat const& status);
+    void save_other(Place const& place, Node node, Node const* before);
+    std::vector<Xattr> attributes(Place const& place, Attributes const& of);
     bool is_named(std::string const& path) const;
     bool is_excluded(Place const& place, Node const& node) const;
     bool keeps_only_tag(int folder, std::string& tag) const;
+    // A failure by which an entry is not in the snapshot; one by which it is, with a fault.
     void fail(std::string const& path, std::string const& message);
+    void report(std::string const& path, std::string const& message);
 
     Exclusions const& exclude_;
     ParentTree* parent_;
@@ -67,6 +75,8 @@ private:
     std::set<std::string> named_;
     std::vector<SourceFailure> failures_;
     std::uint64_t failure_count_ = 0;
+    bool is_partial_ = false;  // the folder being walked lacks entries, by failures
+    ReadInodes read_;
     std::uint64_t depth_ = 0;  // of the folder being walked, beneath its path
 };
 

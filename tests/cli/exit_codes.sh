@@ -91,7 +91,7 @@ fi
 # 3: what can be read is saved, what cannot is named.
 expect_code 3 repo snapshot vanished src
 expect_error "$work/vanished: No such file"
-expect_error "1 source could not be read; the rest is saved"
+expect_error "1 source could not be read whole; the rest is saved"
 repo cat "latest:$work/src/numbers" | cmp - src/numbers
 expect_code 0 repo snapshots
 expect_output "(incomplete)"

@@ -111,12 +111,12 @@ expect_lines out "$work/src/a/b/c" "$work/src/a/b/moved"
 expect_equal "$(repo ls latest | wc -l)" "$(find src -printf . | wc -c | awk -v above="$(tr -dc / <<<"$work" | wc -c)" '{ print $1 + above }')"
 
 # Both moments come back elsewhere, everything about them compared.
-expect_code 0 repo restore latest~1 -t one
+expect_code 0 repo restore latest~1 -t one --privileged
 expect_same_tree first "one$work/src"
-expect_code 0 repo restore latest -t two --verify
+expect_code 0 repo restore latest -t two --verify --privileged
 expect_output "verified"
 expect_same_tree src "two$work/src"
-expect_code 0 repo restore "latest:$work/src" -t three --sparse
+expect_code 0 repo restore "latest:$work/src" -t three --sparse --privileged
 expect_same_tree src three
 [ "$(stat -c %b three/a/hole)" -lt 1024 ] || fail "--sparse left no hole"
 expect_code 0 repo restore "latest:$work/src/a/numbers" -t single
@@ -138,28 +138,28 @@ damage() {
 }
 damage
 listing src >before
-expect_code 0 repo restore "latest:$work/src" -t src --delete -n -vv
+expect_code 0 repo restore --privileged "latest:$work/src" -t src --delete -n -vv
 expect_output "dry run: nothing was changed"
 listing src >after
 cmp before after || fail "a dry run changed the target"
-expect_code 1 repo restore "latest:$work/src" -t src
+expect_code 1 repo restore --privileged "latest:$work/src" -t src
 expect_error "a folder is in the way"
 [ -e src/extra ] || fail "restore without --delete removed a file"
-expect_code 0 repo restore "latest:$work/src" -t src --delete --verify
+expect_code 0 repo restore --privileged "latest:$work/src" -t src --delete --verify
 expect_same_tree kept src
-expect_code 0 repo restore "latest:$work/src" -t src --delete --json
+expect_code 0 repo restore --privileged "latest:$work/src" -t src --delete --json
 expect_equal "$(field files_restored) $(field bytes_restored) $(field files_deleted)" "0 0 0"
 printf 'X' | dd of=src/a/b/moved conv=notrunc status=none 2>/dev/null || chmod 0444 src/a/b/moved
-expect_code 0 repo restore "latest:$work/src" -t src # a file that its owner may not write to
+expect_code 0 repo restore --privileged "latest:$work/src" -t src # a file that its owner may not write to
 expect_same_tree kept src
 
 # What is there may be kept.
 echo mine >src/a/numbers
-expect_code 0 repo restore "latest:$work/src" -t src --overwrite never
+expect_code 0 repo restore --privileged "latest:$work/src" -t src --overwrite never
 expect_equal "$(cat src/a/numbers)" mine
-expect_code 0 repo restore "latest:$work/src" -t src --overwrite if-newer
+expect_code 0 repo restore --privileged "latest:$work/src" -t src --overwrite if-newer
 expect_equal "$(cat src/a/numbers)" mine
-expect_code 0 repo restore "latest:$work/src" -t src --overwrite if-changed
+expect_code 0 repo restore --privileged "latest:$work/src" -t src --overwrite if-changed
 expect_same_tree kept src
 
 # One file, or a folder as tar.

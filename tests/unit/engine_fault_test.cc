@@ -183,6 +183,7 @@ TEST(FaultyRestore, ThatBreaksOffIsCompletedByTheNext) {
         request.from = {{}, taken.snapshot, source.path()};
         request.target = target.path();
         request.threads = 2;
+        request.privileged = true;
         FaultPlan fault(call, FaultPlan::Scope::any, FaultPlan::Then::recover,
                         RepositoryFailure::failed);
         repo.observe([&](Verb verb, std::string const& name) { fault(verb, name); });

@@ -234,6 +234,7 @@ TreeImage TestRepo::restored(Snapshot const& snapshot, std::string const& path) 
     request.from = {{}, snapshot, path};
     request.target = target.path();
     request.threads = 2;
+    request.privileged = true;
     auto const result = restore(request);
     for (auto const& failure : result.failures) ADD_FAILURE() << failure.path << failure.message;
     for (auto const& damage : result.damaged) ADD_FAILURE() << damage.path << damage.message;

@@ -1,0 +1,303 @@
+#include "engine/restore/contents_pass.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "engine/restore/extents.h"
+#include "engine/util/paths.h"
+#include "engine/util/workers.h"
+#include "format/limits.h"
+
+namespace coffre {
+
+namespace {
+
+constexpr std::uint64_t preallocate_from = limits::mib;
+
+bool looks_equal(struct stat const& there, Node const& node) {
+    return static_cast<std::uint64_t>(there.st_size) == node.size &&
+           there.st_mtim.tv_sec == node.mtime.seconds &&
+           static_cast<std::uint32_t>(there.st_mtim.tv_nsec) == node.mtime.nanoseconds;
+}
+
+[[noreturn]] void throw_too_large(ListEntry const& entry) {
+    throw RepositoryError(RepositoryFailure::corrupt,
+                          "chunk " + entry.id.hex() + ": is said to be too large");
+}
+
+bool is_hole(Fd const& fd, Hole const& hole) {
+    off_t const data = ::lseek(fd.get(), static_cast<off_t>(hole.offset), SEEK_DATA);
+    return data < 0 ? errno == ENXIO : static_cast<std::uint64_t>(data) >= hole.offset + hole.size;
+}
+
+void write_zeros(std::string const& path, Fd const& fd, Hole const& hole) {
+    Bytes const zeros(std::min<std::uint64_t>(limits::mib, hole.size));
+    for (std::uint64_t done = 0; done < hole.size; done += zeros.size()) {
+        auto const part =
+            ByteView(zeros).first(std::min<std::uint64_t>(zeros.size(), hole.size - done));
+        if (!pwrite_full(fd.get(), part, static_cast<off_t>(hole.offset + done))) {
+            throw SourceError(path, "cannot write: " + errno_text());
+        }
+    }
+}
+
+std::string folder_above(std::string const& path) {
+    std::size_t const slash = path.rfind('/');
+    return slash == std::string::npos ? "" : path.substr(0, slash);
+}
+
+}  // namespace
+
+ContentsPass::ContentsPass(RestoreContext& context)
+    : context_(context),
+      writer_(context.target, context.metadata, context.request, context.progress),
+      fetcher_(context.reader, writer_, worker_count(context.request.threads)) {}
+
+void ContentsPass::run() {
+    SelectionVisitor visitor;
+    visitor.enter = [&](std::string const& path, Node const& folder) {
+        return enter(path, folder);
+    };
+    visitor.visit = [&](std::string const& path, Node const& node) {
+        if (!names_.empty()) names_.back().insert(node.name);
+        context_.guarded(path, [&] { restore_file(path, node); });
+    };
+    visitor.leave = [&](SelectionVisitor::Left const& left) { leave(left); };
+    visitor.damaged = [&](std::string const& path, std::string const& message) {
+        context_.note_damage(path, message);
+    };
+    context_.selection.walk(visitor);
+    fetcher_.run();
+    RestoreResult& result = context_.result;
+    result.bytes_written = writer_.bytes_written();
+    for (auto& failure : writer_.damaged()) result.damaged.push_back(std::move(failure));
+    for (auto& failure : writer_.failures()) result.failures.push_back(std::move(failure));
+}
+
+bool ContentsPass::enter(std::string const& path, Node const& folder) {
+    if (!names_.empty()) names_.back().insert(folder.name);
+    if (!path.empty()) ++context_.result.directories;
+    bool const is_there = context_.guarded(path, [&] {
+        if (path.empty() || context_.request.dry_run) return;
+        auto const there = context_.target.look(path);
+        if (there && S_ISDIR(there->st_mode)) {
+            return context_.target.allow_writing(path, *there);
+        }
+        if (there) context_.clear_way(path, folder);
+        context_.target.make_directory(path);
+    });
+    if (is_there) names_.emplace_back();
+    return is_there;
+}
+
+void ContentsPass::leave(SelectionVisitor::Left const& left) {
+    if (context_.request.delete_extra && context_.target.has_folder(left.path)) {
+        context_.guarded(left.path, [&] { delete_extra(left); });
+    }
+    if (left.was_entered) names_.pop_back();
+}
+
+// What the snapshot could not see, or cannot show any more, is no reason to delete.
+void ContentsPass::delete_extra(SelectionVisitor::Left const& left) {
+    if (!left.is_complete || (left.folder.flags & node_flags::partial) != 0) {
+        throw SourceError(left.path, "nothing was deleted here: the snapshot does not have all "
+                                     "that was in the folder");
+    }
+    RestoreRequest const& request = context_.request;
+    for (auto const& name : context_.target.names(left.path)) {
+        std::string const path = join_path(left.path, name);
+        std::string const shown = "/" + path;
+        bool const is_ours = left.is_selected || request.include.matches(shown);
+        bool const is_wanted = left.was_entered && names_.back().contains(name);
+        if (is_wanted || !is_ours || request.exclude.matches(shown)) continue;
+        if (context_.progress.on_item) context_.progress.on_item("deleted", path);
+        context_.result.files_deleted += request.dry_run ? 1 : context_.target.remove(path);
+    }
+}
+
+void ContentsPass::restore_file(std::string const& path, Node const& node) {
+    if (!node.is_file()) {
+        ++context_.result.others;
+        return;
+    }
+    ++context_.result.files;
+    context_.result.bytes += node.size;
+    auto const there = file_at(path, node);
+    if (there && context_.keeps(*there, node)) {
+        context_.skipped.insert(path);
+        ++context_.result.files_skipped;
+        return;
+    }
+    if (links_.first_of(node, path)) {  // gets its name in the next pass
+        context_.progress.bytes += node.size;
+        ++context_.progress.files;
+        return;
+    }
+    if (!there) return create_file(path, node);
+    if (may_keep_contents(*there, node)) return keep_contents(path, node, *there);
+    update_file(path, node, *there);
+}
+
+// The file that is there already; what is there and is none is cleared away.
+std::optional<struct stat> ContentsPass::file_at(std::string const& path, Node const& node) {
+    if (context_.request.dry_run && !context_.target.has_folder(folder_above(path))) {
+        return std::nullopt;
+    }
+    auto const there = context_.target.look(path);
+    if (!there || S_ISREG(there->st_mode)) return there;
+    if (!context_.request.dry_run) context_.clear_way(path, node);
+    return std::nullopt;
+}
+
+bool ContentsPass::may_keep_contents(struct stat const& there, Node const& node) {
+    bool const changes_others = there.st_nlink > 1 && !context_.metadata.fits(there, node);
+    return context_.request.overwrite == Overwrite::if_changed && looks_equal(there, node) &&
+           !changes_others;
+}
+
+void ContentsPass::keep_contents(std::string const& path, Node const& node,
+                                 struct stat const& there) {
+    ++context_.result.files_unchanged;
+    context_.progress.bytes += node.size;
+    ++context_.progress.files;
+    if (context_.request.dry_run) return;
+    Fd const fd = context_.target.open_file(path, O_RDONLY);
+    bool const fits = context_.metadata.fits(there, node) &&
+                      context_.metadata.attributes_fit(path, fd.get(), node);
+    if (!fits) context_.metadata.apply(path, fd.get(), node);
+}
+
+std::shared_ptr<RestoredFile> ContentsPass::begin_file(std::string const& path,
+                                                       Node const& node) {
+    ++context_.result.files_restored;
+    auto file = std::make_shared<RestoredFile>();
+    file->path = path;
+    file->node = node;
+    file->node.content = {};
+    return file;
+}
+
+void ContentsPass::create_file(std::string const& path, Node const& node) {
+    auto const file = begin_file(path, node);
+    if (context_.request.dry_run) return;
+    Fd const fd = context_.target.create_file(path);
+    file->identity = identity_of(fd, path);
+    set_size(path, fd, node);
+    plan_chunks(node, file, [](std::uint64_t, ListEntry const&) { return false; });
+}
+
+void ContentsPass::set_size(std::string const& path, Fd const& fd, Node const& node) const {
+    auto const size = static_cast<off_t>(node.size);
+    bool const preallocate =
+        !context_.request.sparse && node.holes.empty() && node.size >= preallocate_from;
+    bool ok = preallocate && ::fallocate(fd.get(), 0, 0, size) == 0;
+    if (preallocate && !ok && errno == ENOSPC) {
+        throw SourceError(path, "cannot write: " + errno_text());
+    }
+    if (!ok) ok = ::ftruncate(fd.get(), size) == 0;
+    if (!ok) throw SourceError(path, "cannot set the size: " + errno_text());
+}
+
+bool ContentsPass::has_chunk(Fd const& fd, Node const& node, std::uint64_t offset,
+                             ListEntry const& entry) {
+    if (entry.weight > limits::chunk_size) throw_too_large(entry);
+    buffer_.resize(entry.weight);
+    bool is_whole = true;
+    each_extent(node.holes, offset, entry.weight,
+                [&](std::uint64_t at, std::uint64_t begin, std::uint64_t size) {
+                    auto const part = std::span(buffer_).subspan(begin, size);
+                    ssize_t const got = pread_full(fd.get(), part, static_cast<off_t>(at));
+                    is_whole = is_whole && got == static_cast<ssize_t>(size);
+                });
+    return is_whole &&
+           context_.repository.namer().name(PackKind::data, buffer_) == entry.id;
+}
+
+// A file of several names: what is changed in it changes under the others too, which may lie
+// outside of what is restored. It is left as it is, or made anew.
+bool ContentsPass::is_equal(Fd const& fd, Node const& node) {
+    for (auto const& hole : node.holes) {
+        if (!is_hole(fd, hole)) return false;
+    }
+    std::uint64_t offset = 0;
+    ContentCursor chunks(context_.reader, node.content);
+    while (auto const entry = chunks.next()) {
+        if (!has_chunk(fd, node, offset, *entry)) return false;
+        offset += entry->weight;
+    }
+    return true;
+}
+
+void ContentsPass::update_file(std::string const& path, Node const& node,
+                               struct stat const& there) {
+    bool const dry_run = context_.request.dry_run;
+    bool const same_size = static_cast<std::uint64_t>(there.st_size) == node.size;
+    if (there.st_nlink > 1) {
+        Fd const fd = context_.target.open_file(path, O_RDONLY);
+        bool const fits = same_size && context_.metadata.fits(there, node) &&
+                          context_.metadata.attributes_fit(path, fd.get(), node) &&
+                          is_equal(fd, node);
+        if (fits) return keep_contents(path, node, there);
+        if (!dry_run) context_.target.remove(path);
+        return create_file(path, node);
+    }
+    if (!dry_run) context_.target.allow_writing(path, there);
+    Fd const fd = context_.target.open_file(path, dry_run ? O_RDONLY : O_RDWR);
+    auto const file = begin_file(path, node);
+    file->identity = identity_of(fd, path);
+    file->is_new = false;
+    bool is_same = same_size;
+    if (!dry_run) {
+        if (!same_size && ::ftruncate(fd.get(), static_cast<off_t>(node.size)) != 0) {
+            throw SourceError(path, "cannot set the size: " + errno_text());
+        }
+        if (make_holes(path, fd, node)) is_same = false;
+    }
+    plan_chunks(node, file, [&](std::uint64_t offset, ListEntry const& entry) {
+        bool const is_there = has_chunk(fd, node, offset, entry);
+        if (is_there) context_.progress.bytes += entry.weight;
+        is_same = is_same && is_there;
+        return is_there;
+    });
+    if (!is_same) return;
+    --context_.result.files_restored;
+    ++context_.result.files_unchanged;
+}
+
+// True when there were data where holes belong. File systems without holes get zeros.
+bool ContentsPass::make_holes(std::string const& path, Fd const& fd, Node const& node) const {
+    bool any = false;
+    for (auto const& hole : node.holes) {
+        if (is_hole(fd, hole)) continue;
+        any = true;
+        int const punch = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+        bool const is_punched = ::fallocate(fd.get(), punch, static_cast<off_t>(hole.offset),
+                                            static_cast<off_t>(hole.size)) == 0;
+        if (!is_punched) write_zeros(path, fd, hole);
+    }
+    return any;
+}
+
+template <class IsThere>
+void ContentsPass::plan_chunks(Node const& node, std::shared_ptr<RestoredFile> const& file,
+                               IsThere const& is_there) {
+    bool const dry_run = context_.request.dry_run;
+    try {
+        std::uint64_t offset = 0;
+        ContentCursor chunks(context_.reader, node.content);
+        while (auto const entry = chunks.next()) {
+            if (entry->weight > limits::chunk_size) throw_too_large(*entry);
+            if (!is_there(offset, *entry) && !dry_run) {
+                fetcher_.plan(
+                    {file, offset, entry->id, static_cast<std::uint32_t>(entry->weight)});
+            }
+            offset += entry->weight;
+        }
+    } catch (RepositoryError const& error) {
+        if (error.kind() != RepositoryFailure::corrupt) throw;
+        writer_.mark_damaged(*file, error.what());
+    }
+    if (!dry_run) writer_.release(*file);
+}
+
+}  // namespace coffre

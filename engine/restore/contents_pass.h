@@ -1,0 +1,46 @@
+// The first pass of a restore: folders, and what is in files. Compares with what is there already,
+// and plans only what differs.
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/restore/context.h"
+#include "engine/restore/fetch.h"
+#include "engine/restore/link_groups.h"
+
+namespace coffre {
+
+class ContentsPass {
+public:
+    // `context` outlives this.
+    explicit ContentsPass(RestoreContext& context);
+    void run();
+
+private:
+    bool enter(std::string const& path, Node const& folder);
+    void leave(SelectionVisitor::Left const& left);
+    void delete_extra(SelectionVisitor::Left const& left);
+    void restore_file(std::string const& path, Node const& node);
+    std::optional<struct stat> file_at(std::string const& path, Node const& node);
+    bool may_keep_contents(struct stat const& there, Node const& node);
+    void keep_contents(std::string const& path, Node const& node, struct stat const& there);
+    std::shared_ptr<RestoredFile> begin_file(std::string const& path, Node const& node);
+    void create_file(std::string const& path, Node const& node);
+    void set_size(std::string const& path, Fd const& fd, Node const& node) const;
+    void update_file(std::string const& path, Node const& node, struct stat const& there);
+    bool is_equal(Fd const& fd, Node const& node);
+    bool has_chunk(Fd const& fd, Node const& node, std::uint64_t offset, ListEntry const& entry);
+    bool make_holes(std::string const& path, Fd const& fd, Node const& node) const;
+    template <class IsThere>
+    void plan_chunks(Node const& node, std::shared_ptr<RestoredFile> const& file,
+                     IsThere const& is_there);
+
+    RestoreContext& context_;
+    FileWriter writer_;
+    Fetcher fetcher_;
+    LinkGroups links_;
+    // The names of what the snapshot has in each folder from the start down; for --delete.
+    std::vector<std::set<std::string>> names_;
+    Bytes buffer_;
+};
+
+}  // namespace coffre

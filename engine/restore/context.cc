@@ -1,0 +1,54 @@
+#include "engine/restore/context.h"
+
+#include "format/limits.h"
+
+namespace coffre {
+
+namespace {
+
+constexpr std::size_t meta_cache = 32 * limits::mib;
+
+bool is_not_older(struct stat const& there, Node const& node) {
+    TimePoint const mtime{there.st_mtim.tv_sec, static_cast<std::uint32_t>(there.st_mtim.tv_nsec)};
+    return mtime >= node.mtime;
+}
+
+}  // namespace
+
+RestoreContext::RestoreContext(Repository& opened, RestoreRequest const& asked, Progress& shown)
+    : repository(opened),
+      request(asked),
+      progress(shown),
+      reader(opened, meta_cache),
+      target(asked.target, asked.dry_run ? Absent::stays : Absent::is_made),
+      metadata(asked),
+      selection(reader, asked, shown) {}
+
+void RestoreContext::note_failure(std::string const& path, std::string const& message) {
+    result.failures.push_back({path, message});
+    if (progress.on_failure) progress.on_failure(path, message);
+}
+
+void RestoreContext::note_damage(std::string const& path, std::string const& message) {
+    result.damaged.push_back({path, message});
+    if (progress.on_failure) progress.on_failure(path, message);
+}
+
+void RestoreContext::clear_way(std::string const& path, Node const& node) const {
+    auto const there = target.look(path);
+    if (!there) return;
+    if (request.overwrite == Overwrite::never) {
+        throw SourceError(path, "something else is there, and it may not be overwritten");
+    }
+    if (S_ISDIR(there->st_mode) && !node.is_directory() && !request.delete_extra) {
+        throw SourceError(path, "a folder is in the way (--delete removes it)");
+    }
+    target.remove(path);
+}
+
+bool RestoreContext::keeps(struct stat const& there, Node const& node) const {
+    return request.overwrite == Overwrite::never ||
+           (request.overwrite == Overwrite::if_newer && is_not_older(there, node));
+}
+
+}  // namespace coffre

@@ -1,0 +1,57 @@
+// Gives an inode the owner, mode, attributes and times of a node.
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <sys/stat.h>
+
+#include <atomic>
+#include <map>
+#include <mutex>
+
+#include "engine/restore.h"
+#include "engine/util/attributes.h"
+
+namespace coffre {
+
+// Owners by name where this machine knows the name, else by number. Set-id bits of files and
+// attributes in `security` and `trusted` give rights: they are left out, and counted, unless the
+// request is privileged. Failures are SourceErrors with the path given. Threads may share it.
+class Metadata {
+public:
+    // `request` outlives this.
+    explicit Metadata(RestoreRequest const& request) : request_(request) {}
+
+    // To an open file or folder.
+    void apply(std::string const& path, int fd, Node const& node);
+    // To the entry `name` of the open folder `folder`: a link or special node.
+    void apply_to_entry(std::string const& path, int folder, std::string const& name,
+                        Node const& node);
+
+    // Whether `there` has owner, mode and times of the node; whether the open file has the
+    // attributes that apply() would give it.
+    bool fits(struct stat const& there, Node const& node);
+    bool attributes_fit(std::string const& path, int fd, Node const& node) const;
+
+    void count_device() { ++devices_; }
+    Withheld withheld() const { return {set_ids_, devices_, attributes_}; }
+
+private:
+    struct Owner {
+        uid_t user = 0;
+        gid_t group = 0;
+    };
+    Owner owner_of(Node const& node);
+    mode_t mode_of(Node const& node, bool is_owner_set);
+    void set_attributes(std::string const& path, Attributes const& of, Node const& node);
+    bool may_set(Xattr const& attribute) const;
+
+    RestoreRequest const& request_;
+    std::atomic<std::uint64_t> set_ids_{0};
+    std::atomic<std::uint64_t> devices_{0};
+    std::atomic<std::uint64_t> attributes_{0};
+    std::mutex mutex_;
+    std::map<std::string, std::optional<uid_t>> users_;   // by mutex_
+    std::map<std::string, std::optional<gid_t>> groups_;  // by mutex_
+};
+
+}  // namespace coffre

@@ -1,0 +1,69 @@
+#include "engine/restore/names_pass.h"
+
+#include <fcntl.h>
+
+namespace coffre {
+
+void NamesPass::run() {
+    if (context_.request.dry_run) return;
+    SelectionVisitor visitor;
+    // The first pass has said why a folder is not there.
+    visitor.enter = [&](std::string const& path, Node const&) {
+        return context_.target.has_folder(path);
+    };
+    visitor.visit = [&](std::string const& path, Node const& node) {
+        context_.guarded(path, [&] { visit(path, node); });
+    };
+    visitor.leave = [&](SelectionVisitor::Left const& left) {
+        context_.guarded(left.path, [&] { leave(left); });
+    };
+    visitor.damaged = [](std::string const&, std::string const&) {};  // by the first pass, too
+    context_.selection.walk(visitor);
+}
+
+void NamesPass::visit(std::string const& path, Node const& node) {
+    if (context_.skipped.contains(path)) return;
+    if (auto const first = links_.first_of(node, path)) return name_file(path, node, *first);
+    if (!node.is_file()) make(path, node);
+}
+
+void NamesPass::name_file(std::string const& path, Node const& node, std::string const& first) {
+    auto const file = context_.target.look(first);
+    if (!file) {
+        throw SourceError(path, "is another name of " + first + ", which is not restored");
+    }
+    auto const there = context_.target.look(path);
+    bool const is_linked =
+        there && there->st_ino == file->st_ino && there->st_dev == file->st_dev;
+    if (node.is_file()) {
+        ++(is_linked ? context_.result.files_unchanged : context_.result.files_restored);
+    }
+    if (is_linked) return;
+    if (there) context_.clear_way(path, node);
+    context_.target.make_hard_link(path, first, *file);
+}
+
+void NamesPass::make(std::string const& path, Node const& node) {
+    bool const is_device =
+        node.kind == NodeKind::char_device || node.kind == NodeKind::block_device;
+    if (is_device && !context_.request.privileged) return context_.metadata.count_device();
+    auto const there = context_.target.look(path);
+    if (there && context_.request.overwrite == Overwrite::never) return;
+    if (there) context_.clear_way(path, node);
+    if (node.kind == NodeKind::symlink) {
+        context_.target.make_link(path, node);
+    } else {
+        context_.target.make_special(path, node);
+    }
+    auto const parent = context_.target.parent_of(path);
+    context_.metadata.apply_to_entry(path, parent.folder.get(), parent.name, node);
+}
+
+void NamesPass::leave(SelectionVisitor::Left const& left) {
+    bool const is_start = left.path.empty() && context_.request.from.sub_path.empty();
+    if (!left.was_entered || is_start) return;
+    Fd const folder = context_.target.open_file(left.path, O_RDONLY | O_DIRECTORY);
+    context_.metadata.apply(left.path, folder.get(), left.folder);
+}
+
+}  // namespace coffre

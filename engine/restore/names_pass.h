@@ -1,0 +1,27 @@
+// The second pass of a restore: links, special files, further names of files, and at last the
+// metadata of folders. Nothing is written to files any more, so no link can lead it astray.
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/restore/context.h"
+#include "engine/restore/link_groups.h"
+
+namespace coffre {
+
+class NamesPass {
+public:
+    // `context` outlives this.
+    explicit NamesPass(RestoreContext& context) : context_(context) {}
+    void run();
+
+private:
+    void visit(std::string const& path, Node const& node);
+    void name_file(std::string const& path, Node const& node, std::string const& first);
+    void make(std::string const& path, Node const& node);
+    void leave(SelectionVisitor::Left const& left);
+
+    RestoreContext& context_;
+    LinkGroups links_;
+};
+
+}  // namespace coffre

@@ -1,0 +1,95 @@
+#include "engine/restore/verify_pass.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "engine/crypto/hash.h"
+#include "format/limits.h"
+
+namespace coffre {
+
+namespace {
+
+bool is_zero(ByteView bytes) {
+    return std::all_of(bytes.begin(), bytes.end(), [](std::byte b) { return b == std::byte{0}; });
+}
+
+// Reads a restored file, and knows where its holes are.
+class Reading {
+public:
+    Reading(std::string const& path, Fd fd, Bytes& buffer)
+        : path_(path), fd_(std::move(fd)), buffer_(buffer) {}
+
+    std::uint64_t size() const { return static_cast<std::uint64_t>(::lseek(fd_.get(), 0, SEEK_END)); }
+
+    template <class Use>
+    void each_part(std::uint64_t from, std::uint64_t to, Use const& use) {
+        while (from < to) {
+            auto const part =
+                std::span(buffer_).first(std::min<std::uint64_t>(buffer_.size(), to - from));
+            ssize_t const got = pread_full(fd_.get(), part, static_cast<off_t>(from));
+            if (got < 0) throw SourceError(path_, "cannot be read back: " + errno_text());
+            if (got == 0) return;
+            use(ByteView(part).first(static_cast<std::size_t>(got)));
+            from += static_cast<std::uint64_t>(got);
+        }
+    }
+
+    bool reads_as_zeros(std::uint64_t from, std::uint64_t to) {
+        off_t const data = ::lseek(fd_.get(), static_cast<off_t>(from), SEEK_DATA);
+        if (data < 0 && errno == ENXIO) return true;
+        bool all_zero = true;
+        from = std::max(from, static_cast<std::uint64_t>(std::max<off_t>(data, 0)));
+        each_part(from, to, [&](ByteView part) { all_zero = all_zero && is_zero(part); });
+        return all_zero;
+    }
+
+private:
+    std::string const& path_;
+    Fd fd_;
+    Bytes& buffer_;
+};
+
+}  // namespace
+
+VerifyPass::VerifyPass(RestoreContext& context) : context_(context), buffer_(limits::mib) {
+    known_ = context.skipped;
+    for (auto const& failure : context.result.damaged) known_.insert(failure.path);
+    for (auto const& failure : context.result.failures) known_.insert(failure.path);
+}
+
+void VerifyPass::run() {
+    if (!context_.request.verify || context_.request.dry_run) return;
+    SelectionVisitor visitor;
+    visitor.enter = [&](std::string const& path, Node const&) {
+        return context_.target.has_folder(path);
+    };
+    visitor.visit = [&](std::string const& path, Node const& node) {
+        if (!node.is_file() || known_.contains(path)) return;
+        context_.guarded(path, [&] { verify(path, node); });
+    };
+    visitor.leave = [](SelectionVisitor::Left const&) {};
+    visitor.damaged = [](std::string const&, std::string const&) {};
+    context_.selection.walk(visitor);
+}
+
+void VerifyPass::verify(std::string const& path, Node const& node) {
+    Reading file(path, context_.target.open_file(path, O_RDONLY), buffer_);
+    FileHasher hasher;
+    bool holes_are_zero = true;
+    std::uint64_t at = 0;
+    auto const hash = [&](ByteView part) { hasher.update(part); };
+    for (auto const& hole : node.holes) {
+        file.each_part(at, hole.offset, hash);
+        at = hole.offset + hole.size;
+        holes_are_zero = holes_are_zero && file.reads_as_zeros(hole.offset, at);
+    }
+    file.each_part(at, node.size, hash);
+    ++context_.result.files_verified;
+    if (holes_are_zero && file.size() == node.size && hasher.hash() == node.hash) return;
+    context_.note_damage(path, "reads back with other contents");
+}
+
+}  // namespace coffre

@@ -1,0 +1,68 @@
+#include "engine/snapshot/estimate.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <memory>
+
+#include "engine/util/paths.h"
+
+namespace coffre {
+
+namespace {
+
+struct CloseDir {
+    void operator()(DIR* dir) const { ::closedir(dir); }
+};
+
+}  // namespace
+
+Estimate::Estimate(std::vector<std::string> const& paths, Exclusions const& exclude,
+                   Progress& progress)
+    : exclude_(exclude), progress_(progress) {
+    thread_ = std::jthread([this, paths](std::stop_token const& stop) { count(stop, paths); });
+}
+
+void Estimate::count(std::stop_token const& stop, std::vector<std::string> const& paths) {
+    std::vector<std::string> todo;
+    for (auto const& path : paths) {
+        struct stat status {};
+        if (::lstat(path.c_str(), &status) == 0) add(path, status, todo);
+    }
+    while (!todo.empty()) {
+        if (stop.stop_requested()) return;
+        std::string const folder = std::move(todo.back());
+        todo.pop_back();
+        count_folder(folder, todo);
+    }
+    progress_.total_files = files_;
+    progress_.total_bytes = bytes_;
+}
+
+void Estimate::count_folder(std::string const& folder, std::vector<std::string>& found) {
+    std::unique_ptr<DIR, CloseDir> const dir(::opendir(folder.c_str()));
+    if (!dir) return;
+    while (auto const* entry = ::readdir(dir.get())) {
+        std::string_view const name = entry->d_name;
+        if (name == "." || name == "..") continue;
+        std::string const path = join_path(folder, name);
+        struct stat status {};
+        int const result =
+            ::fstatat(::dirfd(dir.get()), entry->d_name, &status, AT_SYMLINK_NOFOLLOW);
+        if (result != 0 || exclude_.patterns.matches(path)) continue;
+        add(path, status, found);
+    }
+}
+
+void Estimate::add(std::string const& path, struct stat const& status,
+                   std::vector<std::string>& found) {
+    if (S_ISDIR(status.st_mode)) found.push_back(path);
+    if (!S_ISREG(status.st_mode)) return;
+    auto const size = static_cast<std::uint64_t>(status.st_size);
+    if (exclude_.larger_than && size > *exclude_.larger_than) return;
+    ++files_;
+    bytes_ += size;
+}
+
+}  // namespace coffre

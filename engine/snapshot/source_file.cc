@@ -1,0 +1,94 @@
+#include "engine/snapshot/source_file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "engine/error.h"
+#include "engine/util/fd.h"
+#include "format/limits.h"
+
+namespace coffre {
+
+namespace {
+
+constexpr off_t block = 512;  // the unit of st_blocks
+
+// Smaller holes are read as zeros, as many as it takes to stay within the format's limit.
+void keep_largest(std::vector<Hole>& holes, std::uint64_t& smallest) {
+    while (holes.size() > limits::holes_per_node) {
+        smallest *= 2;
+        std::erase_if(holes, [&](Hole const& hole) { return hole.size < smallest; });
+    }
+}
+
+// The next offset of `kind` (SEEK_DATA, SEEK_HOLE) from `from` on; the file's size when there is
+// none, or where the file system cannot tell.
+off_t seek(int fd, off_t from, int kind, off_t size) {
+    off_t const found = ::lseek(fd, from, kind);
+    if (found >= 0) return std::min(found, size);
+    if (errno == ENXIO || (errno == EINVAL && kind == SEEK_HOLE)) return size;
+    throw SourceError("", "its holes cannot be found: " + errno_text());
+}
+
+std::vector<Hole> find_holes(int fd, struct stat const& status) {
+    std::vector<Hole> holes;
+    if (status.st_blocks * block >= status.st_size) return holes;
+    std::uint64_t smallest = 1;
+    for (off_t at = 0; at < status.st_size;) {
+        off_t const hole = seek(fd, at, SEEK_HOLE, status.st_size);
+        if (hole >= status.st_size) break;
+        at = seek(fd, hole, SEEK_DATA, status.st_size);
+        auto const size = static_cast<std::uint64_t>(at - hole);
+        if (size >= smallest) holes.push_back({static_cast<std::uint64_t>(hole), size});
+        keep_largest(holes, smallest);
+    }
+    return holes;
+}
+
+bool is_same(struct timespec const& a, struct timespec const& b) {
+    return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+}  // namespace
+
+SourceFile::SourceFile(int fd, struct stat const& status)
+    : fd_(fd), before_(status), holes_(find_holes(fd, status)) {}
+
+std::size_t SourceFile::read(std::span<std::byte> into) {
+    std::size_t filled = 0;
+    while (filled < into.size()) {
+        while (next_hole_ < holes_.size() && holes_[next_hole_].offset == at_) {
+            at_ += holes_[next_hole_++].size;
+        }
+        std::size_t wanted = into.size() - filled;
+        if (next_hole_ < holes_.size()) {
+            wanted = std::min<std::uint64_t>(wanted, holes_[next_hole_].offset - at_);
+        }
+        ssize_t const size =
+            pread_full(fd_, into.subspan(filled, wanted), static_cast<off_t>(at_));
+        if (size < 0) throw SourceError("", errno_text());
+        filled += static_cast<std::size_t>(size);
+        at_ += static_cast<std::uint64_t>(size);
+        if (static_cast<std::size_t>(size) < wanted) {
+            end_at(at_);
+            break;
+        }
+    }
+    return filled;
+}
+
+// The file became shorter: the holes that it had behind its end are gone.
+void SourceFile::end_at(std::uint64_t offset) {
+    std::erase_if(holes_, [&](Hole const& hole) { return hole.offset > offset; });
+}
+
+bool SourceFile::has_changed() const {
+    struct stat after {};
+    if (::fstat(fd_, &after) != 0) throw SourceError("", errno_text());
+    return after.st_size != before_.st_size || !is_same(after.st_mtim, before_.st_mtim);
+}
+
+}  // namespace coffre
