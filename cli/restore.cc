@@ -89,10 +89,11 @@ void print_summary(RestoreArguments const& arguments, RestoreResult const& resul
 // Not an error, but nobody should have to find out later.
 void print_withheld(Withheld const& withheld) {
     if (!withheld.any()) return;
-    print_error(fmt::format("repo: left out, since it gives rights: set-id bits of {} files, {} "
-                            "device files, {} attributes; --privileged restores them",
-                            number_text(withheld.set_ids), number_text(withheld.devices),
-                            number_text(withheld.attributes)));
+    print_error(
+        fmt::format("repo: left out, since it gives rights: set-id bits of {} files, {} "
+                    "device files, {} attributes; --privileged restores them",
+                    number_text(withheld.set_ids), number_text(withheld.devices),
+                    number_text(withheld.attributes)));
 }
 
 int run_restore(GlobalOptions const& options, RestoreArguments const& arguments) {

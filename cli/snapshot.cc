@@ -158,9 +158,9 @@ int run_snapshot(GlobalOptions const& options, SnapshotArguments const& argument
     print_summary(options, arguments, result, seconds);
     if (result.snapshot.failure_count == 0) return exit_code::ok;
     if (!options.json) {
-        print_error(fmt::format(
-            "repo: {} source{} could not be read whole; the rest is saved",
-            result.snapshot.failure_count, result.snapshot.failure_count == 1 ? "" : "s"));
+        print_error(fmt::format("repo: {} source{} could not be read whole; the rest is saved",
+                                result.snapshot.failure_count,
+                                result.snapshot.failure_count == 1 ? "" : "s"));
     }
     return exit_code::incomplete;
 }

@@ -39,8 +39,8 @@ public:
     // Decodes a fetched block, bases of a delta included. Throws RepositoryError{corrupt}.
     Bytes decode(BlockSource const& source, ByteView stored);
 
-    // Counts what the cursors of a walk hold. Throws RepositoryError{corrupt} when that is more than
-    // any tree of a file system takes.
+    // Counts what the cursors of a walk hold. Throws RepositoryError{corrupt} when that is more
+    // than any tree of a file system takes.
     void hold(std::uint64_t bytes);
     void let_go(std::uint64_t bytes) { held_ -= bytes; }
 

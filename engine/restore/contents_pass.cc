@@ -100,8 +100,9 @@ void ContentsPass::leave(SelectionVisitor::Left const& left) {
 // What the snapshot could not see, or cannot show any more, is no reason to delete.
 void ContentsPass::delete_extra(SelectionVisitor::Left const& left) {
     if (!left.is_complete || (left.folder.flags & node_flags::partial) != 0) {
-        throw SourceError(left.path, "nothing was deleted here: the snapshot does not have all "
-                                     "that was in the folder");
+        throw SourceError(left.path,
+                          "nothing was deleted here: the snapshot does not have all "
+                          "that was in the folder");
     }
     RestoreRequest const& request = context_.request;
     for (auto const& name : context_.target.names(left.path)) {
@@ -167,8 +168,7 @@ void ContentsPass::keep_contents(std::string const& path, Node const& node,
     if (!fits) context_.metadata.apply(path, fd.get(), node);
 }
 
-std::shared_ptr<RestoredFile> ContentsPass::begin_file(std::string const& path,
-                                                       Node const& node) {
+std::shared_ptr<RestoredFile> ContentsPass::begin_file(std::string const& path, Node const& node) {
     ++context_.result.files_restored;
     auto file = std::make_shared<RestoredFile>();
     file->path = path;
@@ -209,8 +209,7 @@ bool ContentsPass::has_chunk(Fd const& fd, Node const& node, std::uint64_t offse
                     ssize_t const got = pread_full(fd.get(), part, static_cast<off_t>(at));
                     is_whole = is_whole && got == static_cast<ssize_t>(size);
                 });
-    return is_whole &&
-           context_.repository.namer().name(PackKind::data, buffer_) == entry.id;
+    return is_whole && context_.repository.namer().name(PackKind::data, buffer_) == entry.id;
 }
 
 // A file of several names: what is changed in it changes under the others too, which may lie
@@ -288,8 +287,7 @@ void ContentsPass::plan_chunks(Node const& node, std::shared_ptr<RestoredFile> c
         while (auto const entry = chunks.next()) {
             if (entry->weight > limits::chunk_size) throw_too_large(*entry);
             if (!is_there(offset, *entry) && !dry_run) {
-                fetcher_.plan(
-                    {file, offset, entry->id, static_cast<std::uint32_t>(entry->weight)});
+                fetcher_.plan({file, offset, entry->id, static_cast<std::uint32_t>(entry->weight)});
             }
             offset += entry->weight;
         }

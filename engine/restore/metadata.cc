@@ -23,9 +23,8 @@ constexpr std::size_t entry_buffer = 64 * std::size_t{1024};
 }
 
 std::array<struct timespec, 2> times_of(Node const& node) {
-    return {timespec{0, UTIME_OMIT},
-            timespec{static_cast<time_t>(node.mtime.seconds),
-                     static_cast<long>(node.mtime.nanoseconds)}};
+    return {timespec{0, UTIME_OMIT}, timespec{static_cast<time_t>(node.mtime.seconds),
+                                              static_cast<long>(node.mtime.nanoseconds)}};
 }
 
 // True when the owner is set. Who is not root cannot give files away: the owner is then the one who
@@ -137,8 +136,8 @@ void Metadata::apply(std::string const& path, int fd, Node const& node) {
 void Metadata::apply_to_entry(std::string const& path, int folder, std::string const& name,
                               Node const& node) {
     auto const [user, group] = owner_of(node);
-    bool const is_owner_set = owner_is_set(
-        path, ::fchownat(folder, name.c_str(), user, group, AT_SYMLINK_NOFOLLOW));
+    bool const is_owner_set =
+        owner_is_set(path, ::fchownat(folder, name.c_str(), user, group, AT_SYMLINK_NOFOLLOW));
     if (node.kind != NodeKind::symlink &&
         ::fchmodat(folder, name.c_str(), mode_of(node, is_owner_set), AT_SYMLINK_NOFOLLOW) != 0) {
         fail(path, "set the mode");

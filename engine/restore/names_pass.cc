@@ -33,8 +33,7 @@ void NamesPass::name_file(std::string const& path, Node const& node, std::string
         throw SourceError(path, "is another name of " + first + ", which is not restored");
     }
     auto const there = context_.target.look(path);
-    bool const is_linked =
-        there && there->st_ino == file->st_ino && there->st_dev == file->st_dev;
+    bool const is_linked = there && there->st_ino == file->st_ino && there->st_dev == file->st_dev;
     if (node.is_file()) {
         ++(is_linked ? context_.result.files_unchanged : context_.result.files_restored);
     }

@@ -40,8 +40,7 @@ void Selection::walk_folder(Node const& folder, std::string const& path, bool is
     if (!is_selected || enter_all()) {
         std::size_t const depth = folders_.size() - 1;
         bool const is_complete = walk_entries(folder, path, is_selected);
-        visitor_->leave(
-            {path, folder, folders_[depth].was_entered, is_selected, is_complete});
+        visitor_->leave({path, folder, folders_[depth].was_entered, is_selected, is_complete});
     }
     folders_.pop_back();
 }
@@ -80,9 +79,9 @@ void Selection::walk_entry(Node const& node, std::string const& path, bool is_se
 void Selection::count_entry() {
     Statistics const& told = request_.from.snapshot.statistics;
     if (++entries_ <= told.files + told.directories + told.others) return;
-    throw RepositoryError(RepositoryFailure::corrupt,
-                          "the tree holds more than the " + std::to_string(entries_ - 1) +
-                              " entries that its snapshot says");
+    throw RepositoryError(RepositoryFailure::corrupt, "the tree holds more than the " +
+                                                          std::to_string(entries_ - 1) +
+                                                          " entries that its snapshot says");
 }
 
 }  // namespace coffre

@@ -22,7 +22,9 @@ public:
     Reading(std::string const& path, Fd fd, Bytes& buffer)
         : path_(path), fd_(std::move(fd)), buffer_(buffer) {}
 
-    std::uint64_t size() const { return static_cast<std::uint64_t>(::lseek(fd_.get(), 0, SEEK_END)); }
+    std::uint64_t size() const {
+        return static_cast<std::uint64_t>(::lseek(fd_.get(), 0, SEEK_END));
+    }
 
     template <class Use>
     void each_part(std::uint64_t from, std::uint64_t to, Use const& use) {

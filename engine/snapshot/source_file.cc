@@ -67,8 +67,7 @@ std::size_t SourceFile::read(std::span<std::byte> into) {
         if (next_hole_ < holes_.size()) {
             wanted = std::min<std::uint64_t>(wanted, holes_[next_hole_].offset - at_);
         }
-        ssize_t const size =
-            pread_full(fd_, into.subspan(filled, wanted), static_cast<off_t>(at_));
+        ssize_t const size = pread_full(fd_, into.subspan(filled, wanted), static_cast<off_t>(at_));
         if (size < 0) throw SourceError("", errno_text());
         filled += static_cast<std::size_t>(size);
         at_ += static_cast<std::uint64_t>(size);

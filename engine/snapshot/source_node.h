@@ -24,9 +24,9 @@ private:
     std::map<std::uint32_t, std::string> groups_;
 };
 
-// Whether a file or link needs no reading: kind, size, inode and both times are those of the parent snapshot's
-// node, and the times are older than that snapshot's start by more than 2 s. Closer ones may hide a
-// later change within the clock's granularity.
+// Whether a file or link needs no reading: kind, size, inode and both times are those of the parent
+// snapshot's node, and the times are older than that snapshot's start by more than 2 s. Closer ones
+// may hide a later change within the clock's granularity.
 bool is_unchanged(Node const& now, Node const& before, std::int64_t parent_started_ns);
 
 }  // namespace coffre

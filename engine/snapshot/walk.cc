@@ -255,8 +255,8 @@ void Walker::save_file(Place const& place, Node node, Node const* before) {
         ++progress_.files;
         return split_.add(AddLink{std::move(node), known == ReadInodes::Known::last});
     }
-    Fd file = open_source(place.folder, place.entry(),
-                          O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    Fd file =
+        open_source(place.folder, place.entry(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (!file) return fail(place.path, errno_text());
     read_file(place, file, std::move(node.name), before);
 }

@@ -43,8 +43,8 @@ private:
         int folder = -1;  // its folder's descriptor
         std::string name;
         std::string path;
-        std::uint64_t device = 0;  // of the path it was reached from
-        bool is_given = false;     // named by the user: no exclusion applies
+        std::uint64_t device = 0;   // of the path it was reached from
+        bool is_given = false;      // named by the user: no exclusion applies
         char const* entry() const;  // what to call it with `folder`
     };
     void walk_above(std::vector<std::string> const& paths, std::string const& path,

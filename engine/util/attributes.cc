@@ -25,7 +25,7 @@ template <class Fill>
 std::optional<Bytes> read_value(Fill const& fill, std::string const& what) {
     Bytes value(256);
     for (;;) {
-        ssize_t size = fill(value);
+        ssize_t size = fill(std::span(value));
         if (size >= 0) {
             value.resize(static_cast<std::size_t>(size));
             return value;
@@ -66,12 +66,14 @@ ssize_t Attributes::get(std::string const& name, std::span<std::byte> into) cons
 }
 
 std::vector<Xattr> Attributes::read() const {
-    auto const names = read_value([&](auto into) { return list(into); }, "the attributes");
+    auto const names =
+        read_value([&](std::span<std::byte> into) { return list(into); }, "the attributes");
     if (!names || names->empty()) return {};
     std::vector<Xattr> found;
     std::uint64_t total = 0;
     for (auto const& name : sorted_names(*names)) {
-        auto value = read_value([&](auto into) { return get(name, into); }, "attribute " + name);
+        auto value = read_value([&](std::span<std::byte> into) { return get(name, into); },
+                                "attribute " + name);
         if (!value) continue;  // removed since it was listed
         total += name.size() + value->size();
         found.push_back({name, std::move(*value)});
@@ -90,8 +92,8 @@ void Attributes::set(std::string const& name, ByteView value) const {
 }
 
 void Attributes::remove(std::string const& name) const {
-    int const result = fd_ >= 0 ? ::fremovexattr(fd_, name.c_str())
-                                : ::lremovexattr(path_.c_str(), name.c_str());
+    int const result =
+        fd_ >= 0 ? ::fremovexattr(fd_, name.c_str()) : ::lremovexattr(path_.c_str(), name.c_str());
     if (result != 0 && errno != ENODATA) fail("remove attribute " + name);
 }
 
