@@ -20,6 +20,7 @@ namespace {
 
 constexpr std::size_t passphrase_limit = 64 * std::size_t{1024};
 constexpr int prompt_tries = 3;
+constexpr std::size_t weak_below = 10;
 
 std::string environment(char const* name) {
     char const* const value = std::getenv(name);
@@ -45,6 +46,14 @@ std::string trimmed(std::string text) {
 std::string non_empty(std::string passphrase) {
     if (passphrase.empty()) throw std::invalid_argument("the passphrase is empty");
     return passphrase;
+}
+
+// Said once, when it is chosen; it is the user's to decide.
+void warn_of_weak(Credentials const& credentials) {
+    if (!credentials.passphrase || credentials.passphrase->size() >= weak_below) return;
+    print_error(
+        "repo: this passphrase is short enough to be guessed: better take four or more "
+        "random words, or a key file");
 }
 
 struct ClosePipe {
@@ -225,17 +234,52 @@ std::shared_ptr<Repository> open(GlobalOptions const& options, Purpose purpose) 
     }
 }
 
+namespace {
+
+Credentials ask_twice(char const* prompt) {
+    Credentials credentials;
+    credentials.passphrase = non_empty(ask(prompt));
+    if (ask("once more: ") != *credentials.passphrase) {
+        throw std::invalid_argument("the two passphrases differ");
+    }
+    return credentials;
+}
+
+}  // namespace
+
 Credentials credentials_for_new(GlobalOptions const& options) {
     Credentials credentials = given_credentials(options);
-    if (!credentials.empty()) return credentials;
-    if (!has_terminal()) {
+    if (credentials.empty() && !has_terminal()) {
         throw RepositoryError(RepositoryFailure::wrong_key,
                               "a new repository needs a passphrase or a key file "
                               "(or --encryption none)");
     }
-    std::string const first = non_empty(ask("passphrase of the new repository: "));
-    if (ask("once more: ") != first) throw std::invalid_argument("the two passphrases differ");
-    credentials.passphrase = first;
+    if (credentials.empty()) credentials = ask_twice("passphrase of the new repository: ");
+    warn_of_weak(credentials);
+    return credentials;
+}
+
+Credentials new_credentials(NewKeySource const& source) {
+    int const given = int{!source.password_file.empty()} + int{!source.password_command.empty()} +
+                      int{!source.key_file.empty()};
+    if (given > 1) throw std::invalid_argument("give one new key at a time");
+    if (given == 0 && !has_terminal()) {
+        throw std::invalid_argument(
+            "no new key: use --new-password-file, --new-password-command, "
+            "--new-key-file or --recovery");
+    }
+    Credentials credentials;
+    if (!source.key_file.empty()) {
+        credentials.key_file = source.key_file;
+    } else if (!source.password_file.empty()) {
+        credentials.passphrase =
+            non_empty(trimmed(read_text_file(source.password_file, "new passphrase")));
+    } else if (!source.password_command.empty()) {
+        credentials.passphrase = non_empty(trimmed(output_of(source.password_command)));
+    } else {
+        credentials = ask_twice("new passphrase: ");
+    }
+    warn_of_weak(credentials);
     return credentials;
 }
 

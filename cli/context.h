@@ -51,6 +51,15 @@ std::shared_ptr<Repository> open(GlobalOptions const& options, Purpose purpose =
 
 // The passphrase or key file given; for a new repository asked for twice.
 Credentials credentials_for_new(GlobalOptions const& options);
+
+// Where a further key comes from; asked for twice on the terminal when nothing is given.
+struct NewKeySource {
+    std::string password_file;
+    std::string password_command;
+    std::string key_file;
+};
+// Throws std::invalid_argument when more than one is given.
+Credentials new_credentials(NewKeySource const& source);
 OpenOptions open_options(GlobalOptions const& options, Purpose purpose = Purpose::use);
 
 // Options that narrow a search for a snapshot.
@@ -65,6 +74,7 @@ void add_cat(CLI::App& app, Context& context);
 void add_dump(CLI::App& app, Context& context);
 void add_check(CLI::App& app, Context& context);
 void add_stats(CLI::App& app, Context& context);
+void add_key(CLI::App& app, Context& context);
 void add_version(CLI::App& app, Context& context);
 
 }  // namespace coffre::cli

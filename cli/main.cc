@@ -126,6 +126,15 @@ int run_on_large_stack(Context const& context) {
     return call.code;
 }
 
+void take_one_value(CLI::App& app) {
+    for (auto* const command : app.get_subcommands({})) {
+        for (auto* const option : command->get_options()) {
+            if (!option->get_positional()) option->allow_extra_args(false);
+        }
+        take_one_value(*command);
+    }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -138,15 +147,11 @@ int main(int argc, char** argv) {
     app.require_subcommand(1);
     app.fallthrough();
     for (auto const add : {add_init, add_snapshot, add_snapshots, add_ls, add_restore, add_cat,
-                           add_dump, add_check, add_stats, add_version}) {
+                           add_dump, add_check, add_stats, add_key, add_version}) {
         add(app, context);
     }
     // An option takes one value: what follows it is a path.
-    for (auto* const command : app.get_subcommands({})) {
-        for (auto* const option : command->get_options()) {
-            if (!option->get_positional()) option->allow_extra_args(false);
-        }
-    }
+    take_one_value(app);
     try {
         app.parse(argc, argv);
     } catch (CLI::Success const& help) {

@@ -31,6 +31,7 @@ Bytes encode_slot_prefix(SlotPrefix const& prefix) {
     out.u8(static_cast<std::uint8_t>(prefix.kind));
     out.u32(prefix.cost.passes);
     out.u32(prefix.cost.memory_kib);
+    out.u32(prefix.epochs);
     out.raw(prefix.salt);
     out.raw(prefix.commitment);
     return out.take();
@@ -45,6 +46,10 @@ SlotPrefix decode_slot_prefix(Reader& in) {
     prefix.cost.passes = in.u32();
     prefix.cost.memory_kib = in.u32();
     check_cost(in, prefix);
+    prefix.epochs = in.u32();
+    if (prefix.epochs == 0 || prefix.epochs > limits::masters_per_slot) {
+        in.fail("holds " + std::to_string(prefix.epochs) + " master secrets");
+    }
     ByteView const salt = in.raw(prefix.salt.size());
     std::copy(salt.begin(), salt.end(), prefix.salt.begin());
     ByteView const commitment = in.raw(prefix.commitment.size());
@@ -59,8 +64,6 @@ Bytes encode_slot_secrets(SlotSecrets const& secrets) {
         out.u32(master.epoch);
         out.raw(master.secret);
     }
-    out.text(secrets.label);
-    out.signed_varint(secrets.created_ns);
     return out.take();
 }
 
@@ -78,10 +81,26 @@ SlotSecrets decode_slot_secrets(ByteView bytes) {
         secrets.masters.push_back(master);
     }
     if (secrets.masters.empty()) in.fail("holds no master secret");
-    secrets.label = in.text(limits::text_size, "label");
-    secrets.created_ns = in.signed_varint();
     in.expect_end();
     return secrets;
+}
+
+Bytes encode_slot_info(SlotInfo const& info) {
+    Writer out;
+    out.text(info.label);
+    out.text(info.host);
+    out.signed_varint(info.created_ns);
+    return out.take();
+}
+
+SlotInfo decode_slot_info(ByteView bytes) {
+    Reader in(bytes, "key slot");
+    SlotInfo info;
+    info.label = in.text(limits::text_size, "label");
+    info.host = in.text(limits::text_size, "host");
+    info.created_ns = in.signed_varint();
+    in.expect_end();
+    return info;
 }
 
 }  // namespace coffre

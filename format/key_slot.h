@@ -22,6 +22,7 @@ struct KdfCost {
 struct SlotPrefix {
     SlotKind kind = SlotKind::passphrase;
     KdfCost cost;
+    std::uint32_t epochs = 1;  // how many master secrets it holds: fewer than others is outdated
     std::array<std::byte, 16> salt{};
     Key commitment{};  // of the slot key: tells a wrong passphrase from a damaged slot
 
@@ -38,10 +39,17 @@ struct MasterSecret {
 // Sealed under the slot key.
 struct SlotSecrets {
     std::vector<MasterSecret> masters;  // epochs ascending, the first is 1
-    std::string label;                  // what the user calls this slot
-    std::int64_t created_ns = 0;
 
     bool operator==(SlotSecrets const&) const = default;
+};
+
+// Sealed under a key of the repository: whoever opens one slot sees what the others are.
+struct SlotInfo {
+    std::string label;  // what the user calls this slot
+    std::string host;   // where it was made
+    std::int64_t created_ns = 0;
+
+    bool operator==(SlotInfo const&) const = default;
 };
 
 Bytes encode_slot_prefix(SlotPrefix const& prefix);
@@ -50,5 +58,8 @@ SlotPrefix decode_slot_prefix(Reader& in);
 
 Bytes encode_slot_secrets(SlotSecrets const& secrets);
 SlotSecrets decode_slot_secrets(ByteView bytes);
+
+Bytes encode_slot_info(SlotInfo const& info);
+SlotInfo decode_slot_info(ByteView bytes);
 
 }  // namespace coffre

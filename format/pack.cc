@@ -87,11 +87,13 @@ void read_bases(Reader& in, BlockRow& block) {
 void read_chunks(Reader& in, BlockRow& block) {
     std::uint64_t end = 0;
     auto const count = in.count(limits::chunks_per_block, "number of chunks");
+    if (count == 0) in.fail("a block without chunks");
     block.chunks.reserve(std::min<std::size_t>(count, in.remaining() / 34));
     for (std::size_t i = 0; i < count; ++i) {
         ChunkRow chunk;
         std::uint64_t const offset = end + in.bounded(limits::block_plain_size, "chunk offset");
         std::uint64_t const size = in.bounded(limits::chunk_size, "chunk size");
+        if (size == 0) in.fail("an empty chunk");
         end = offset + size;
         if (end > block.plain_size) in.fail("a chunk ends beyond its block");
         chunk.offset = static_cast<std::uint32_t>(offset);

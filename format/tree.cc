@@ -29,6 +29,14 @@ void check_name(Reader const& in, std::string const& name) {
     if (bad) in.fail("\"" + name + "\" cannot be a name");
 }
 
+void check_flags(Reader const& in, Node const& node) {
+    std::uint64_t const of_directories = node_flags::partial | node_flags::above;
+    if ((node.flags & node_flags::stream) != 0 && !node.is_file()) in.fail("no file, but a stream");
+    if ((node.flags & of_directories) != 0 && !node.is_directory()) {
+        in.fail("a folder's flags on something else");
+    }
+}
+
 void write_xattrs(Writer& out, Node const& node) {
     out.varint(node.xattrs.size());
     for (auto const& xattr : node.xattrs) {
@@ -81,6 +89,7 @@ void read_file(Reader& in, Node& node) {
         hole.offset = end + in.bounded(node.size - end, "hole offset");
         hole.size = in.bounded(node.size - hole.offset, "hole size");
         if (hole.size == 0) in.fail("an empty hole");
+        if (!node.holes.empty() && hole.offset == end) in.fail("two holes touch");
         end = hole.offset + hole.size;
         in_holes += hole.size;
         node.holes.push_back(hole);
@@ -155,6 +164,7 @@ Node read_node(Reader& in) {
     if (kind < 1 || kind > 7) in.fail("unknown kind of node " + std::to_string(kind));
     node.kind = static_cast<NodeKind>(kind);
     node.flags = in.bounded(node_flags::known, "flags");
+    check_flags(in, node);
     node.mode = static_cast<std::uint32_t>(in.bounded(permission_bits, "mode"));
     node.uid = static_cast<std::uint32_t>(in.bounded(UINT32_MAX, "uid"));
     node.gid = static_cast<std::uint32_t>(in.bounded(UINT32_MAX, "gid"));

@@ -96,6 +96,12 @@ SecretKey KeyRing::derive(std::string_view label) const {
     return subkey(master(1), label);
 }
 
+std::vector<MasterSecret> KeyRing::master_secrets() const {
+    std::vector<MasterSecret> masters;
+    for (auto const& [epoch, secret] : masters_) masters.push_back({epoch, secret.copy()});
+    return masters;
+}
+
 SecretKey const& KeyRing::object_key(ObjectKind kind) const {
     auto const found = object_keys_.find(kind);
     return found == object_keys_.end() ? index_key_ : found->second;
@@ -210,7 +216,7 @@ WrappedKey KeyRing::wrap(SessionKey const& key) const {
     wrapped.id = key.id;
     wrapped.kind = key.kind;
     wrapped.cipher = key.cipher;
-    wrapped.epoch = masters_.rbegin()->first;
+    wrapped.epoch = newest_epoch();
     wrapped.type = WrapType::master;
     wrapped.wrapped = seal(Mode::encrypted, subkey(master(wrapped.epoch), wrap_label(key.kind)),
                            wrap_binding(repository_, wrapped), key.secret.view());

@@ -41,6 +41,10 @@ public:
     // Throws FormatError when the wrapped key is not of this repository.
     SessionKey unwrap(WrappedKey const& wrapped) const;
 
+    // All of them, for a key slot; the caller wipes them.
+    std::vector<MasterSecret> master_secrets() const;
+    std::uint32_t newest_epoch() const { return masters_.rbegin()->first; }
+
     // Secrets of purposes outside of this class, from epoch 1.
     SecretKey derive(std::string_view label) const;
     Key signing_public_key() const;

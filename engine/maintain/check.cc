@@ -60,7 +60,7 @@ private:
         Backend& store = repository_.store();
         KeyRing const& keys = repository_.keys();
         for (auto const& object : store.list("keys/")) {
-            guarded([&] { check_key_slot(store, object.name); });
+            guarded([&] { describe_key_slot(store, repository_.keys(), object.name); });
         }
         for (auto const& object : store.list("sessions/")) {
             guarded([&] {

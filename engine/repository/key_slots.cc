@@ -3,12 +3,16 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "engine/crypto/hash.h"
 #include "engine/crypto/kdf.h"
+#include "engine/crypto/recovery_key.h"
 #include "engine/crypto/seal.h"
 #include "engine/repository/names.h"
 #include "engine/util/clock.h"
 #include "engine/util/fd.h"
+#include "engine/util/host.h"
 #include "engine/util/small_file.h"
 #include "format/limits.h"
 
@@ -17,16 +21,23 @@ namespace coffre {
 namespace {
 
 constexpr std::uint64_t slot_object_limit = limits::mib;
+constexpr std::uint64_t sealed_limit = 256 * limits::kib;
 
-// A slot's two parts, after its checksum was found right.
-struct OpenedSlot {
+// A slot's parts, after its checksum was found right.
+struct SealedSlot {
     std::string name;
     Bytes prefix_bytes;
     SlotPrefix prefix;
-    Bytes sealed;
+    Bytes secrets;
+    Bytes info;
 };
 
-OpenedSlot read_slot(Backend& store, std::string const& name) {
+Bytes read_sealed(Reader& in, std::string const& what) {
+    ByteView const bytes = in.sized(sealed_limit, what);
+    return {bytes.begin(), bytes.end()};
+}
+
+SealedSlot read_slot(Backend& store, std::string const& name) {
     Bytes const object = get_whole(store, name, slot_object_limit);
     ByteView const all(object);
     try {
@@ -36,12 +47,13 @@ OpenedSlot read_slot(Backend& store, std::string const& name) {
         if (checksum.u64() != xxh3(body))
             throw FormatError("checksum differs: the slot is damaged");
         Reader in(body, "key slot");
-        OpenedSlot slot;
+        SealedSlot slot;
         slot.name = name;
         slot.prefix = decode_slot_prefix(in);
         slot.prefix_bytes = encode_slot_prefix(slot.prefix);
-        ByteView const sealed = in.raw(in.remaining());
-        slot.sealed.assign(sealed.begin(), sealed.end());
+        slot.secrets = read_sealed(in, "sealed secrets");
+        slot.info = read_sealed(in, "sealed info");
+        in.expect_end();
         return slot;
     } catch (UnsupportedFormat const& error) {
         throw RepositoryError(RepositoryFailure::unusable, name + ": " + error.what());
@@ -78,102 +90,164 @@ KdfCost cost_of(KdfStrength strength) {
     return {3, 64 * 1024};
 }
 
-void put_slot(Backend& store, RepositoryId const& repository, SlotPrefix prefix,
-              SecretKey const& slot_key, SlotSecrets const& secrets) {
-    std::string const name = names::key_slot(random_id<SlotId>());
-    prefix.commitment = slot_commitment(slot_key, repository, prefix);
-    Bytes object = encode_slot_prefix(prefix);
-    Bytes const bound = authenticated_data(ObjectKind::key_slot, repository, name, object);
-    Bytes content = encode_slot_secrets(secrets);
-    append(object, seal(Mode::encrypted, subkey(slot_key, "coffre-slot-seal"), bound, content));
-    wipe(content);
-    Writer checksum;
-    checksum.u64(xxh3(object));
-    append(object, checksum.view());
-    if (store.put(name, object) != PutResult::stored) {
-        throw RepositoryError(RepositoryFailure::failed, name + ": exists already");
-    }
+Bytes bound_of(RepositoryId const& repository, std::string const& name, ByteView prefix) {
+    return authenticated_data(ObjectKind::key_slot, repository, name, prefix);
 }
 
-SlotSecrets unseal_slot(RepositoryId const& repository, OpenedSlot const& slot,
-                        SecretKey const& slot_key) {
-    auto content =
-        unseal(Mode::encrypted, subkey(slot_key, "coffre-slot-seal"),
-               authenticated_data(ObjectKind::key_slot, repository, slot.name, slot.prefix_bytes),
-               slot.sealed);
-    if (!content) {
-        throw RepositoryError(RepositoryFailure::corrupt,
-                              slot.name + ": the key fits, but the slot was changed");
+std::string put_slot(Backend& store, KeyRing const& keys, SlotPrefix prefix,
+                     SecretKey const& slot_key, SlotInfo const& info) {
+    std::string const name = names::key_slot(random_id<SlotId>());
+    SlotSecrets secrets{keys.master_secrets()};
+    prefix.epochs = static_cast<std::uint32_t>(secrets.masters.size());
+    prefix.commitment = slot_commitment(slot_key, keys.repository(), prefix);
+    Bytes const prefix_bytes = encode_slot_prefix(prefix);
+    Bytes const bound = bound_of(keys.repository(), name, prefix_bytes);
+    Bytes content = encode_slot_secrets(secrets);
+    Writer out;
+    out.raw(prefix_bytes);
+    out.sized(seal(Mode::encrypted, subkey(slot_key, "coffre-slot-seal"), bound, content));
+    out.sized(
+        seal(Mode::encrypted, keys.derive("coffre-slot-info"), bound, encode_slot_info(info)));
+    out.u64(xxh3(out.view()));
+    wipe(content);
+    for (auto& master : secrets.masters) wipe(master.secret);
+    if (store.put(name, out.view()) != PutResult::stored) {
+        throw RepositoryError(RepositoryFailure::failed, name + ": exists already");
     }
+    return name;
+}
+
+// What was sealed for this slot; the key is known to be the right one.
+Bytes unseal_part(SealedSlot const& slot, RepositoryId const& repository, SecretKey const& key,
+                  ByteView sealed) {
+    auto content =
+        unseal(Mode::encrypted, key, bound_of(repository, slot.name, slot.prefix_bytes), sealed);
+    if (content) return std::move(*content);
+    throw RepositoryError(RepositoryFailure::corrupt,
+                          slot.name + ": the key fits, but the slot was changed");
+}
+
+std::vector<MasterSecret> unseal_masters(RepositoryId const& repository, SealedSlot const& slot,
+                                         SecretKey const& slot_key) {
+    Bytes content =
+        unseal_part(slot, repository, subkey(slot_key, "coffre-slot-seal"), slot.secrets);
     try {
-        auto secrets = decode_slot_secrets(*content);
-        wipe(*content);
-        return secrets;
+        auto masters = decode_slot_secrets(content).masters;
+        wipe(content);
+        if (masters.size() != slot.prefix.epochs) throw FormatError("holds other master secrets");
+        return masters;
     } catch (FormatError const& error) {
         throw RepositoryError(RepositoryFailure::corrupt, slot.name + ": " + error.what());
     }
 }
 
 // The slot's key under the credentials of the slot's kind, if there are any.
-std::optional<SecretKey> slot_key(OpenedSlot const& slot, Credentials const& credentials) {
+std::optional<SecretKey> slot_key(SealedSlot const& slot, Credentials const& credentials) {
     if (slot.prefix.kind == SlotKind::passphrase) {
         if (!credentials.passphrase) return std::nullopt;
-        return slot_key_of_passphrase(*credentials.passphrase, slot.prefix);
+        std::string typed = as_recovery_key(*credentials.passphrase);
+        SecretKey key = slot_key_of_passphrase(typed, slot.prefix);
+        wipe(typed);
+        return key;
     }
     if (!credentials.key_file) return std::nullopt;
     return slot_key_of_file(read_key_file(*credentials.key_file), slot.prefix);
 }
 
-}  // namespace
-
-void add_key_slots(Backend& store, RepositoryId const& repository, KdfStrength strength,
-                   Credentials const& credentials, std::vector<MasterSecret> const& masters) {
-    SlotSecrets secrets{masters, "", now_ns()};
-    SlotPrefix prefix;
-    if (credentials.passphrase) {
-        prefix.kind = SlotKind::passphrase;
-        prefix.cost = cost_of(strength);
-        fill_random(prefix.salt);
-        put_slot(store, repository, prefix, slot_key_of_passphrase(*credentials.passphrase, prefix),
-                 secrets);
-    }
-    if (credentials.key_file) {
-        prefix = {};
-        prefix.kind = SlotKind::key_file;
-        fill_random(prefix.salt);
-        put_slot(store, repository, prefix,
-                 slot_key_of_file(read_or_make_key_file(*credentials.key_file), prefix), secrets);
-    }
-    for (auto& master : secrets.masters) wipe(master.secret);
+bool fits(SealedSlot const& slot, RepositoryId const& repository,
+          std::optional<SecretKey> const& key) {
+    return key && slot_commitment(*key, repository, slot.prefix) == slot.prefix.commitment;
 }
 
-std::vector<MasterSecret> open_key_slots(Backend& store, RepositoryId const& repository,
-                                         Credentials const& credentials) {
-    std::string damaged;
+struct SlotList {
+    std::vector<SealedSlot> slots;  // those with the most master secrets first
+    std::string damaged;            // "; " and a message for each other one
+};
+
+SlotList read_slots(Backend& store) {
+    SlotList list;
     for (auto const& object : store.list("keys/")) {
         try {
-            OpenedSlot const slot = read_slot(store, object.name);
-            auto const key = slot_key(slot, credentials);
-            if (!key || slot_commitment(*key, repository, slot.prefix) != slot.prefix.commitment) {
-                continue;
-            }
-            return unseal_slot(repository, slot, *key).masters;
+            list.slots.push_back(read_slot(store, object.name));
         } catch (RepositoryError const& error) {
             bool const of_slot = error.kind() == RepositoryFailure::corrupt ||
                                  error.kind() == RepositoryFailure::unusable;
             if (!of_slot) throw;
-            damaged += std::string("; ") + error.what();
+            list.damaged += std::string("; ") + error.what();
         }
     }
-    throw RepositoryError(
-        RepositoryFailure::wrong_key,
-        std::string(credentials.key_file && !credentials.passphrase ? "the key file opens"
-                                                                    : "the passphrase opens") +
-            " no key slot of this repository" + damaged);
+    std::stable_sort(
+        list.slots.begin(), list.slots.end(),
+        [](SealedSlot const& a, SealedSlot const& b) { return a.prefix.epochs > b.prefix.epochs; });
+    return list;
 }
 
-void check_key_slot(Backend& store, std::string const& name) {
-    read_slot(store, name);
+[[noreturn]] void throw_no_slot(Credentials const& credentials, std::string const& damaged) {
+    bool const by_file = credentials.key_file && !credentials.passphrase;
+    std::string message = std::string(by_file ? "the key file opens" : "the passphrase opens") +
+                          " no key slot of this repository" + damaged;
+    if (credentials.passphrase && is_mistyped_recovery_key(*credentials.passphrase)) {
+        message += "; if this is a recovery key, there is a typing mistake in it";
+    }
+    throw RepositoryError(RepositoryFailure::wrong_key, message);
+}
+
+}  // namespace
+
+std::string put_key_slot(Backend& store, KeyRing const& keys, KdfStrength strength,
+                         Credentials const& credentials, std::string const& label) {
+    SlotInfo const info{label, host_name(), now_ns()};
+    SlotPrefix prefix;
+    fill_random(prefix.salt);
+    if (credentials.passphrase) {
+        prefix.kind = SlotKind::passphrase;
+        prefix.cost = cost_of(strength);
+        return put_slot(store, keys, prefix,
+                        slot_key_of_passphrase(*credentials.passphrase, prefix), info);
+    }
+    prefix.kind = SlotKind::key_file;
+    return put_slot(store, keys, prefix,
+                    slot_key_of_file(read_or_make_key_file(*credentials.key_file), prefix), info);
+}
+
+OpenedSlot open_key_slots(Backend& store, RepositoryId const& repository,
+                          Credentials const& credentials) {
+    SlotList list = read_slots(store);
+    for (auto const& slot : list.slots) {
+        auto const key = slot_key(slot, credentials);
+        if (!fits(slot, repository, key)) continue;
+        if (slot.prefix.epochs < list.slots.front().prefix.epochs) {
+            throw RepositoryError(RepositoryFailure::wrong_key,
+                                  "the repository has a new master secret, which this key does "
+                                  "not open: have it added again with `repo key add`");
+        }
+        try {
+            return {slot.name, unseal_masters(repository, slot, *key)};
+        } catch (RepositoryError const& error) {
+            if (error.kind() != RepositoryFailure::corrupt) throw;
+            list.damaged += std::string("; ") + error.what();
+        }
+    }
+    throw_no_slot(credentials, list.damaged);
+}
+
+std::vector<MasterSecret> open_key_slot(Backend& store, RepositoryId const& repository,
+                                        std::string const& name, Credentials const& credentials) {
+    SealedSlot const slot = read_slot(store, name);
+    auto const key = slot_key(slot, credentials);
+    if (!fits(slot, repository, key)) throw_no_slot(credentials, "");
+    return unseal_masters(repository, slot, *key);
+}
+
+DescribedSlot describe_key_slot(Backend& store, KeyRing const& keys, std::string const& name) {
+    SealedSlot const slot = read_slot(store, name);
+    Bytes const content =
+        unseal_part(slot, keys.repository(), keys.derive("coffre-slot-info"), slot.info);
+    try {
+        return {slot.prefix, decode_slot_info(content)};
+    } catch (FormatError const& error) {
+        throw RepositoryError(RepositoryFailure::corrupt, name + ": " + error.what());
+    }
 }
 
 }  // namespace coffre

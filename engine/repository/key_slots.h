@@ -1,23 +1,40 @@
-// The way from a passphrase or a key file to the master secrets.
+// The objects `keys/<id>`: the way from a passphrase or a key file to the master secrets.
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
 #include "engine/backend/backend.h"
+#include "engine/crypto/key_ring.h"
 #include "engine/repository.h"
 #include "format/key_slot.h"
 
 namespace coffre {
 
-// Adds a slot for each of the credentials; a key file that does not exist is made.
-void add_key_slots(Backend& store, RepositoryId const& repository, KdfStrength strength,
-                   Credentials const& credentials, std::vector<MasterSecret> const& masters);
+// Adds a slot that holds all masters of `keys`; a key file that does not exist is made. Exactly one
+// of the credentials is given. Returns the slot's name. Not durable before the next barrier.
+std::string put_key_slot(Backend& store, KeyRing const& keys, KdfStrength strength,
+                         Credentials const& credentials, std::string const& label);
 
-// Tries the credentials on every slot. Throws RepositoryError{wrong_key} when none fits; a damaged
-// slot is an error only then.
-std::vector<MasterSecret> open_key_slots(Backend& store, RepositoryId const& repository,
-                                         Credentials const& credentials);
+struct OpenedSlot {
+    std::string name;
+    std::vector<MasterSecret> masters;
+};
 
-// Checks a slot as far as that goes without its key. Throws RepositoryError{corrupt}.
-void check_key_slot(Backend& store, std::string const& name);
+// Tries the credentials on every slot. Throws RepositoryError{wrong_key} when none fits, or one
+// that a rekey left over; a damaged slot is an error only then.
+OpenedSlot open_key_slots(Backend& store, RepositoryId const& repository,
+                          Credentials const& credentials);
+
+// The masters of this very slot. Throws RepositoryError{wrong_key, corrupt}.
+std::vector<MasterSecret> open_key_slot(Backend& store, RepositoryId const& repository,
+                                        std::string const& name, Credentials const& credentials);
+
+// What a slot is, as far as that is seen without its own key.
+struct DescribedSlot {
+    SlotPrefix prefix;
+    SlotInfo info;
+};
+
+// Throws RepositoryError{corrupt}.
+DescribedSlot describe_key_slot(Backend& store, KeyRing const& keys, std::string const& name);
 
 }  // namespace coffre

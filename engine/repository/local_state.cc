@@ -18,6 +18,7 @@ Bytes encode(LocalState const& state) {
     out.text("coffre-state-1");
     out.id(state.writer);
     out.u8(state.encrypted ? 1 : 0);
+    out.u32(state.epochs);
     out.u64(state.sequence);
     out.u64(state.log_records);
     out.varint(state.heads.size());
@@ -35,6 +36,7 @@ LocalState decode(ByteView bytes) {
     if (in.text(64, "mark") != "coffre-state-1") in.fail("not a state file");
     state.writer = in.id<WriterId>();
     state.encrypted = in.bounded(1, "mode") == 1;
+    state.epochs = in.u32();
     state.sequence = in.u64();
     state.log_records = in.u64();
     for (auto n = in.count(limits::log_entries, "number of heads"); n > 0; --n) {

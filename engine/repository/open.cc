@@ -58,8 +58,7 @@ ConfigSecrets open_secrets(KeyRing const& keys, OpenedConfig const& config) {
     }
 }
 
-std::vector<MasterSecret> masters_of(Backend& store, ConfigPrefix const& prefix,
-                                     Credentials const& credentials) {
+OpenedSlot masters_of(Backend& store, ConfigPrefix const& prefix, Credentials const& credentials) {
     if (prefix.mode == Mode::encrypted) {
         return open_key_slots(store, prefix.repository, credentials);
     }
@@ -68,7 +67,7 @@ std::vector<MasterSecret> masters_of(Backend& store, ConfigPrefix const& prefix,
                               "the repository is not encrypted, but a key was given for it: was it "
                               "exchanged? Leave the key away if this is what you expect");
     }
-    return {{1, prefix.public_master}};
+    return {"", {{1, prefix.public_master}}};
 }
 
 ConfigSecrets make_secrets(KeyRing const& keys, ChunkerSizes const& sizes) {
@@ -106,8 +105,16 @@ void require_no_rollback(Repository& repository, OpenOptions const& options) {
         throw RepositoryError(RepositoryFailure::unusable,
                               "the repository was encrypted when this machine last saw it");
     }
-    if (encrypted && !state.encrypted) {
-        state.encrypted = true;
+    std::uint32_t const epoch = repository.keys().newest_epoch();
+    if (epoch < state.epochs) {
+        throw RepositoryError(RepositoryFailure::rolled_back,
+                              "the repository went back in time: it had " +
+                                  std::to_string(state.epochs) +
+                                  " master secrets, and this key opens " + std::to_string(epoch));
+    }
+    if (encrypted != state.encrypted || epoch != state.epochs) {
+        state.encrypted = encrypted;
+        state.epochs = epoch;
         repository.save_local_state();
     }
     if (options.accept_rollback || state.heads.empty()) return;
@@ -147,7 +154,12 @@ std::shared_ptr<Repository> init_repository(std::shared_ptr<Backend> const& stor
             throw RepositoryError(RepositoryFailure::wrong_key,
                                   "a new repository needs a passphrase or a key file");
         }
-        add_key_slots(*store, prefix.repository, init.kdf, credentials, {master});
+        if (credentials.passphrase) {
+            put_key_slot(*store, keys, init.kdf, {credentials.passphrase, {}}, "");
+        }
+        if (credentials.key_file) {
+            put_key_slot(*store, keys, init.kdf, {{}, credentials.key_file}, "");
+        }
     }
     put_config(*store, keys, prefix, make_secrets(keys, init.chunker));
     wipe(master.secret);
@@ -159,12 +171,15 @@ std::shared_ptr<Repository> open_repository(std::shared_ptr<Backend> store,
                                             OpenOptions const& options) {
     prepare_crypto();
     OpenedConfig const config = read_config(*store);
-    auto masters = masters_of(*store, config.prefix, credentials);
-    KeyRing keys(config.prefix.mode, config.prefix.repository, masters);
-    for (auto& master : masters) wipe(master.secret);
-    ConfigSecrets const secrets = open_secrets(keys, config);
+    auto slot = masters_of(*store, config.prefix, credentials);
+    KeyRing keys(config.prefix.mode, config.prefix.repository, slot.masters);
+    for (auto& master : slot.masters) wipe(master.secret);
+    ConfigSecrets secrets = open_secrets(keys, config);
     auto repository =
         std::make_shared<Repository>(std::move(store), secrets, std::move(keys), options);
+    wipe(secrets.id_key);
+    wipe(secrets.chunker_key);
+    repository->set_opened_by(slot.name);
     require_no_rollback(*repository, options);
     return repository;
 }

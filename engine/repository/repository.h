@@ -21,6 +21,9 @@ public:
 
     Backend& store() { return *store_; }
     KeyRing const& keys() const { return keys_; }
+    // The name of the key slot that opened it; empty in mode none.
+    std::string const& opened_by() const { return opened_by_; }
+    void set_opened_by(std::string slot) { opened_by_ = std::move(slot); }
     RepositoryId const& id() const { return keys_.repository(); }
     ChunkNamer const& namer() const { return namer_; }
     Chunker const& chunker() const { return chunker_; }
@@ -49,6 +52,7 @@ private:
 
     std::shared_ptr<Backend> store_;
     KeyRing keys_;
+    std::string opened_by_;
     ChunkNamer namer_;
     Chunker chunker_;
     std::string folder_;  // of this machine, for the index and the local state

@@ -8,6 +8,7 @@
 
 #include "engine/repository/names.h"
 #include "engine/util/clock.h"
+#include "engine/util/host.h"
 #include "engine/util/small_file.h"
 
 namespace coffre {
@@ -39,12 +40,6 @@ std::uint64_t own_pid_namespace() {
 }
 
 }  // namespace
-
-std::string host_name() {
-    std::array<char, 256> name{};
-    ::gethostname(name.data(), name.size() - 1);
-    return name.data();
-}
 
 Session::Session(Backend& store, KeyRing const& keys)
     : store_(store), keys_(keys), id_(random_id<SessionId>()) {

@@ -35,7 +35,4 @@ private:
     std::jthread heart_;
 };
 
-// This machine's name.
-std::string host_name();
-
 }  // namespace coffre

@@ -18,6 +18,7 @@
 #include "engine/snapshot/streams.h"
 #include "engine/snapshot/walk.h"
 #include "engine/util/clock.h"
+#include "engine/util/host.h"
 #include "engine/util/ordered_stage.h"
 #include "engine/util/workers.h"
 #include "engine/version.h"

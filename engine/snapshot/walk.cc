@@ -216,7 +216,7 @@ void Walker::walk_directory(Place const& place, Node node, Node const* before) {
         folder = open_source(place.folder, place.entry(),
                              O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (!folder) return fail(place.path, errno_text());
-        node.xattrs = attributes(place, Attributes::of_open(folder.get()));
+        read_attributes(place, Attributes::of_open(folder.get()), node);
     }
     if (depth_ >= limits::tree_depth) return fail(place.path, "nested too deeply");
     if (progress_.on_item && before == nullptr) progress_.on_item("new", place.path + "/");
@@ -278,11 +278,12 @@ void Walker::read_file(Place const& place, Fd const& file, std::string name, Nod
     if (!S_ISREG(status.st_mode)) return fail(place.path, "was replaced while it was looked at");
     ::posix_fadvise(file.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
     Node node = nodes_.make(std::move(name), status);
-    node.xattrs = attributes(place, Attributes::of_open(file.get()));
+    read_attributes(place, Attributes::of_open(file.get()), node);
     if (progress_.on_item) progress_.on_item(before == nullptr ? "new" : "changed", place.path);
     split_.add(BeginFile{0, node, before == nullptr});
     EndFile end = read_contents(place, file, status);
-    end.remembered = !end.failed && end.flags == 0 && read_.remember(node);
+    bool const is_exact = !end.failed && ((node.flags | end.flags) & node_flags::unstable) == 0;
+    end.remembered = is_exact && read_.remember(node);
     ++progress_.files;
     split_.add(std::move(end));
 }
@@ -310,12 +311,13 @@ EndFile Walker::read_contents(Place const& place, Fd const& file, struct stat co
     return end;
 }
 
-std::vector<Xattr> Walker::attributes(Place const& place, Attributes const& of) {
+// Without them the entry is not what was there: the next run must not take it over.
+void Walker::read_attributes(Place const& place, Attributes const& of, Node& node) {
     try {
-        return of.read();
+        node.xattrs = of.read();
     } catch (SourceError const& error) {
+        node.flags |= node_flags::unstable;
         report(place.path, error.what());
-        return {};
     }
 }
 
@@ -332,7 +334,7 @@ void Walker::save_other(Place const& place, Node node, Node const* before) {
         if (size < 0) return fail(place.path, errno_text());
         node.target = target.substr(0, static_cast<std::size_t>(size));
     }
-    node.xattrs = attributes(place, Attributes::of_entry(place.folder, place.entry()));
+    read_attributes(place, Attributes::of_entry(place.folder, place.entry()), node);
     split_.add(AddNode{std::move(node)});
 }
 

@@ -59,7 +59,7 @@ private:
     void read_file(Place const& place, Fd const& file, std::string name, Node const* before);
     EndFile read_contents(Place const& place, Fd const& file, struct stat const& status);
     void save_other(Place const& place, Node node, Node const* before);
-    std::vector<Xattr> attributes(Place const& place, Attributes const& of);
+    void read_attributes(Place const& place, Attributes const& of, Node& node);
     bool is_named(std::string const& path) const;
     bool is_excluded(Place const& place, Node const& node) const;
     bool keeps_only_tag(int folder, std::string& tag) const;

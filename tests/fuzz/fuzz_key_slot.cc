@@ -1,7 +1,7 @@
 #include "format/key_slot.h"
 #include "tests/fuzz/fuzz.h"
 
-// The input is read as a prefix, and as the secrets.
+// The input is read as a prefix, as the secrets, and as what is told of a slot.
 int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size) {
     using namespace coffre;
     auto const decode_prefix = [](ByteView bytes) {
@@ -11,5 +11,6 @@ int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size) {
         return prefix;
     };
     check_canonical(data, size, decode_prefix, encode_slot_prefix);
+    check_canonical(data, size, decode_slot_info, encode_slot_info);
     return check_canonical(data, size, decode_slot_secrets, encode_slot_secrets);
 }

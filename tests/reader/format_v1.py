@@ -260,8 +260,8 @@ def subkey(key, label):
 
 
 def slot_commitment(slot_key, repository_id, prefix):
-    """What bytes 33 to 64 of a slot's prefix must be; they count as zeros here."""
-    return subkey(slot_key, b"coffre-slot-commitment" + repository_id + prefix[:33] + bytes(32))
+    """What bytes 37 to 68 of a slot's prefix must be; they count as zeros here."""
+    return subkey(slot_key, b"coffre-slot-commitment" + repository_id + prefix[:37] + bytes(32))
 
 
 def open_session_key(master, repository_id, key, what):
@@ -409,19 +409,26 @@ PASSPHRASE, KEY_FILE = 1, 2
 
 @dataclass
 class Slot:
-    """The unsealed start of a key slot."""
+    """The unsealed part of a key slot, and its two seals."""
     kind: int
     passes: int
     kib: int
+    epochs: int
     salt: bytes
     commitment: bytes
+    prefix: bytes
+    secrets: bytes = b""
+    info: bytes = b""
 
 
-def read_slot(clear, name):
-    wire = Wire(clear, name)
+def read_slot(body, name):
+    wire = Wire(body, name)
     wire.take(8)
-    slot = Slot(wire.choice(PASSPHRASE, KEY_FILE), wire.u32(), wire.u32(), wire.id16(), wire.id32())
+    slot = Slot(wire.choice(PASSPHRASE, KEY_FILE), wire.u32(), wire.u32(), wire.u32(), wire.id16(),
+                wire.id32(), body[:69])
+    slot.secrets, slot.info = wire.sized(OBJECT_SIZE), wire.sized(OBJECT_SIZE)
     wire.end()
+    wire.require(1 <= slot.epochs <= SECRETS, "number of master secrets out of range")
     if slot.kind == PASSPHRASE:
         wire.require(1 <= slot.passes <= 16, "passes of Argon2id out of range")
         wire.require(8 <= slot.kib <= 4_194_304, "memory of Argon2id out of range")
@@ -430,16 +437,21 @@ def read_slot(clear, name):
     return slot
 
 
-def read_masters(content, name):
-    """The master secrets, by epoch."""
+def read_masters(content, epochs, name):
+    """The master secrets, by epoch, of which there must be this many."""
     wire = Wire(content, name)
     masters = wire.list(lambda: (wire.u32(), wire.id32()), SECRETS, 1)
-    wire.text()
-    wire.ns()
     wire.end()
-    wire.require([epoch for epoch, _ in masters] == list(range(1, len(masters) + 1)),
+    wire.require([epoch for epoch, _ in masters] == list(range(1, epochs + 1)),
                  "epochs are not 1, 2, 3, ...")
     return dict(masters)
+
+
+def check_slot_info(content, name):
+    wire = Wire(content, name)
+    wire.text(), wire.text()  # label, host
+    wire.ns()
+    wire.end()
 
 
 # ---------------------------------------------------------------- packs
@@ -501,7 +513,8 @@ def read_wrapped_key(wire):
     key = WrappedKey(wire.id16(), wire.choice(DATA, META), wire.choice(AES_GCM, CHACHA), wire.u32(),
                      wire.choice(UNDER_MASTER, SEALED_BOX, UNDER_CLIENT), wire.sized(WRAPPED_SIZE))
     wire.require(any(key.id), "a key id is zero")
-    wire.require(key.wrap != UNDER_MASTER or len(key.wrapped) == 72, "a wrapped key of a wrong size")
+    if key.wrap == UNDER_MASTER:
+        wire.require(len(key.wrapped) == 72, "a wrapped key has a wrong size")
     return key
 
 

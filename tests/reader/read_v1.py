@@ -112,16 +112,18 @@ class Store:
             return {1: self.prefix.public_master}
         if credential is None:
             raise Refused("the repository is encrypted: give --key-file or --password-file")
-        for name in self.names(v1.KEY):
-            masters = self.try_slot(name, credential)
+        slots = [(name, self.read_slot(name)) for name in self.names(v1.KEY)]
+        for name, slot in sorted(slots, key=lambda each: -each[1].epochs):
+            masters = self.try_slot(name, slot, credential)
             if masters:
                 return masters
         raise Refused("no key slot fits this key file or passphrase")
 
-    def try_slot(self, name, credential):
+    def read_slot(self, name):
+        return v1.read_slot(self.read_checked(name), name)
+
+    def try_slot(self, name, slot, credential):
         """The master secrets from this slot, or None if its commitment does not fit."""
-        body = self.read_checked(name)
-        slot = v1.read_slot(body[:65], name)
         if slot.kind != credential.kind:
             return None
         if slot.kind == v1.PASSPHRASE:
@@ -130,11 +132,11 @@ class Store:
                 raise Refused(f"{name}: Argon2id needs {slot.kib} KiB of memory")
         else:
             slot_key = subkey(credential.secret, b"coffre-key-file" + slot.salt)
-        if v1.slot_commitment(slot_key, self.id, body[:65]) != slot.commitment:
+        if v1.slot_commitment(slot_key, self.id, slot.prefix) != slot.commitment:
             return None
         content = v1.open_seal(ENCRYPTED, subkey(slot_key, b"coffre-slot-seal"),
-                               self.authenticated(name, body[:65]), body[65:], name)
-        return v1.read_masters(content, name)
+                               self.authenticated(name, slot.prefix), slot.secrets, name)
+        return v1.read_masters(content, slot.epochs, name)
 
 
 # ---------------------------------------------------------------- chunks, lists, trees
@@ -395,6 +397,8 @@ class Checker:
 
     def check(self):
         self.frames()
+        for name in self.repo.names(v1.KEY):
+            self.slot_info(name)
         for name in self.repo.names(v1.SESSION):
             v1.check_session(self.repo.open(name)[0], name)
         for name in self.repo.names(v1.PACK):
@@ -418,6 +422,12 @@ class Checker:
         for name in self.repo.packs:
             require(name in self.repo.all_names, name, "is in a bundle, but missing")
 
+    def slot_info(self, name):
+        slot = self.repo.read_slot(name)
+        content = v1.open_seal(ENCRYPTED, self.repo.key(b"coffre-slot-info"),
+                               self.repo.authenticated(name, slot.prefix), slot.info, name)
+        v1.check_slot_info(content, name)
+
     def pack(self, name):
         """The header, the directory, which must be the one in the bundle, and all blocks."""
         repo, data, what = self.repo, self.repo.read(name), f"{name}, directory"
@@ -430,7 +440,9 @@ class Checker:
         blocks_end = v1.padme(pack.end()) if repo.mode == ENCRYPTED else pack.end()
         require(start == blocks_end, name, "blocks and padding do not end at the directory")
         require(repo.packs.get(name, pack) == pack, name, "a bundle describes it otherwise")
-        for block in pack.blocks:
+        for block in pack.blocks if pack.id() not in repo.log.swept else ():
+            if block.bases and pack.id() in repo.log.condemned:
+                continue  # its bases may have been condemned with it
             repo.plaintext(pack, block)
             self.counts["blocks"] += 1
             self.counts["chunks"] += len(block.chunks)

@@ -34,8 +34,8 @@ unpack() { # archive, folder
 # Kind, mode, time of change, size unless a folder's, target of a link, name: of all in a tree. Not
 # of its top: make.sh changes the second one's time when it links an unchanged file.
 facts() {
-    find "$1" -mindepth 1 \( -type d -printf '%y %m %T@ - ' -o -printf '%y %m %T@ %s ' \) -printf '%l %P\n' |
-        LC_ALL=C sort
+    find "$1" -mindepth 1 \( -type d -printf '%y %m %T@ - ' -o -printf '%y %m %T@ %s ' \) \
+        -printf '%l %P\n' | LC_ALL=C sort
 }
 
 same_tree() { # expected, restored

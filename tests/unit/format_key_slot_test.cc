@@ -44,6 +44,7 @@ TEST(SlotPrefix, BytesStayWhatTheyAre) {
               "636f66667265010201"
               "03000000"
               "00000100"
+              "02000000"
               "5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a"
               "808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9f");
 }
@@ -61,6 +62,26 @@ TEST(SlotPrefix, AKeyFileHasNoCost) {
     SlotPrefix slot = samples::key_file_slot();
     slot.cost = {1, 8};
     EXPECT_THROW(decode_prefix(encode_slot_prefix(slot)), FormatError);
+}
+
+TEST(SlotPrefix, HoldsAtLeastOneMasterAndAtMostTheLimit) {
+    SlotPrefix slot = samples::passphrase_slot();
+    for (std::uint32_t const epochs : {1U, 1024U}) {
+        slot.epochs = epochs;
+        EXPECT_NO_THROW(decode_prefix(encode_slot_prefix(slot)));
+    }
+    for (std::uint32_t const epochs : {0U, 1025U}) {
+        slot.epochs = epochs;
+        EXPECT_THROW(decode_prefix(encode_slot_prefix(slot)), FormatError);
+    }
+}
+
+TEST(SlotInfo, RoundTrips) {
+    EXPECT_EQ(decode_slot_info(encode_slot_info(samples::slot_info())), samples::slot_info());
+}
+
+TEST(SlotInfo, EveryPrefixAndBitFlipIsRefusedOrCanonical) {
+    expect_canonical(encode_slot_info(samples::slot_info()), decode_slot_info, encode_slot_info);
 }
 
 TEST(SlotSecrets, RoundTrip) {

@@ -83,12 +83,19 @@ TEST(PackDirectory, AKeyThatIsWrappedTwiceIsReferredToByItsFirstPlace) {
     PackDirectory directory = one_block(10, 10);
     directory.keys = {samples::wrapped_key(1), samples::wrapped_key(1, WrapType::client)};
     directory.blocks[0].key = directory.keys[0].id;
-    directory.blocks[0].chunks.clear();
+    directory.blocks[0].chunks = {{{}, 0, 10}};
     Bytes bytes = encode_pack_directory(directory);
     EXPECT_EQ(decode_pack_directory(bytes), directory);
-    bytes[bytes.size() - 2] = std::byte{2};  // the last byte is the number of chunks
+    bytes[bytes.size() - 36] = std::byte{2};  // a chunk of 34 bytes and their number follow
     EXPECT_EQ(format_error([&] { decode_pack_directory(bytes); }),
               "pack directory: key reference not the first");
+}
+
+TEST(PackDirectory, RefusesBlocksWithoutChunksAndEmptyChunks) {
+    EXPECT_EQ(refusal([](auto& d) { d.blocks[0].chunks.clear(); }),
+              "pack directory: a block without chunks");
+    EXPECT_EQ(refusal([](auto& d) { d.blocks[0].chunks[0].size = 0; }),
+              "pack directory: an empty chunk");
 }
 
 TEST(PackDirectory, RefusesKeysWithoutId) {

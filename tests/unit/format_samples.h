@@ -55,6 +55,7 @@ inline SlotPrefix passphrase_slot() {
     SlotPrefix slot;
     slot.kind = SlotKind::passphrase;
     slot.cost = {3, 64 * 1024};
+    slot.epochs = 2;
     slot.salt.fill(std::byte{0x5a});
     slot.commitment = key(0x80);
     return slot;
@@ -68,7 +69,11 @@ inline SlotPrefix key_file_slot() {
 }
 
 inline SlotSecrets slot_secrets() {
-    return {{{1, key(7)}, {2, key(8)}}, "cl\xc3\xa9 du serveur", -5};
+    return {{{1, key(7)}, {2, key(8)}}};
+}
+
+inline SlotInfo slot_info() {
+    return {"cl\xc3\xa9 du serveur", "media1", -5};
 }
 
 inline PackHeader pack_header() {

@@ -165,6 +165,29 @@ TEST(Node, RefusesFilesAbove63Bits) {
     EXPECT_NE(refusal_of_file(size(std::uint64_t{INT64_MAX} + 1)), "");
 }
 
+TEST(Node, HolesThatTouchAreOneHole) {
+    Node node = samples::sparse_file();
+    node.holes = {{10, 5}, {15, 5}};
+    node.size = 20;
+    node.content = {0, {{ChunkId{}, 10}}};
+    EXPECT_NE(refusal(node, [](Node&) {}), "");
+    node.holes = {{10, 10}};
+    EXPECT_EQ(refusal(node, [](Node&) {}), "");
+}
+
+TEST(Node, FlagsAreForTheirKinds) {
+    Node file = samples::sparse_file();
+    Node folder = samples::directory("d");
+    for (auto const flag : {node_flags::partial, node_flags::above}) {
+        file.flags = folder.flags = flag;
+        EXPECT_NE(refusal(file, [](Node&) {}), "");
+        EXPECT_EQ(refusal(folder, [](Node&) {}), "");
+    }
+    file.flags = folder.flags = node_flags::stream;
+    EXPECT_EQ(refusal(file, [](Node&) {}), "");
+    EXPECT_NE(refusal(folder, [](Node&) {}), "");
+}
+
 TEST(DigestForm, SeesWhatARestoreGivesBack) {
     Node const file = samples::sparse_file();
     EXPECT_TRUE(digest_sees(file, [](Node& n) { n.name = "b"; }));

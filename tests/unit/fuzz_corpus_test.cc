@@ -64,6 +64,7 @@ void add_format_seeds(Seeds& seeds) {
     seeds["fuzz_config/sample-secrets"] = encode_config_secrets(samples::config_secrets());
     seeds["fuzz_key_slot/sample-passphrase"] = encode_slot_prefix(samples::passphrase_slot());
     seeds["fuzz_key_slot/sample-key-file"] = encode_slot_prefix(samples::key_file_slot());
+    seeds["fuzz_key_slot/sample-info"] = encode_slot_info(samples::slot_info());
     seeds["fuzz_key_slot/sample-secrets"] = encode_slot_secrets(samples::slot_secrets());
     seeds["fuzz_pack_header/sample-meta"] = encode_pack_header(samples::pack_header());
     seeds["fuzz_pack_directory/sample-rich"] = encode_pack_directory(samples::pack_directory());

@@ -1,0 +1,206 @@
+// repo key: the passphrases and key files that open a repository.
+#include "engine/keys.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/context.h"
+#include "cli/output.h"
+
+namespace coffre::cli {
+
+namespace {
+
+struct KeyArguments {
+    NewKeySource source;
+    std::string label;
+    std::string kdf = "standard";
+    std::string id;
+    bool recovery = false;
+    bool force = false;
+    bool dry_run = false;
+    bool drop_others = false;
+};
+
+std::string kind_of(KeySlotDescription const& slot) {
+    return slot.prefix.kind == SlotKind::passphrase ? "passphrase" : "key file";
+}
+
+nlohmann::json json_of(KeySlotDescription const& slot) {
+    nlohmann::json document{
+        {"id", slot.id},
+        {"kind", slot.prefix.kind == SlotKind::passphrase ? "passphrase" : "key_file"},
+        {"created", rfc3339(slot.info.created_ns)},
+        {"kdf_passes", slot.prefix.cost.passes},
+        {"kdf_memory_kib", slot.prefix.cost.memory_kib},
+        {"epochs", slot.prefix.epochs},
+        {"current", slot.is_current},
+        {"outdated", slot.is_outdated}};
+    put_text(document, "label", slot.info.label);
+    put_text(document, "hostname", slot.info.host);
+    return document;
+}
+
+void print_list(KeySlotList const& list) {
+    for (auto const& slot : list.slots) {
+        char const* const mark = slot.is_current ? "*" : " ";
+        print(fmt::format("{}{}  {}  {:10}  {}{}{}", mark, slot.id.substr(0, 8),
+                          time_text(slot.info.created_ns), kind_of(slot), printable(slot.info.host),
+                          slot.info.label.empty() ? "" : "  " + printable(slot.info.label),
+                          slot.is_outdated ? "  (outdated: opens nothing new)" : ""));
+    }
+    print("* opened the repository just now");
+}
+
+int run_list(GlobalOptions const& options) {
+    auto const list = list_keys(*open(options));
+    if (options.json) {
+        auto document = nlohmann::json::array();
+        for (auto const& slot : list.slots) document.push_back(json_of(slot));
+        print(document.dump());
+    } else {
+        print_list(list);
+    }
+    for (auto const& message : list.damaged) print_failure(options, message);
+    return list.damaged.empty() ? exit_code::ok : exit_code::integrity;
+}
+
+// Tells what was done; a recovery key is shown once, here.
+int report_new(GlobalOptions const& options, char const* what, std::string const& id,
+               std::string const& recovery_key) {
+    if (options.json) {
+        nlohmann::json document{{"message_type", "key"}, {"done", what}, {"id", id}};
+        if (!recovery_key.empty()) document["recovery_key"] = recovery_key;
+        print(document.dump());
+        return exit_code::ok;
+    }
+    if (!options.quiet) print(fmt::format("key {} {}", id.substr(0, 8), what));
+    if (recovery_key.empty()) return exit_code::ok;
+    print("recovery key  " + recovery_key);
+    if (!options.quiet) {
+        print(
+            "Print it or write it down, and keep it away from this machine. Type it where a "
+            "passphrase is asked for.");
+    }
+    return exit_code::ok;
+}
+
+struct ChosenKey {
+    NewKey key;
+    std::string recovery_key;  // to be shown; empty when it is none
+};
+
+ChosenKey choose_key(KeyArguments const& arguments) {
+    ChosenKey chosen;
+    chosen.key.kdf = arguments.kdf == "strong" ? KdfStrength::strong : KdfStrength::standard;
+    chosen.key.label = arguments.label;
+    if (!arguments.recovery) {
+        chosen.key.credentials = new_credentials(arguments.source);
+        return chosen;
+    }
+    chosen.recovery_key = make_recovery_key();
+    chosen.key.credentials.passphrase = chosen.recovery_key;
+    if (chosen.key.label.empty()) chosen.key.label = "recovery key";
+    return chosen;
+}
+
+int run_add(GlobalOptions const& options, KeyArguments const& arguments) {
+    auto const repository = open(options);
+    auto const chosen = choose_key(arguments);
+    return report_new(options, "added", coffre::add_key(*repository, chosen.key),
+                      chosen.recovery_key);
+}
+
+int run_passwd(GlobalOptions const& options, KeyArguments const& arguments) {
+    auto const repository = open(options);
+    auto const chosen = choose_key(arguments);
+    return report_new(options, "is in the place of the one you used",
+                      replace_key(*repository, chosen.key), chosen.recovery_key);
+}
+
+int run_remove(GlobalOptions const& options, KeyArguments const& arguments) {
+    auto const repository = open(options);
+    auto const current = arguments.force ? CurrentKey::may_go : CurrentKey::stays;
+    std::string const id = arguments.dry_run ? removable_key(*repository, arguments.id, current)
+                                             : remove_key(*repository, arguments.id, current);
+    return report_new(options, arguments.dry_run ? "would be removed" : "removed", id, "");
+}
+
+// Whoever may no longer open the repository should hear of it before, not after.
+void require_consent(Repository& repository, KeyArguments const& arguments) {
+    auto const list = list_keys(repository);
+    if (list.slots.size() + list.damaged.size() < 2 || arguments.drop_others) return;
+    throw std::invalid_argument(fmt::format(
+        "the repository has {} other keys, which a rekey removes: add --drop-other-keys, and make "
+        "them again afterwards",
+        list.slots.size() + list.damaged.size() - 1));
+}
+
+int run_rekey(GlobalOptions const& options, KeyArguments const& arguments) {
+    auto const repository = open(options);
+    require_consent(*repository, arguments);
+    auto const chosen = choose_key(arguments);
+    return report_new(options, "opens the new master secret", rekey(*repository, chosen.key),
+                      chosen.recovery_key);
+}
+
+void add_source_options(CLI::App& command, KeyArguments& a) {
+    command.add_option("--new-password-file", a.source.password_file,
+                       "file that holds the new passphrase");
+    command.add_option("--new-password-command", a.source.password_command,
+                       "shell command that prints the new passphrase");
+    command.add_option("--new-key-file", a.source.key_file,
+                       "new key file (32 bytes; made when it does not exist)");
+    command.add_flag("--recovery", a.recovery, "make a recovery key and print it");
+    command.add_option("--label", a.label, "what to call the key");
+    command.add_option("--kdf", a.kdf, "cost of a guess: standard (64 MiB) or strong (1 GiB)")
+        ->check(CLI::IsMember({"standard", "strong"}));
+}
+
+using Run = int (*)(GlobalOptions const&, KeyArguments const&);
+
+CLI::App* add_command(CLI::App& key, Context& context, char const* name, char const* what,
+                      std::shared_ptr<KeyArguments> const& arguments, Run run) {
+    auto* const command = key.add_subcommand(name, what);
+    command->callback([&context, arguments, run] {
+        context.run = [&context, arguments, run] { return run(context.options, *arguments); };
+    });
+    return command;
+}
+
+}  // namespace
+
+void add_key(CLI::App& app, Context& context) {
+    auto* const key = app.add_subcommand("key", "passphrases and key files: list, add, remove");
+    key->require_subcommand(1);
+    auto const a = std::make_shared<KeyArguments>();
+    add_command(
+        *key, context, "list", "the keys that open the repository", a,
+        [](GlobalOptions const& options, KeyArguments const&) { return run_list(options); });
+    add_source_options(*add_command(*key, context, "add", "add a key", a, run_add), *a);
+    add_source_options(*add_command(*key, context, "passwd",
+                                    "put a new key in the place of the one you use", a, run_passwd),
+                       *a);
+    auto* const remove = add_command(*key, context, "remove", "remove a key", a, run_remove);
+    remove->add_option("id", a->id, "the key, as `key list` names it")->required();
+    remove->add_flag("--force", a->force, "also the key that you opened the repository with");
+    remove->add_flag("-n,--dry-run", a->dry_run, "remove nothing, say what would be");
+    auto* const again = add_command(
+        *key, context, "rekey",
+        "draw a new master secret for what is stored from now on, and keep one key", a, run_rekey);
+    add_source_options(*again, *a);
+    again->add_flag("--drop-other-keys", a->drop_others, "remove all other keys");
+    key->footer(R"(Examples:
+  repo key list
+  repo key add --recovery                             prints a key for the safe
+  repo key add --new-key-file /root/media.key --label "nightly job"
+  repo key passwd                                     asks for the new passphrase
+  repo key remove 3f9a12c4
+  repo key rekey --drop-other-keys                    after a key has leaked
+
+Whoever had a removed key and a copy of the repository's keys/ can still open that copy. After a
+rekey he cannot read what is stored from then on.)");
+}
+
+}  // namespace coffre::cli

@@ -1,0 +1,136 @@
+// Changes to the key slots: a new one is durable and was opened before an old one goes.
+#include "engine/keys.h"
+
+#include <algorithm>
+
+#include "engine/crypto/recovery_key.h"
+#include "engine/repository/key_slots.h"
+#include "engine/repository/names.h"
+#include "engine/repository/repository.h"
+
+namespace coffre {
+
+namespace {
+
+[[noreturn]] void refuse(std::string const& message) {
+    throw RepositoryError(RepositoryFailure::failed, message);
+}
+
+void require_keys(Repository const& repository) {
+    if (repository.keys().mode() == Mode::encrypted) return;
+    throw RepositoryError(RepositoryFailure::unusable,
+                          "the repository is not encrypted: it has no keys");
+}
+
+// The new slot as a stranger would meet it: read from the store, opened with what the user has.
+std::string put_and_open(Repository& repository, KeyRing const& keys, NewKey const& key) {
+    bool const is_one =
+        key.credentials.passphrase.has_value() != key.credentials.key_file.has_value();
+    if (!is_one) refuse("a key is one passphrase or one key file");
+    Backend& store = repository.store();
+    std::string name = put_key_slot(store, keys, key.kdf, key.credentials, key.label);
+    store.barrier();
+    auto masters = open_key_slot(store, keys.repository(), name, key.credentials);
+    bool const is_same = masters == keys.master_secrets();
+    for (auto& master : masters) wipe(master.secret);
+    if (!is_same) refuse(name + ": does not open what it should");
+    return name;
+}
+
+void remove_slots(Repository& repository, std::vector<std::string> const& names) {
+    for (auto const& name : names) repository.store().remove(name);
+    repository.store().barrier();
+}
+
+std::vector<KeySlotDescription> found_by(KeySlotList const& list, std::string const& prefix) {
+    std::vector<KeySlotDescription> found;
+    std::copy_if(list.slots.begin(), list.slots.end(), std::back_inserter(found),
+                 [&](auto const& slot) { return slot.id.starts_with(prefix); });
+    return found;
+}
+
+}  // namespace
+
+KeySlotList list_keys(Repository& repository) {
+    require_keys(repository);
+    KeySlotList list;
+    std::uint32_t const newest = repository.keys().newest_epoch();
+    for (auto const& object : repository.store().list("keys/")) {
+        try {
+            auto const slot = describe_key_slot(repository.store(), repository.keys(), object.name);
+            list.slots.push_back({last_component(object.name), slot.prefix, slot.info,
+                                  object.name == repository.opened_by(),
+                                  slot.prefix.epochs < newest});
+        } catch (RepositoryError const& error) {
+            if (error.kind() != RepositoryFailure::corrupt) throw;
+            list.damaged.emplace_back(error.what());
+        }
+    }
+    std::sort(list.slots.begin(), list.slots.end(),
+              [](auto const& a, auto const& b) { return a.info.created_ns < b.info.created_ns; });
+    return list;
+}
+
+std::string add_key(Repository& repository, NewKey const& key) {
+    require_keys(repository);
+    return last_component(put_and_open(repository, repository.keys(), key));
+}
+
+std::string removable_key(Repository& repository, std::string const& prefix, CurrentKey current) {
+    auto const list = list_keys(repository);
+    auto const found = found_by(list, prefix);
+    if (prefix.empty() || found.empty()) refuse("no key \"" + prefix + "\"");
+    if (found.size() > 1) refuse("more than one key starts with \"" + prefix + "\"");
+    auto const& slot = found.front();
+    auto const usable = std::count_if(list.slots.begin(), list.slots.end(),
+                                      [](auto const& s) { return !s.is_outdated; });
+    if (usable == 1 && !slot.is_outdated) {
+        refuse("key " + slot.id.substr(0, 8) +
+               " is the last one: without it nothing can be read any more");
+    }
+    if (slot.is_current && current == CurrentKey::stays) {
+        refuse("key " + slot.id.substr(0, 8) +
+               " is the one that you opened the repository with; open it with another one, or "
+               "add --force");
+    }
+    return slot.id;
+}
+
+std::string remove_key(Repository& repository, std::string const& prefix, CurrentKey current) {
+    std::string id = removable_key(repository, prefix, current);
+    remove_slots(repository, {"keys/" + id});
+    return id;
+}
+
+std::string replace_key(Repository& repository, NewKey const& key) {
+    require_keys(repository);
+    std::string const name = put_and_open(repository, repository.keys(), key);
+    remove_slots(repository, {repository.opened_by()});
+    return last_component(name);
+}
+
+std::string rekey(Repository& repository, NewKey const& key) {
+    require_keys(repository);
+    auto masters = repository.keys().master_secrets();
+    MasterSecret fresh{repository.keys().newest_epoch() + 1, {}};
+    fill_random(fresh.secret);
+    masters.push_back(fresh);
+    KeyRing const keys(Mode::encrypted, repository.id(), masters);
+    for (auto& master : masters) wipe(master.secret);
+    wipe(fresh.secret);
+    std::string const name = put_and_open(repository, keys, key);
+    std::vector<std::string> others;
+    for (auto const& object : repository.store().list("keys/")) {
+        if (object.name != name) others.push_back(object.name);
+    }
+    remove_slots(repository, others);
+    repository.local_state().epochs = keys.newest_epoch();
+    repository.save_local_state();
+    return last_component(name);
+}
+
+std::string make_recovery_key() {
+    return random_recovery_key();
+}
+
+}  // namespace coffre

@@ -1,0 +1,179 @@
+// Key slots: what opens a repository, and what no longer does.
+#include <gtest/gtest.h>
+
+#include "engine/crypto/recovery_key.h"
+#include "engine/keys.h"
+#include "tests/unit/engine_test_repo.h"
+
+namespace coffre::test {
+namespace {
+
+class Keys : public testing::Test {
+protected:
+    Keys() { first_ = init_repository(store_, {}, passphrase("the first"), options()); }
+    static Credentials passphrase(std::string text) { return {std::move(text), {}}; }
+    Credentials key_file() const { return {{}, folder_ / "key"}; }
+    OpenOptions options() const { return OpenOptions{folder_ / "cache", false}; }
+    std::shared_ptr<Repository> open(Credentials const& credentials) {
+        return open_repository(store_, credentials, options());
+    }
+    bool opens(Credentials const& credentials) {
+        try {
+            open(credentials);
+            return true;
+        } catch (RepositoryError const& error) {
+            EXPECT_EQ(error.kind(), RepositoryFailure::wrong_key) << error.what();
+            return false;
+        }
+    }
+    std::size_t slots() { return store_->list("keys/").size(); }
+
+    TempFolder folder_;
+    std::shared_ptr<Backend> store_ = std::make_shared<MemoryBackend>();
+    std::shared_ptr<Repository> first_;
+};
+
+TEST_F(Keys, EachOpensTheRepository) {
+    add_key(*first_, {passphrase("the second"), KdfStrength::standard, "spare"});
+    add_key(*first_, {key_file(), KdfStrength::standard, ""});
+    EXPECT_TRUE(opens(passphrase("the first")));
+    EXPECT_TRUE(opens(passphrase("the second")));
+    EXPECT_TRUE(opens(key_file()));
+    EXPECT_FALSE(opens(passphrase("the third")));
+}
+
+TEST_F(Keys, AreListedWithWhatTheyAreForWhoeverOpensOne) {
+    add_key(*first_, {key_file(), KdfStrength::standard, "nightly"});
+    auto const list = list_keys(*open(key_file()));
+    ASSERT_EQ(list.slots.size(), 2U);
+    EXPECT_EQ(list.slots[0].prefix.kind, SlotKind::passphrase);
+    EXPECT_FALSE(list.slots[0].is_current);
+    EXPECT_EQ(list.slots[1].prefix.kind, SlotKind::key_file);
+    EXPECT_EQ(list.slots[1].info.label, "nightly");
+    EXPECT_TRUE(list.slots[1].is_current);
+}
+
+TEST_F(Keys, ARemovedOneOpensNothing) {
+    auto const id = add_key(*first_, {passphrase("the second"), KdfStrength::standard, ""});
+    EXPECT_EQ(remove_key(*first_, id.substr(0, 8), CurrentKey::stays), id);
+    EXPECT_FALSE(opens(passphrase("the second")));
+    EXPECT_TRUE(opens(passphrase("the first")));
+}
+
+TEST_F(Keys, TheLastOneStays) {
+    auto const id = list_keys(*first_).slots.at(0).id;
+    EXPECT_THROW(remove_key(*first_, id, CurrentKey::may_go), RepositoryError);
+    EXPECT_TRUE(opens(passphrase("the first")));
+}
+
+TEST_F(Keys, TheCurrentOneGoesOnlyWhenThatIsSaid) {
+    auto const current = list_keys(*first_).slots.at(0).id;
+    add_key(*first_, {key_file(), KdfStrength::standard, ""});
+    EXPECT_THROW(remove_key(*first_, current, CurrentKey::stays), RepositoryError);
+    EXPECT_EQ(slots(), 2U);
+    remove_key(*first_, current, CurrentKey::may_go);
+    EXPECT_FALSE(opens(passphrase("the first")));
+    EXPECT_TRUE(opens(key_file()));
+}
+
+TEST_F(Keys, AnUnknownOrVagueIdRemovesNothing) {
+    add_key(*first_, {key_file(), KdfStrength::standard, ""});
+    EXPECT_THROW(remove_key(*first_, "zz", CurrentKey::stays), RepositoryError);
+    EXPECT_THROW(remove_key(*first_, "", CurrentKey::stays), RepositoryError);
+    EXPECT_EQ(slots(), 2U);
+}
+
+TEST_F(Keys, OneTakesThePlaceOfTheOneInUse) {
+    add_key(*first_, {key_file(), KdfStrength::standard, ""});
+    replace_key(*first_, {passphrase("another"), KdfStrength::standard, ""});
+    EXPECT_EQ(slots(), 2U);
+    EXPECT_FALSE(opens(passphrase("the first")));
+    EXPECT_TRUE(opens(passphrase("another")));
+    EXPECT_TRUE(opens(key_file()));
+}
+
+TEST_F(Keys, ARecoveryKeyIsKnownHoweverItIsTyped) {
+    std::string const key = make_recovery_key();
+    add_key(*first_, {passphrase(key), KdfStrength::standard, ""});
+    std::string typed;
+    for (char const c : key) {
+        if (c != '-') typed += static_cast<char>(std::tolower(c));
+        if (typed.size() % 5 == 0) typed += ' ';
+    }
+    EXPECT_TRUE(opens(passphrase(key)));
+    EXPECT_TRUE(opens(passphrase(typed))) << typed;
+}
+
+TEST_F(Keys, AMistypedRecoveryKeyIsToldFromAWrongOne) {
+    std::string key = make_recovery_key();
+    key[0] = key[0] == 'A' ? 'B' : 'A';
+    EXPECT_TRUE(is_mistyped_recovery_key(key));
+    EXPECT_FALSE(is_mistyped_recovery_key("correct horse battery staple"));
+    EXPECT_EQ(as_recovery_key("correct horse"), "correct horse");
+    try {
+        open(passphrase(key));
+        ADD_FAILURE() << "opened";
+    } catch (RepositoryError const& error) {
+        EXPECT_NE(std::string(error.what()).find("typing mistake"), std::string::npos);
+    }
+}
+
+class Rekeyed : public Keys {
+protected:
+    Rekeyed() {
+        add_key(*first_, {key_file(), KdfStrength::standard, "leaked"});
+        for (auto const& slot : store_->list("keys/")) {
+            old_slots_[slot.name] = get_whole(*store_, slot.name, slot.size);
+        }
+        rekey(*first_, {passphrase("the new"), KdfStrength::standard, ""});
+    }
+    // What a thief, or a storage that went back in time, would put there again.
+    void put_old_slots() {
+        for (auto const& [name, bytes] : old_slots_) store_->put(name, bytes);
+    }
+    std::map<std::string, Bytes> old_slots_;
+};
+
+TEST_F(Rekeyed, OpensWithTheNewKeyAlone) {
+    EXPECT_EQ(slots(), 1U);
+    EXPECT_TRUE(opens(passphrase("the new")));
+    EXPECT_FALSE(opens(passphrase("the first")));
+    EXPECT_FALSE(opens(key_file()));
+}
+
+TEST_F(Rekeyed, OldSlotsThatCameBackOpenNothing) {
+    put_old_slots();
+    EXPECT_FALSE(opens(key_file()));
+    EXPECT_TRUE(opens(passphrase("the new")));
+    auto const list = list_keys(*open(passphrase("the new")));
+    EXPECT_EQ(std::count_if(list.slots.begin(), list.slots.end(),
+                            [](auto const& slot) { return slot.is_outdated; }),
+              2);
+}
+
+TEST_F(Rekeyed, GoneWithItsNewSlotIsARollback) {
+    put_old_slots();
+    for (auto const& slot : store_->list("keys/")) {
+        if (!old_slots_.contains(slot.name)) store_->remove(slot.name);
+    }
+    try {
+        open(key_file());
+        ADD_FAILURE() << "opened";
+    } catch (RepositoryError const& error) {
+        EXPECT_EQ(error.kind(), RepositoryFailure::rolled_back);
+    }
+}
+
+TEST_F(Rekeyed, WrapsNewSessionKeysUnderTheNewMaster) {
+    auto const repository = open(passphrase("the new"));
+    auto const wrapped =
+        repository->keys().wrap(repository->keys().make_session_key(PackKind::data));
+    EXPECT_EQ(wrapped.epoch, 2U);
+    EXPECT_NO_THROW(repository->keys().unwrap(wrapped));
+    EXPECT_THROW(first_->keys().unwrap(wrapped), FormatError);
+    auto const old = first_->keys().wrap(first_->keys().make_session_key(PackKind::data));
+    EXPECT_NO_THROW(repository->keys().unwrap(old));
+}
+
+}  // namespace
+}  // namespace coffre::test
