@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "format/limits.h"
+#include "format/mutant.h"
 
 namespace coffre {
 
@@ -38,8 +39,8 @@ Bytes authenticated_data(ObjectKind kind, RepositoryId const& repository, std::s
                          ByteView clear) {
     Writer out;
     write_object_header(out, kind);
-    out.id(repository);
-    out.text(name);
+    out.id(mutant("any-repository") ? RepositoryId{} : repository);
+    out.text(mutant("any-name") ? "" : name);
     out.raw(clear);
     return out.take();
 }

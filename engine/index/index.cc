@@ -1,11 +1,14 @@
 #include "engine/index/index.h"
 
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 
 #include "engine/crypto/hash.h"
+#include "engine/index/page_check.h"
+#include "format/mutant.h"
 
 namespace coffre {
 
@@ -31,15 +34,16 @@ Bytes with_check(std::uint8_t table, ByteView key, ByteView value, std::uint64_t
 }
 
 // The value, or nothing when its check does not fit.
-std::optional<ByteView> checked(std::uint8_t table, ByteView key, ByteView stored,
-                                std::uint64_t seed) {
+std::optional<Bytes> checked(std::uint8_t table, ByteView key, Bytes stored, std::uint64_t seed) {
     if (stored.size() < check_size) return std::nullopt;
-    ByteView const value = stored.first(stored.size() - check_size);
+    ByteView const value = ByteView(stored).first(stored.size() - check_size);
     Bytes const expected = with_check(table, key, value, seed);
-    if (!std::equal(stored.begin(), stored.end(), expected.begin(), expected.end())) {
+    bool const fits = std::equal(stored.begin(), stored.end(), expected.begin(), expected.end());
+    if (!fits && !mutant("any-index-value")) {
         return std::nullopt;
     }
-    return value;
+    stored.resize(stored.size() - check_size);
+    return stored;
 }
 
 enum Table : std::uint8_t { chunks_table = 1, packs_table, numbers_table, bundles_table };
@@ -63,10 +67,31 @@ Bytes place_value(ChunkPlace const& place) {
     return out.take();
 }
 
-MDB_dbi open_table(MDB_txn* transaction, char const* name, unsigned flags) {
+// Nothing when there is no such table yet.
+std::optional<MDB_dbi> open_table(MDB_txn* transaction, char const* name, unsigned flags) {
     MDB_dbi table = 0;
-    lmdb_checked(::mdb_dbi_open(transaction, name, flags | MDB_CREATE, &table), "open table");
+    int const code = lmdb_call([&] { return ::mdb_dbi_open(transaction, name, flags, &table); });
+    if (code == MDB_NOTFOUND) return std::nullopt;
+    lmdb_checked(code, "open a table");
     return table;
+}
+
+std::uint64_t entries_of(MDB_txn* transaction, MDB_dbi table) {
+    MDB_stat statistics{};
+    lmdb_checked(lmdb_call([&] { return ::mdb_stat(transaction, table, &statistics); }), "count");
+    return statistics.ms_entries;
+}
+
+// Another process may write meanwhile, but not within the transaction in which this is asked.
+bool file_is_whole(int file) {
+    struct stat status {};
+    if (::fstat(file, &status) != 0) return false;
+    auto const size = static_cast<std::size_t>(status.st_size);
+    void* const map = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, file, 0);
+    if (map == MAP_FAILED) return false;
+    bool const whole = pages_are_whole(ByteView(static_cast<std::byte const*>(map), size));
+    ::munmap(map, size);
+    return whole;
 }
 
 IndexedPack read_pack_row(ByteView row) {
@@ -84,17 +109,48 @@ Index::Index(std::string const& path, std::uint64_t seed) : seed_(seed) {
     MDB_env* environment = nullptr;
     lmdb_checked(::mdb_env_create(&environment), "create");
     environment_.reset(environment);
+    catch_assertions(environment);
     lmdb_checked(::mdb_env_set_maxdbs(environment, 4), "set tables");
     lmdb_checked(::mdb_env_set_mapsize(environment, map_size), "set size");
-    lmdb_checked(::mdb_env_open(environment, path.c_str(), MDB_NOTLS | MDB_NOMETASYNC, 0600),
+    lmdb_checked(lmdb_call([&] {
+                     return ::mdb_env_open(environment, path.c_str(), MDB_NOTLS | MDB_NOMETASYNC,
+                                           0600);
+                 }),
                  "open");
     require_whole_file();
-    auto transaction = begin_transaction(environment, 0);
-    tables_.chunks = open_table(transaction.get(), "chunks", MDB_DUPSORT | MDB_DUPFIXED);
-    tables_.packs = open_table(transaction.get(), "packs", 0);
-    tables_.numbers = open_table(transaction.get(), "numbers", 0);
-    tables_.bundles = open_table(transaction.get(), "bundles", 0);
-    commit(std::move(transaction));
+    if (open_tables(MDB_RDONLY)) return;
+    if (!open_tables(0)) throw IndexDamaged("index: its tables cannot be made");
+}
+
+// False when there are none yet, and they may not be made.
+bool Index::open_tables(unsigned transaction_flags) {
+    bool const may_make = transaction_flags != MDB_RDONLY;
+    auto transaction =
+        may_make ? begin_writing() : begin_transaction(environment_.get(), MDB_RDONLY);
+    unsigned const make = may_make ? MDB_CREATE : 0;
+    auto const open = [&](MDB_dbi& table, char const* name, unsigned flags) {
+        auto const opened = open_table(transaction.get(), name, flags | make);
+        table = opened.value_or(0);
+        return opened.has_value();
+    };
+    bool const all = open(tables_.chunks, "chunks", MDB_DUPSORT | MDB_DUPFIXED) &&
+                     open(tables_.packs, "packs", 0) && open(tables_.numbers, "numbers", 0) &&
+                     open(tables_.bundles, "bundles", 0);
+    if (all) commit(std::move(transaction));
+    return all;
+}
+
+// Reading from damaged pages is survived, writing to them may hit anything: they are looked at
+// once.
+LmdbTransaction Index::begin_writing() {
+    auto transaction = begin_transaction(environment_.get(), 0);
+    if (!pages_were_checked_) {
+        mdb_filehandle_t file = -1;
+        lmdb_checked(::mdb_env_get_fd(environment_.get(), &file), "look at");
+        if (!file_is_whole(file)) throw IndexDamaged("index: its pages are damaged");
+        pages_were_checked_ = true;
+    }
+    return transaction;
 }
 
 // A file cut short would end the process at the first touch beyond its end.
@@ -104,7 +160,8 @@ void Index::require_whole_file() const {
     MDB_envinfo info{};
     MDB_stat statistics{};
     lmdb_checked(::mdb_env_info(environment_.get(), &info), "look at");
-    lmdb_checked(::mdb_env_stat(environment_.get(), &statistics), "look at");
+    lmdb_checked(lmdb_call([&] { return ::mdb_env_stat(environment_.get(), &statistics); }),
+                 "look at");
     struct stat status {};
     bool const known = ::fstat(file, &status) == 0;
     auto const needed = (static_cast<std::uint64_t>(info.me_last_pgno) + 1) * statistics.ms_psize;
@@ -121,56 +178,46 @@ void Index::erase(std::string const& path) {
 std::set<BundleId> Index::bundles() const {
     std::set<BundleId> found;
     auto const transaction = begin_transaction(environment_.get(), MDB_RDONLY);
-    MDB_cursor* raw_cursor = nullptr;
-    lmdb_checked(::mdb_cursor_open(transaction.get(), tables_.bundles, &raw_cursor), "read");
-    LmdbCursor const cursor(raw_cursor);
+    auto const cursor = open_cursor(transaction.get(), tables_.bundles);
     MDB_val key{};
     MDB_val value{};
-    int code = 0;
-    while ((code = ::mdb_cursor_get(raw_cursor, &key, &value, MDB_NEXT)) == MDB_SUCCESS) {
-        if (key.mv_size != BundleId::size ||
-            !checked(bundles_table, lmdb_view(key), lmdb_view(value), seed_)) {
+    while (lmdb_move(cursor, MDB_NEXT, key, value)) {
+        Bytes const id = lmdb_copy(key);
+        bool const is_ours = id.size() == BundleId::size &&
+                             checked(bundles_table, id, lmdb_copy(value), seed_).has_value();
+        // On damaged pages the walk could go round in circles.
+        if (!is_ours || !found.insert(BundleId::from(id)).second) {
             throw IndexDamaged("index: a bundle's row is not this repository's");
         }
-        found.insert(BundleId::from(lmdb_view(key)));
     }
-    if (code != MDB_NOTFOUND) lmdb_checked(code, "read");
     return found;
 }
 
 PackNumber Index::add_pack(MDB_txn* transaction, BundleRow const& row) {
-    MDB_val const id_key = lmdb_value(row.pack.bytes);
+    MDB_val const key = lmdb_value(row.pack.bytes);
     MDB_val found{};
-    MDB_val key = id_key;
-    int const code = ::mdb_get(transaction, tables_.numbers, &key, &found);
-    if (code == MDB_SUCCESS) {
-        auto const value = checked(numbers_table, row.pack.bytes, lmdb_view(found), seed_);
+    if (lmdb_get(transaction, tables_.numbers, key, found)) {
+        auto const value = checked(numbers_table, row.pack.bytes, lmdb_copy(found), seed_);
         if (!value || value->size() != 4) throw IndexDamaged("index: a pack's number is damaged");
         return number_of_key(*value);
     }
-    if (code != MDB_NOTFOUND) lmdb_checked(code, "read");
-    MDB_stat statistics{};
-    lmdb_checked(::mdb_stat(transaction, tables_.packs, &statistics), "count packs");
-    auto const number = static_cast<PackNumber>(statistics.ms_entries);
+    auto const number = static_cast<PackNumber>(entries_of(transaction, tables_.packs));
     Bytes const packed = number_key(number);
-    Bytes number_value = with_check(numbers_table, row.pack.bytes, packed, seed_);
-    MDB_val value = lmdb_value(number_value);
-    lmdb_checked(::mdb_put(transaction, tables_.numbers, &key, &value, 0), "write");
+    Bytes const number_value = with_check(numbers_table, row.pack.bytes, packed, seed_);
+    lmdb_put(transaction, tables_.numbers, key, lmdb_value(number_value));
     Writer out;
     out.id(row.pack);
     out.id(row.session);
     out.u64(row.pack_size);
     out.raw(row.directory);
     Bytes const pack_value = with_check(packs_table, packed, out.view(), seed_);
-    MDB_val number_slot = lmdb_value(packed);
-    value = lmdb_value(pack_value);
-    lmdb_checked(::mdb_put(transaction, tables_.packs, &number_slot, &value, 0), "write");
+    lmdb_put(transaction, tables_.packs, lmdb_value(packed), lmdb_value(pack_value));
     return number;
 }
 
 Index::Places Index::add_packs(Bundle const& bundle) {
     Places places;
-    auto transaction = begin_transaction(environment_.get(), 0);
+    auto transaction = begin_writing();
     for (auto const& row : bundle) {
         PackNumber const pack = add_pack(transaction.get(), row);
         auto const directory = decode_pack_directory(row.directory);
@@ -188,12 +235,14 @@ Index::Places Index::add_packs(Bundle const& bundle) {
 }
 
 void Index::add_places(std::span<Places::value_type const> places) {
-    auto transaction = begin_transaction(environment_.get(), 0);
+    auto transaction = begin_writing();
     for (auto const& [chunk, place] : places) {
         MDB_val key = lmdb_value(chunk.bytes);
         Bytes const row = with_check(chunks_table, chunk.bytes, place_value(place), seed_);
         MDB_val value = lmdb_value(row);
-        int const code = ::mdb_put(transaction.get(), tables_.chunks, &key, &value, MDB_NODUPDATA);
+        int const code = lmdb_call([&] {
+            return ::mdb_put(transaction.get(), tables_.chunks, &key, &value, MDB_NODUPDATA);
+        });
         if (code != MDB_KEYEXIST) lmdb_checked(code, "write");
     }
     commit(std::move(transaction));
@@ -206,32 +255,29 @@ void Index::add(BundleId const& id, Bundle const& bundle) {
         add_places(rest.first(count));
         rest = rest.subspan(count);
     }
-    auto transaction = begin_transaction(environment_.get(), 0);
+    auto transaction = begin_writing();
     Bytes const mark = with_check(bundles_table, id.bytes, {}, seed_);
-    MDB_val key = lmdb_value(id.bytes);
-    MDB_val value = lmdb_value(mark);
-    lmdb_checked(::mdb_put(transaction.get(), tables_.bundles, &key, &value, 0), "write");
+    lmdb_put(transaction.get(), tables_.bundles, lmdb_value(id.bytes), lmdb_value(mark));
     commit(std::move(transaction));
 }
 
 std::optional<ChunkPlace> Index::View::find(ChunkId const& id,
                                             std::function<bool(PackNumber)> const& usable) const {
     Moment const moment(*this);
-    MDB_cursor* raw_cursor = nullptr;
-    lmdb_checked(::mdb_cursor_open(transaction_.get(), index_->tables_.chunks, &raw_cursor),
-                 "read");
-    LmdbCursor const cursor(raw_cursor);
+    auto const cursor = open_cursor(transaction_.get(), index_->tables_.chunks);
     MDB_val key = lmdb_value(id.bytes);
     MDB_val value{};
-    int code = ::mdb_cursor_get(raw_cursor, &key, &value, MDB_SET_KEY);
-    for (; code == MDB_SUCCESS; code = ::mdb_cursor_get(raw_cursor, &key, &value, MDB_NEXT_DUP)) {
-        auto const place = checked(chunks_table, id.bytes, lmdb_view(value), index_->seed_);
-        if (!place || place->size() != 8) throw IndexDamaged("index: a chunk's row is damaged");
+    // A chunk has a place in a pack once: more places than packs are a walk in circles.
+    std::uint64_t left = entries_of(transaction_.get(), index_->tables_.packs);
+    for (auto to = MDB_SET_KEY; lmdb_move(cursor, to, key, value); to = MDB_NEXT_DUP) {
+        auto const place = checked(chunks_table, id.bytes, lmdb_copy(value), index_->seed_);
+        if (!place || place->size() != 8 || left-- == 0) {
+            throw IndexDamaged("index: a chunk's row is damaged");
+        }
         Reader in(*place, "index row");
         ChunkPlace const found{in.u32(), in.u32()};
         if (usable(found.pack)) return found;
     }
-    if (code != MDB_NOTFOUND) lmdb_checked(code, "read");
     return std::nullopt;
 }
 
@@ -245,59 +291,49 @@ std::vector<ChunkPlace> Index::View::places(ChunkId const& id) const {
     return all;
 }
 
-ByteView Index::View::pack_row(PackNumber number) const {
+Bytes Index::View::pack_row(PackNumber number) const {
+    Moment const moment(*this);
     Bytes const packed = number_key(number);
-    MDB_val key = lmdb_value(packed);
     MDB_val value{};
-    lmdb_checked(::mdb_get(transaction_.get(), index_->tables_.packs, &key, &value), "find a pack");
-    auto const row = checked(packs_table, packed, lmdb_view(value), index_->seed_);
+    if (!lmdb_get(transaction_.get(), index_->tables_.packs, lmdb_value(packed), value)) {
+        throw IndexDamaged("index: a pack is missing");
+    }
+    auto row = checked(packs_table, packed, lmdb_copy(value), index_->seed_);
     if (!row || row->size() < pack_row_head) throw IndexDamaged("index: a pack's row is damaged");
-    return *row;
+    return std::move(*row);
 }
 
 IndexedPack Index::View::pack(PackNumber number) const {
-    Moment const moment(*this);
     return read_pack_row(pack_row(number));
 }
 
 PackDirectory Index::View::directory(PackNumber number) const {
-    Moment const moment(*this);
-    return decode_pack_directory(pack_row(number).subspan(pack_row_head));
+    Bytes const row = pack_row(number);
+    return decode_pack_directory(ByteView(row).subspan(pack_row_head));
 }
 
 std::optional<PackNumber> Index::View::number(PackId const& id) const {
     Moment const moment(*this);
-    MDB_val key = lmdb_value(id.bytes);
     MDB_val value{};
-    int const code = ::mdb_get(transaction_.get(), index_->tables_.numbers, &key, &value);
-    if (code == MDB_NOTFOUND) return std::nullopt;
-    lmdb_checked(code, "read");
-    auto const row = checked(numbers_table, id.bytes, lmdb_view(value), index_->seed_);
+    if (!lmdb_get(transaction_.get(), index_->tables_.numbers, lmdb_value(id.bytes), value)) {
+        return std::nullopt;
+    }
+    auto const row = checked(numbers_table, id.bytes, lmdb_copy(value), index_->seed_);
     if (!row || row->size() != 4) throw IndexDamaged("index: a pack's number is damaged");
     return number_of_key(*row);
 }
 
 std::uint64_t Index::View::chunk_count() const {
     Moment const moment(*this);
-    MDB_stat statistics{};
-    lmdb_checked(::mdb_stat(transaction_.get(), index_->tables_.chunks, &statistics), "count");
-    return statistics.ms_entries;
+    return entries_of(transaction_.get(), index_->tables_.chunks);
 }
 
 void Index::View::each_pack(
     std::function<void(PackNumber, IndexedPack const&)> const& visit) const {
     Moment const moment(*this);
-    MDB_cursor* raw_cursor = nullptr;
-    lmdb_checked(::mdb_cursor_open(transaction_.get(), index_->tables_.packs, &raw_cursor), "read");
-    LmdbCursor const cursor(raw_cursor);
-    MDB_val key{};
-    MDB_val value{};
-    int code = 0;
-    while ((code = ::mdb_cursor_get(raw_cursor, &key, &value, MDB_NEXT)) == MDB_SUCCESS) {
-        PackNumber const number = number_of_key(lmdb_view(key));
-        visit(number, read_pack_row(pack_row(number)));
-    }
-    if (code != MDB_NOTFOUND) lmdb_checked(code, "read");
+    auto const packs =
+        static_cast<PackNumber>(entries_of(transaction_.get(), index_->tables_.packs));
+    for (PackNumber number = 0; number < packs; ++number) visit(number, pack(number));
 }
 
 Index::View::View(std::shared_ptr<Index const> index)
@@ -307,7 +343,10 @@ Index::View::View(std::shared_ptr<Index const> index)
 }
 
 Index::View::Moment::Moment(View const& view) : view_(view) {
-    if (view_.moments_ == 0) lmdb_checked(::mdb_txn_renew(view_.transaction_.get()), "begin");
+    auto* const transaction = view_.transaction_.get();
+    if (view_.moments_ == 0) {
+        lmdb_checked(lmdb_call([&] { return ::mdb_txn_renew(transaction); }), "begin");
+    }
     ++view_.moments_;
 }
 

@@ -59,10 +59,13 @@ private:
     Places add_packs(Bundle const& bundle);
     void add_places(std::span<Places::value_type const> places);
     void require_whole_file() const;
+    bool open_tables(unsigned transaction_flags);
+    LmdbTransaction begin_writing();
 
     LmdbEnvironment environment_;
     Tables tables_;
     std::uint64_t seed_;
+    bool pages_were_checked_ = false;
 };
 
 // Look-ups. Each sees the newest moment of the index and holds none between calls, so a view may
@@ -101,7 +104,7 @@ private:
     private:
         View const& view_;
     };
-    ByteView pack_row(PackNumber number) const;
+    Bytes pack_row(PackNumber number) const;
 
     std::shared_ptr<Index const> index_;
     LmdbTransaction transaction_;

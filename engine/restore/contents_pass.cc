@@ -7,6 +7,7 @@
 #include "engine/util/paths.h"
 #include "engine/util/workers.h"
 #include "format/limits.h"
+#include "format/mutant.h"
 
 namespace coffre {
 
@@ -99,7 +100,8 @@ void ContentsPass::leave(SelectionVisitor::Left const& left) {
 
 // What the snapshot could not see, or cannot show any more, is no reason to delete.
 void ContentsPass::delete_extra(SelectionVisitor::Left const& left) {
-    if (!left.is_complete || (left.folder.flags & node_flags::partial) != 0) {
+    bool const is_complete = left.is_complete || mutant("delete-what-is-damaged");
+    if (!is_complete || (left.folder.flags & node_flags::partial) != 0) {
         throw SourceError(left.path,
                           "nothing was deleted here: the snapshot does not have all "
                           "that was in the folder");

@@ -4,6 +4,7 @@
 #include "engine/repository/names.h"
 #include "engine/repository/snapshot_store.h"
 #include "engine/repository/tree_reader.h"
+#include "format/mutant.h"
 
 namespace coffre {
 
@@ -71,6 +72,7 @@ void Publisher::write_bundle() {
     std::string const name = names::bundle(id);
     // A bundle speaks of durable packs only, and index rows follow their durable bundle: another
     // snapshot may rely on them at once.
+    if (mutant("index-before-durable")) repository_.index().add(id, pending_);
     store.barrier();
     Bytes const object =
         repository_.keys().seal_object(ObjectKind::bundle, name, pad(encode_bundle(pending_)));
@@ -78,7 +80,7 @@ void Publisher::write_bundle() {
         throw RepositoryError(RepositoryFailure::failed, name + ": exists already");
     }
     store.barrier();
-    repository_.index().add(id, pending_);
+    if (!mutant("index-before-durable")) repository_.index().add(id, pending_);
     claimed_.release(chunks_of(pending_));
     pending_.clear();
     pending_bytes_ = 0;
@@ -108,17 +110,17 @@ void Publisher::take_census(std::set<PackNumber> const& reused) {
 }
 
 void Publisher::publish(Snapshot const& snapshot, std::set<PackNumber> const& reused) {
-    take_census(reused);
+    if (!mutant("no-census")) take_census(reused);
     std::string const name = names::snapshot(session_);
     Bytes const object =
         repository_.keys().seal_object(ObjectKind::snapshot, name, encode_slot({snapshot}));
     if (repository_.store().put(name, object) != PutResult::stored) throw fenced();
-    repository_.store().barrier();
+    if (!mutant("no-barrier")) repository_.store().barrier();
     // A checkpoint may have closed this slot before it was filled: then it is void.
     if (read_gc_log(repository_.store(), repository_.keys()).closed.contains(session_)) {
         throw fenced();
     }
-    read_back(repository_, name, snapshot);
+    if (!mutant("no-read-back")) read_back(repository_, name, snapshot);
 }
 
 }  // namespace coffre

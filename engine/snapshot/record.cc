@@ -1,6 +1,7 @@
 #include "engine/snapshot/record.h"
 
 #include "format/limits.h"
+#include "format/mutant.h"
 
 namespace coffre {
 
@@ -12,7 +13,9 @@ constexpr std::size_t block_target = limits::mib;
 
 bool ReusablePacks::is_usable(PackNumber pack) {
     auto const [known, is_new] = usable_.try_emplace(pack);
-    if (is_new) known->second = log_.usable(view_.pack(pack).id);
+    if (is_new) {
+        known->second = log_.usable(view_.pack(pack).id) || mutant("reuse-condemned");
+    }
     return known->second;
 }
 

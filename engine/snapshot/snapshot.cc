@@ -23,6 +23,7 @@
 #include "engine/util/workers.h"
 #include "engine/version.h"
 #include "format/limits.h"
+#include "format/mutant.h"
 
 namespace coffre {
 
@@ -112,9 +113,13 @@ public:
         // Announced before the log is read, so that a collector either waits for this session or
         // has condemned before: docs/architecture.md, section "Commit".
         std::optional<Session> session;
+        if (mutant("log-before-session"))
+            log_ = read_gc_log(repository_.store(), repository_.keys());
         if (!request_.dry_run) session.emplace(repository_.store(), repository_.keys());
         snapshot = describe(request_, paths);
-        log_ = read_gc_log(repository_.store(), repository_.keys());
+        if (!mutant("log-before-session")) {
+            log_ = read_gc_log(repository_.store(), repository_.keys());
+        }
         auto parent = choose_parent(repository_, request_, snapshot);
         // Level with the bundles of every snapshot that was listed.
         repository_.refresh_index();
@@ -258,7 +263,7 @@ private:
     // Taking a file over is reuse: while a condemn record waits for its sweep, every chunk of it
     // must have a copy that is not condemned.
     bool may_inherit(ChunkReader& reader, Node const& node) const {
-        if (!log_.ends_in_condemn) return true;
+        if (!log_.ends_in_condemn || mutant("inherit-condemned")) return true;
         return is_usable(reader, node.content);
     }
 
