@@ -26,6 +26,8 @@ std::vector<ListEntry> read_entries(Reader& in, std::uint64_t limit) {
     for (std::size_t i = 0; i < count; ++i) {
         ListEntry entry;
         entry.weight = in.varint();
+        // Else a list could go on for ever without getting anywhere.
+        if (entry.weight == 0) in.fail("an entry of nothing");
         if (entry.weight > UINT64_MAX - total) in.fail("sizes add up beyond 64 bits");
         total += entry.weight;
         entry.id = in.id<ChunkId>();

@@ -24,9 +24,15 @@ TimePoint read_time(Reader& in) {
     return time;
 }
 
+// Where the system is asked, a text ends at a zero byte.
+void refuse_zero(Reader const& in, std::string const& text, std::string const& what) {
+    if (text.find('\0') != std::string::npos) in.fail(what + " with a zero byte");
+}
+
 void check_name(Reader const& in, std::string const& name) {
-    bool const bad = name.empty() || name == "." || name == ".." ||
-                     name.find('/') != std::string::npos || name.find('\0') != std::string::npos;
+    refuse_zero(in, name, "a name");
+    bool const bad =
+        name.empty() || name == "." || name == ".." || name.find('/') != std::string::npos;
     if (bad && !mutant("any-node-name")) in.fail("\"" + name + "\" cannot be a name");
 }
 
@@ -51,6 +57,7 @@ void read_xattrs(Reader& in, Node& node) {
     for (auto n = in.count(limits::xattrs_per_node, "number of attributes"); n > 0; --n) {
         Xattr xattr;
         xattr.name = in.text(limits::name_size, "attribute name");
+        refuse_zero(in, xattr.name, "an attribute's name");
         if (!node.xattrs.empty() && node.xattrs.back().name >= xattr.name) {
             in.fail("attributes out of order");
         }
@@ -126,7 +133,7 @@ void read_kind_fields(Reader& in, Node& node) {
             return;
         case NodeKind::symlink:
             node.target = in.text(limits::link_target_size, "link target");
-            return;
+            return refuse_zero(in, node.target, "a link's target");
         case NodeKind::char_device:
         case NodeKind::block_device:
             node.device_number = in.varint();
