@@ -1,6 +1,8 @@
 #include "engine/check.h"
 
 #include <algorithm>
+#include <mutex>
+#include <tuple>
 #include <unordered_set>
 
 #include "engine/repository/gc_state.h"
@@ -160,6 +162,8 @@ private:
         try {
             with_sound_index(repository_, [&] {
                 seen_.clear();
+                seen_recipes_.clear();
+                seen_directories_.clear();
                 ChunkReader reader(repository_, meta_cache);
                 for (auto const& named : list.snapshots) check_tree(reader, named);
             });
@@ -173,25 +177,20 @@ private:
     void check_tree(ChunkReader& reader, NamedSnapshot const& named) {
         ++report_.snapshots;
         where_ = names::snapshot(named.id);
-        check_node(reader, "", named.snapshot.root);
+        path_.clear();
+        check_node(reader, named.snapshot.root, 0);
     }
 
-    void check_node(ChunkReader& reader, std::string const& path, Node const& node) {
+    void check_node(ChunkReader& reader, Node const& node, std::size_t depth) {
         progress_.check_stop();
         if (!node.is_file() && !node.is_directory()) return;
+        std::size_t const path_size = path_.size();
         try {
-            if (node.is_file()) {
-                check_file(reader, node);
-            } else {
-                if (++tree_depth_ > limits::tree_depth) {
-                    throw RepositoryError(RepositoryFailure::corrupt, "nested too deeply");
-                }
-                check_directory(reader, path, node);
-                --tree_depth_;
-            }
+            node.is_file() ? check_file(reader, node) : check_directory(reader, node, depth);
         } catch (RepositoryError const& error) {
             if (error.kind() != RepositoryFailure::corrupt) throw;
-            note(where_ + ":" + (path.empty() ? "/" : path) + ": " + error.what());
+            path_.resize(path_size);
+            note(where_ + ":" + (path_.empty() ? "/" : path_) + ": " + error.what());
         }
     }
 
@@ -199,6 +198,9 @@ private:
         ++report_.files;
         ++progress_.files;
         ContentCursor chunks(reader, node.content);
+        chunks.skip_known([&](ListEntry const& recipe, std::uint8_t level) {
+            return !seen_recipes_.insert({recipe.id, recipe.weight, level}).second;
+        });
         while (auto const entry = chunks.next()) {
             if (!seen_.insert(entry->id).second) continue;
             auto const places = reader.locate(entry->id);
@@ -215,17 +217,23 @@ private:
     }
 
     // A directory that was checked under another name or snapshot is not entered again.
-    void check_directory(ChunkReader& reader, std::string const& path, Node const& node) {
+    void check_directory(ChunkReader& reader, Node const& node, std::size_t depth) {
+        if (depth >= limits::tree_depth) {
+            throw RepositoryError(RepositoryFailure::corrupt, "nested too deeply");
+        }
         if (!node.content.entries.empty() && !seen_directories_.insert(identity(node)).second)
             return;
         ++report_.trees;
         Blake3 digest;
+        std::size_t const path_size = path_.size();
         DirectoryCursor cursor(reader, node.content);
         while (Node const* const child = cursor.next()) {
             Writer form;
             write_digest_form(form, *child);
             digest.update(form.view());
-            check_node(reader, path + "/" + child->name, Node(*child));
+            path_.append("/").append(child->name);
+            check_node(reader, *child, depth + 1);
+            path_.resize(path_size);
         }
         if (digest.digest() != node.digest) {
             throw RepositoryError(RepositoryFailure::corrupt, "the directory's digest differs");
@@ -309,7 +317,7 @@ private:
                     Bytes const& bytes, PackReading& reading) {
         try {
             auto const key = repository_.session_key(pack.directory, row.key);
-            Bytes const prefix = delta_prefix(row, pack.header.kind);
+            Bytes const prefix = delta_prefix(pack.header.kind, row);
             Bytes const plain = decode_block(ByteView(bytes).subspan(row.offset, row.stored_size),
                                              row, *key, repository_.id(), prefix);
             verify_chunks(plain, row, pack.header.kind, repository_.namer());
@@ -320,12 +328,12 @@ private:
         }
     }
 
-    Bytes delta_prefix(BlockRow const& row, PackKind kind) {
-        Bytes prefix;
-        if (row.bases.empty()) return prefix;
-        ChunkReader reader(repository_, 0);
-        for (auto const& base : row.bases) append(prefix, reader.read(kind, base));
-        return prefix;
+    // One at a time: a reader may build the index again.
+    Bytes delta_prefix(PackKind kind, BlockRow const& row) {
+        if (row.bases.empty()) return {};
+        std::lock_guard const lock(bases_mutex_);
+        if (!bases_) bases_.emplace(repository_, meta_cache);
+        return bases_->delta_prefix(kind, row);
     }
 
     struct Expected {
@@ -346,8 +354,11 @@ private:
     std::set<PackId> unlisted_;
     std::unordered_set<ChunkId, IdHash> seen_;
     std::set<Digest> seen_directories_;
+    std::set<std::tuple<ChunkId, std::uint64_t, std::uint8_t>> seen_recipes_;
     std::string where_;
-    std::uint64_t tree_depth_ = 0;
+    std::string path_;  // of where the check is in the snapshot
+    std::mutex bases_mutex_;
+    std::optional<ChunkReader> bases_;  // by bases_mutex_
 };
 
 }  // namespace

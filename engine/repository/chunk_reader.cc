@@ -8,9 +8,11 @@ namespace coffre {
 
 namespace {
 
-constexpr std::size_t cached_directories = 64;
+constexpr std::size_t cached_directories = 64 * limits::mib;
 constexpr std::uint64_t held_at_once = 256 * limits::mib;
-constexpr std::uint64_t decoded_for_a_chunk = 4096;  // deltas rest on deltas: without it 64^8
+// Deltas rest on deltas: without these 64^8 blocks.
+constexpr std::uint64_t decoded_for_a_chunk = 4096;
+constexpr std::uint64_t bases_for_a_chunk = 256 * limits::mib;
 
 RepositoryError corrupt(std::string const& message) {
     return {RepositoryFailure::corrupt, message};
@@ -24,12 +26,21 @@ ChunkRow const& row_of(BlockRow const& block, ChunkId const& id) {
     throw IndexDamaged("index: names a block for chunk " + id.hex() + " that does not hold it");
 }
 
+std::size_t memory_of(PackDirectory const& directory) {
+    std::size_t bytes = sizeof directory;
+    for (auto const& block : directory.blocks) {
+        bytes += sizeof block + block.chunks.size() * sizeof(ChunkRow) +
+                 block.bases.size() * sizeof(ChunkId);
+    }
+    return bytes;
+}
+
 }  // namespace
 
 ChunkReader::ChunkReader(Repository& repository, std::size_t cache_bytes)
     : repository_(repository),
       view_(repository.index_view()),
-      directories_(cached_directories),
+      packs_(cached_directories),
       blocks_(cache_bytes) {}
 
 bool ChunkReader::recover() {
@@ -37,7 +48,7 @@ bool ChunkReader::recover() {
     view_.reset();
     view_.emplace(repository_.index_view());
     // Packs have other numbers now.
-    directories_.clear();
+    packs_.clear();
     blocks_.clear();
     return true;
 }
@@ -55,25 +66,28 @@ std::vector<ChunkPlace> ChunkReader::locate(ChunkId const& id) {
     return places;
 }
 
-std::shared_ptr<PackDirectory const> ChunkReader::directory(PackNumber pack) {
-    if (auto known = directories_.find(pack)) return known;
+std::shared_ptr<ChunkReader::KnownPack const> ChunkReader::pack(PackNumber number) {
+    if (auto known = packs_.find(number)) return known;
     try {
-        return directories_.insert(pack, view_->directory(pack), 1);
+        KnownPack pack{view_->pack(number).id, view_->directory(number)};
+        std::size_t const weight = memory_of(pack.directory);
+        return packs_.insert(number, std::move(pack), weight);
     } catch (FormatError const& error) {
         throw IndexDamaged(error.what());
     }
 }
 
 BlockSource ChunkReader::source(ChunkPlace const& place) {
-    auto const pack_directory = directory(place.pack);
-    if (place.block >= pack_directory->blocks.size()) throw IndexDamaged("index: no such block");
+    auto const known = pack(place.pack);
+    PackDirectory const& directory = known->directory;
+    if (place.block >= directory.blocks.size()) throw IndexDamaged("index: no such block");
     BlockSource source;
-    source.pack = view_->pack(place.pack).id;
+    source.pack = known->id;
     source.pack_name = names::pack(source.pack);
-    source.kind = pack_directory->kind;
-    source.row = pack_directory->blocks[place.block];
+    source.kind = directory.kind;
+    source.row = directory.blocks[place.block];
     try {
-        source.key = repository_.session_key(*pack_directory, source.row.key);
+        source.key = repository_.session_key(directory, source.row.key);
     } catch (FormatError const& error) {
         throw corrupt(source.pack_name + ": " + error.what());
     }
@@ -87,18 +101,29 @@ void ChunkReader::hold(std::uint64_t bytes) {
     held_ += bytes;
 }
 
-Bytes ChunkReader::delta_prefix(BlockSource const& source) {
+Bytes ChunkReader::read_bases(PackKind kind, BlockRow const& row) {
     Bytes prefix;
-    for (auto const& base : source.row.bases) {
-        append(prefix, read_at_depth(source.kind, base, source.row.depth));
+    for (auto const& base : row.bases) {
+        std::size_t const size = prefix.size();
+        append(prefix, read_at_depth(kind, base, row.depth));
+        base_bytes_ += prefix.size() - size;
+        if (base_bytes_ > bases_for_a_chunk) throw corrupt("a delta rests on too many blocks");
         if (prefix.size() > limits::block_plain_size)
             throw corrupt("a delta's bases are too large");
     }
     return prefix;
 }
 
+Bytes ChunkReader::delta_prefix(PackKind kind, BlockRow const& row) {
+    decoded_ = base_bytes_ = 0;
+    return read_bases(kind, row);
+}
+
 Bytes ChunkReader::decode(BlockSource const& source, ByteView stored) {
-    Bytes const prefix = delta_prefix(source);
+    return decode_on(source, stored, delta_prefix(source.kind, source.row));
+}
+
+Bytes ChunkReader::decode_on(BlockSource const& source, ByteView stored, ByteView prefix) const {
     try {
         return decode_block(stored, source.row, *source.key, repository_.id(), prefix);
     } catch (FormatError const& error) {
@@ -114,13 +139,13 @@ std::shared_ptr<Bytes const> ChunkReader::block(ChunkPlace const& place,
     if (++decoded_ > decoded_for_a_chunk) throw corrupt("a delta rests on too many blocks");
     Bytes const stored =
         repository_.store().get(source.pack_name, source.row.offset, source.row.stored_size);
-    Bytes plain = decode(source, stored);
+    Bytes plain = decode_on(source, stored, read_bases(source.kind, source.row));
     std::size_t const weight = plain.size();
     return blocks_.insert(key, std::move(plain), weight);
 }
 
 Bytes ChunkReader::read(PackKind kind, ChunkId const& id) {
-    decoded_ = 0;
+    decoded_ = base_bytes_ = 0;
     try {
         return read_at_depth(kind, id, limits::delta_depth + 1);
     } catch (IndexDamaged const&) {

@@ -34,10 +34,10 @@ public:
     // Goes on with an index that was built again; false when that was done before.
     bool recover();
     BlockSource source(ChunkPlace const& place);
-    std::shared_ptr<PackDirectory const> directory(PackNumber pack);
-
     // Decodes a fetched block, bases of a delta included. Throws RepositoryError{corrupt}.
     Bytes decode(BlockSource const& source, ByteView stored);
+    // The plaintexts that a delta rests on. Throws RepositoryError{corrupt}.
+    Bytes delta_prefix(PackKind kind, BlockRow const& row);
 
     // Counts what the cursors of a walk hold. Throws RepositoryError{corrupt} when that is more
     // than any tree of a file system takes.
@@ -48,16 +48,23 @@ public:
     Repository& repository() { return repository_; }
 
 private:
+    struct KnownPack {
+        PackId id;
+        PackDirectory directory;
+    };
+    std::shared_ptr<KnownPack const> pack(PackNumber number);
     Bytes read_at_depth(PackKind kind, ChunkId const& id, unsigned depth_limit);
     std::shared_ptr<Bytes const> block(ChunkPlace const& place, BlockSource const& source);
-    Bytes delta_prefix(BlockSource const& source);
+    Bytes decode_on(BlockSource const& source, ByteView stored, ByteView prefix) const;
+    Bytes read_bases(PackKind kind, BlockRow const& row);
 
     Repository& repository_;
     std::optional<Index::View> view_;
-    LruCache<PackNumber, PackDirectory> directories_;
+    LruCache<PackNumber, KnownPack> packs_;
     LruCache<std::pair<PackNumber, std::uint32_t>, Bytes> blocks_;
     std::uint64_t held_ = 0;
-    std::uint64_t decoded_ = 0;  // blocks, for the chunk being read
+    std::uint64_t decoded_ = 0;     // blocks, for the chunk being read
+    std::uint64_t base_bytes_ = 0;  // plaintext of deltas' bases, for it
 };
 
 }  // namespace coffre

@@ -112,15 +112,21 @@ void remember_heads(Repository& repository, SnapshotList const& list) {
 struct Walk {
     ChunkReader& reader;
     std::function<bool(std::string const&, Node const&)> const& visit;
+    EntryCount entries;
+    std::string path;  // of where the walk is
 
-    void enter(std::string const& path, Node const& node, std::size_t depth) const {
+    void enter(Node const& node, std::size_t depth) {
         if (!visit(path, node) || !node.is_directory()) return;
         if (depth > limits::tree_depth) {
             throw RepositoryError(RepositoryFailure::corrupt, path + ": nested too deeply");
         }
+        std::size_t const size = path.size();
         DirectoryCursor cursor(reader, node.content);
         while (Node const* const child = cursor.next()) {
-            enter(path + "/" + child->name, Node(*child), depth + 1);
+            entries.add();
+            path.append("/").append(child->name);
+            enter(*child, depth + 1);
+            path.resize(size);
         }
     }
 };
@@ -276,7 +282,7 @@ void walk_snapshot(Repository& repository, Snapshot const& snapshot, std::string
         std::string clean = path;
         while (clean.ends_with('/')) clean.pop_back();
         if (!clean.empty() && !clean.starts_with('/')) clean = "/" + clean;
-        Walk{reader, visit}.enter(clean, *start, 0);
+        Walk{reader, visit, EntryCount(snapshot.statistics), clean}.enter(*start, 0);
     });
 }
 

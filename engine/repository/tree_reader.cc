@@ -12,6 +12,24 @@ namespace {
 
 }  // namespace
 
+std::uint64_t memory_of(Node const& node) {
+    std::uint64_t bytes = sizeof node + node.name.size() + node.user.size() + node.group.size() +
+                          node.target.size() + node.holes.capacity() * sizeof(Hole) +
+                          node.content.entries.capacity() * sizeof(ListEntry) +
+                          node.xattrs.capacity() * sizeof(Xattr);
+    for (auto const& attribute : node.xattrs) {
+        bytes += attribute.name.size() + attribute.value.size();
+    }
+    return bytes;
+}
+
+void EntryCount::add() {
+    if (++entries_ <= limit_) return;
+    throw RepositoryError(RepositoryFailure::corrupt, "the tree holds more than the " +
+                                                          std::to_string(entries_ - 1) +
+                                                          " entries that its snapshot says");
+}
+
 ContentCursor::ContentCursor(ChunkReader& reader, Content const& content)
     : reader_(reader), levels_(content.level + std::size_t{1}) {
     levels_[0].entries = content.entries;
@@ -28,6 +46,7 @@ std::optional<ListEntry> ContentCursor::next() {
         ListEntry const entry = level.entries[level.at++];
         if (depth_ + 1 == levels_.size()) return entry;
         auto const below = static_cast<std::uint8_t>(levels_.size() - 2 - depth_);
+        if (is_known_ && is_known_(entry, below)) continue;
         Bytes const recipe = reader_.read(PackKind::meta, entry.id);
         try {
             Content const list{below, decode_recipe(recipe, below)};
@@ -49,7 +68,8 @@ bool DirectoryCursor::load_piece() {
         Bytes const piece = reader_.read(PackKind::meta, entry->id);
         nodes_ = decode_tree_piece(piece);
         reader_.let_go(std::exchange(held_, 0));
-        std::uint64_t const held = piece.size() + nodes_.size() * sizeof(Node);
+        std::uint64_t held = 0;
+        for (auto const& node : nodes_) held += memory_of(node);
         reader_.hold(held);
         held_ = held;
     } catch (FormatError const& error) {

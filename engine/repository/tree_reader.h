@@ -2,10 +2,28 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <functional>
+
 #include "engine/repository/chunk_reader.h"
-#include "format/tree.h"
+#include "format/snapshot.h"
 
 namespace coffre {
+
+// What a decoded node takes, about. Its encoding may be a tenth of that.
+std::uint64_t memory_of(Node const& node);
+
+// Trees that share subtrees can hold more entries than any disk; an honest snapshot has counted.
+class EntryCount {
+public:
+    explicit EntryCount(Statistics const& told)
+        : limit_(told.files + told.directories + told.others) {}
+    // One more. Throws RepositoryError{corrupt} when the snapshot says that there are fewer.
+    void add();
+
+private:
+    std::uint64_t limit_;
+    std::uint64_t entries_ = 0;
+};
 
 // The level-0 entries of a content, in order, loading one recipe of each level at a time.
 class ContentCursor {
@@ -16,6 +34,9 @@ public:
     // Nothing at the end. Throws RepositoryError{corrupt} when a recipe cannot be read or its
     // entries do not add up to what was said of it.
     std::optional<ListEntry> next();
+    // Leaves out recipes for which `is_known` holds; it gets the level of their own entries.
+    using IsKnown = std::function<bool(ListEntry const& recipe, std::uint8_t level)>;
+    void skip_known(IsKnown is_known) { is_known_ = std::move(is_known); }
 
 private:
     struct Level {
@@ -25,6 +46,7 @@ private:
     ChunkReader& reader_;
     std::vector<Level> levels_;  // the highest first; the last one's entries are of level 0
     std::size_t depth_ = 0;
+    IsKnown is_known_;
 };
 
 // The nodes of a directory, in byte order of their names.

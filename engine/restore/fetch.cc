@@ -2,7 +2,9 @@
 
 #include <thread>
 
+#include "engine/repository/tree_reader.h"
 #include "engine/util/ordered_stage.h"
+#include "format/limits.h"
 #include "format/mutant.h"
 
 namespace coffre {
@@ -10,6 +12,7 @@ namespace coffre {
 namespace {
 
 constexpr std::size_t window_writes = 32 * std::size_t{1024};
+constexpr std::uint64_t window_memory = 64 * limits::mib;  // paths and attributes may be long
 
 // The chunk's bytes, where the block's directory says they are; empty when it does not know it.
 ByteView chunk_in(BlockSource const& source, Bytes const& plain, ChunkId const& id) {
@@ -26,6 +29,8 @@ Fetcher::Fetcher(ChunkReader& reader, FileWriter& writer, unsigned threads)
 
 void Fetcher::plan(FileWrite write) {
     ++write.file->remaining;
+    bool const is_first = write.offset == 0;
+    if (is_first) planned_memory_ += memory_of(write.file->node) + write.file->path.size();
     try {
         auto const place = reader_.locate(write.chunk).front();
         window_[{place.pack, place.block}].push_back(std::move(write));
@@ -34,7 +39,7 @@ void Fetcher::plan(FileWrite write) {
         writer_.mark_damaged(*write.file, error.what());
         return writer_.release(*write.file);
     }
-    if (++planned_ >= window_writes) run();
+    if (++planned_ >= window_writes || planned_memory_ >= window_memory) run();
 }
 
 // Nothing when this place is of no use: its pack has no key for it, or the index turns out to be
@@ -74,6 +79,7 @@ void Fetcher::run() {
     stage.finish();
     window_.clear();
     planned_ = 0;
+    planned_memory_ = 0;
 }
 
 // Empty when this copy of the block cannot be read: then each chunk is looked for in its others.

@@ -32,6 +32,7 @@ private:
     unsigned threads_;
     std::map<std::pair<PackNumber, std::uint32_t>, std::vector<FileWrite>> window_;
     std::size_t planned_ = 0;
+    std::uint64_t planned_memory_ = 0;  // of the files that are planned
     std::mutex reader_mutex_;
 };
 

@@ -18,6 +18,7 @@ namespace coffre {
 namespace {
 
 constexpr std::size_t entry_buffer = 64 * std::size_t{1024};
+constexpr std::size_t known_owners = 4096;
 
 [[noreturn]] void fail(std::string const& path, std::string const& doing) {
     throw SourceError(path, "cannot " + doing + ": " + errno_text());
@@ -67,6 +68,8 @@ Metadata::Owner Metadata::owner_of(Node const& node) {
     Owner owner{node.uid, node.gid};
     if (request_.numeric_ids) return owner;
     std::lock_guard const lock(mutex_);
+    if (users_.size() > known_owners) users_.clear();
+    if (groups_.size() > known_owners) groups_.clear();
     auto const [user, is_new_user] = users_.try_emplace(node.user);
     if (is_new_user && !node.user.empty()) user->second = user_number(node.user);
     auto const [group, is_new_group] = groups_.try_emplace(node.group);

@@ -38,23 +38,23 @@ public:
 
 private:
     struct Folder {
-        std::string path;
+        std::size_t path_size = 0;  // how much of `path_` is its path
         Node const& node;
         bool was_entered = false;
     };
-    void walk_folder(Node const& folder, std::string const& path, bool is_selected);
-    bool walk_entries(Node const& folder, std::string const& path, bool is_selected);
-    void walk_entry(Node const& node, std::string const& path, bool is_selected);
+    void walk_folder(Node const& folder, bool is_selected);
+    bool walk_entries(Node const& folder, bool is_selected);
+    void walk_entry(Node const& node, bool is_selected);
     bool enter_all();
-    void count_entry();
 
     ChunkReader& reader_;
     RestoreRequest const& request_;
     Progress const& progress_;
     Node start_;
     SelectionVisitor const* visitor_ = nullptr;
-    std::vector<Folder> folders_;  // from the start down to where the walk is
-    std::uint64_t entries_ = 0;
+    std::string path_;             // of where the walk is: the only copy, it may be long
+    std::vector<Folder> folders_;  // from the start down to there
+    std::optional<EntryCount> entries_;
 };
 
 }  // namespace coffre
