@@ -60,7 +60,7 @@ void ContentsPass::run() {
         return enter(path, folder);
     };
     visitor.visit = [&](std::string const& path, Node const& node) {
-        if (!names_.empty()) names_.back().insert(node.name);
+        note_name(node);
         context_.guarded(path, [&] { restore_file(path, node); });
     };
     visitor.leave = [&](SelectionVisitor::Left const& left) { leave(left); };
@@ -76,7 +76,7 @@ void ContentsPass::run() {
 }
 
 bool ContentsPass::enter(std::string const& path, Node const& folder) {
-    if (!names_.empty()) names_.back().insert(folder.name);
+    note_name(folder);
     if (!path.empty()) ++context_.result.directories;
     bool const is_there = context_.guarded(path, [&] {
         if (path.empty() || context_.request.dry_run) return;
@@ -89,6 +89,10 @@ bool ContentsPass::enter(std::string const& path, Node const& folder) {
     });
     if (is_there) names_.emplace_back();
     return is_there;
+}
+
+void ContentsPass::note_name(Node const& node) {
+    if (context_.request.delete_extra && !names_.empty()) names_.back().insert(node.name);
 }
 
 void ContentsPass::leave(SelectionVisitor::Left const& left) {
@@ -125,7 +129,11 @@ void ContentsPass::restore_file(std::string const& path, Node const& node) {
     }
     ++context_.result.files;
     context_.result.bytes += node.size;
-    auto const there = file_at(path, node);
+    std::optional<struct stat> there;
+    if (!context_.guarded(path, [&] { there = file_at(path, node); })) {
+        context_.skipped.insert(path);  // so it is none of its hard links
+        return;
+    }
     if (there && context_.keeps(*there, node)) {
         context_.skipped.insert(path);
         ++context_.result.files_skipped;
@@ -184,7 +192,10 @@ void ContentsPass::create_file(std::string const& path, Node const& node) {
     if (context_.request.dry_run) return;
     Fd const fd = context_.target.create_file(path);
     file->identity = identity_of(fd, path);
-    set_size(path, fd, node);
+    if (!context_.guarded(path, [&] { set_size(path, fd, node); })) {
+        context_.target.remove(path);
+        return;
+    }
     plan_chunks(node, file, [](std::uint64_t, ListEntry const&) { return false; });
 }
 
@@ -286,7 +297,8 @@ void ContentsPass::plan_chunks(Node const& node, std::shared_ptr<RestoredFile> c
     try {
         std::uint64_t offset = 0;
         ContentCursor chunks(context_.reader, node.content);
-        while (auto const entry = chunks.next()) {
+        while (auto const entry = file->failed ? std::nullopt : chunks.next()) {
+            context_.progress.check_stop();
             if (entry->weight > limits::chunk_size) throw_too_large(*entry);
             if (!is_there(offset, *entry) && !dry_run) {
                 fetcher_.plan({file, offset, entry->id, static_cast<std::uint32_t>(entry->weight)});

@@ -17,6 +17,7 @@ public:
 
 private:
     bool enter(std::string const& path, Node const& folder);
+    void note_name(Node const& node);
     void leave(SelectionVisitor::Left const& left);
     void delete_extra(SelectionVisitor::Left const& left);
     void restore_file(std::string const& path, Node const& node);

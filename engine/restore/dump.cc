@@ -41,6 +41,10 @@ void write_contents(ChunkReader& reader, Node const& node, Sink const& write) {
     ContentCursor chunks(reader, node.content);
     while (auto const entry = chunks.next()) {
         Bytes const bytes = reader.read(PackKind::data, entry->id);
+        if (bytes.size() != entry->weight) {
+            throw RepositoryError(RepositoryFailure::corrupt,
+                                  "chunk " + entry->id.hex() + ": has another size");
+        }
         hasher.update(bytes);
         each_extent(node.holes, offset, bytes.size(),
                     [&](std::uint64_t at, std::uint64_t begin, std::uint64_t size) {

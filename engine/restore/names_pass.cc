@@ -4,6 +4,28 @@
 
 namespace coffre {
 
+namespace {
+
+bool is_device(Node const& node) {
+    return node.kind == NodeKind::char_device || node.kind == NodeKind::block_device;
+}
+
+// What was restored under the first name has the kind and size of the others.
+bool may_be(struct stat const& there, Node const& node) {
+    if (node.is_file()) {
+        return S_ISREG(there.st_mode) && static_cast<std::uint64_t>(there.st_size) == node.size;
+    }
+    return (there.st_mode & S_IFMT) == Target::type_of(node.kind) &&
+           (!is_device(node) || there.st_rdev == node.device_number);
+}
+
+}  // namespace
+
+NamesPass::NamesPass(RestoreContext& context) : context_(context) {
+    for (auto const& failure : context.result.damaged) failed_.insert(failure.path);
+    for (auto const& failure : context.result.failures) failed_.insert(failure.path);
+}
+
 void NamesPass::run() {
     if (context_.request.dry_run) return;
     SelectionVisitor visitor;
@@ -23,13 +45,14 @@ void NamesPass::run() {
 
 void NamesPass::visit(std::string const& path, Node const& node) {
     if (context_.skipped.contains(path)) return;
+    if (is_device(node) && !context_.request.privileged) return context_.metadata.count_device();
     if (auto const first = links_.first_of(node, path)) return name_file(path, node, *first);
     if (!node.is_file()) make(path, node);
 }
 
 void NamesPass::name_file(std::string const& path, Node const& node, std::string const& first) {
     auto const file = context_.target.look(first);
-    if (!file) {
+    if (!file || !may_be(*file, node) || failed_.contains(first)) {
         throw SourceError(path, "is another name of " + first + ", which is not restored");
     }
     auto const there = context_.target.look(path);
@@ -43,9 +66,6 @@ void NamesPass::name_file(std::string const& path, Node const& node, std::string
 }
 
 void NamesPass::make(std::string const& path, Node const& node) {
-    bool const is_device =
-        node.kind == NodeKind::char_device || node.kind == NodeKind::block_device;
-    if (is_device && !context_.request.privileged) return context_.metadata.count_device();
     auto const there = context_.target.look(path);
     if (there && context_.request.overwrite == Overwrite::never) return;
     if (there) context_.clear_way(path, node);

@@ -11,7 +11,7 @@ namespace coffre {
 class NamesPass {
 public:
     // `context` outlives this.
-    explicit NamesPass(RestoreContext& context) : context_(context) {}
+    explicit NamesPass(RestoreContext& context);
     void run();
 
 private:
@@ -22,6 +22,7 @@ private:
 
     RestoreContext& context_;
     LinkGroups links_;
+    std::set<std::string> failed_;  // contents that are not, or not all, there
 };
 
 }  // namespace coffre

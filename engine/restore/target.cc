@@ -42,19 +42,6 @@ std::vector<std::string> names_in(Fd folder, std::string const& path) {
     return names;
 }
 
-mode_t type_of(NodeKind kind) {
-    switch (kind) {
-        case NodeKind::fifo:
-            return S_IFIFO;
-        case NodeKind::socket:
-            return S_IFSOCK;
-        case NodeKind::char_device:
-            return S_IFCHR;
-        default:
-            return S_IFBLK;
-    }
-}
-
 std::uint64_t remove_all(int folder, std::string const& name, std::string const& path) {
     if (::unlinkat(folder, name.c_str(), 0) == 0) return 1;
     if (errno != EISDIR && errno != EPERM) fail(path, "remove");
@@ -103,6 +90,21 @@ Fd open_by_component(int folder, std::string_view path, int flags, mode_t mode) 
 }
 
 }  // namespace
+
+mode_t Target::type_of(NodeKind kind) {
+    switch (kind) {
+        case NodeKind::symlink:
+            return S_IFLNK;
+        case NodeKind::fifo:
+            return S_IFIFO;
+        case NodeKind::socket:
+            return S_IFSOCK;
+        case NodeKind::char_device:
+            return S_IFCHR;
+        default:
+            return S_IFBLK;
+    }
+}
 
 Target::Target(std::string path, Absent absent, Resolution resolution)
     : path_(std::move(path)), resolution_(resolution) {
@@ -181,10 +183,12 @@ void Target::make_directory(std::string const& path) const {
 }
 
 void Target::allow_writing(std::string const& path, struct stat const& there) const {
-    mode_t const needed = S_ISDIR(there.st_mode) ? 0700 : 0600;
-    if ((there.st_mode & needed) == needed) return;
+    bool const is_folder = S_ISDIR(there.st_mode);
+    mode_t const kept = there.st_mode & (is_folder ? 07777U : 01777U);
+    mode_t const wanted = kept | (is_folder ? 0700U : 0600U);
+    if ((there.st_mode & 07777U) == wanted) return;
     Fd const fd(open_file(path, O_RDONLY));
-    if (::fchmod(fd.get(), (there.st_mode & 07777U) | needed) != 0) fail(path, "make it writable");
+    if (::fchmod(fd.get(), wanted) != 0) fail(path, "make it writable");
 }
 
 Fd Target::create_file(std::string const& path) const {

@@ -24,6 +24,9 @@ enum class Resolution { by_kernel, by_component };
 class Target {
 public:
     Target(std::string path, Absent absent, Resolution resolution = Resolution::by_kernel);
+    // The bits of a mode that say what a link or special node is.
+    static mode_t type_of(NodeKind kind);
+
     bool exists() const { return static_cast<bool>(root_); }
     // How many inodes its file system has; nothing where that is not limited.
     std::optional<std::uint64_t> inodes() const;
@@ -31,7 +34,8 @@ public:
     std::optional<struct stat> look(std::string const& path) const;
     bool has_folder(std::string const& path) const;
     void make_directory(std::string const& path) const;
-    // Lets the owner write what is there, until its metadata are set.
+    // Lets the owner write what is there, until its metadata are set. A file runs with nobody's
+    // rights meanwhile: its contents are about to be the snapshot's.
     void allow_writing(std::string const& path, struct stat const& there) const;
     // An empty file that was not there before, readable by its owner only.
     Fd create_file(std::string const& path) const;

@@ -40,15 +40,24 @@ public:
     }
 
     bool reads_as_zeros(std::uint64_t from, std::uint64_t to) {
-        off_t const data = ::lseek(fd_.get(), static_cast<off_t>(from), SEEK_DATA);
-        if (data < 0 && errno == ENXIO) return true;
         bool all_zero = true;
-        from = std::max(from, static_cast<std::uint64_t>(std::max<off_t>(data, 0)));
-        each_part(from, to, [&](ByteView part) { all_zero = all_zero && is_zero(part); });
+        while (from < to && all_zero) {
+            off_t const data = ::lseek(fd_.get(), static_cast<off_t>(from), SEEK_DATA);
+            if (data < 0 && errno == ENXIO) return true;
+            from = std::max(from, static_cast<std::uint64_t>(std::max<off_t>(data, 0)));
+            std::uint64_t const end = std::min(to, end_of_data(from, to));
+            each_part(from, end, [&](ByteView part) { all_zero = all_zero && is_zero(part); });
+            from = std::max(from, end);
+        }
         return all_zero;
     }
 
 private:
+    std::uint64_t end_of_data(std::uint64_t from, std::uint64_t otherwise) {
+        off_t const hole = ::lseek(fd_.get(), static_cast<off_t>(from), SEEK_HOLE);
+        return hole < 0 ? otherwise : static_cast<std::uint64_t>(hole);
+    }
+
     std::string const& path_;
     Fd fd_;
     Bytes& buffer_;
