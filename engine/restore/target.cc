@@ -42,17 +42,38 @@ std::vector<std::string> names_in(Fd folder, std::string const& path) {
     return names;
 }
 
-std::uint64_t remove_all(int folder, std::string const& name, std::string const& path) {
-    if (::unlinkat(folder, name.c_str(), 0) == 0) return 1;
+bool is_same(struct stat const& a, struct stat const& b) {
+    return a.st_ino == b.st_ino && a.st_dev == b.st_dev;
+}
+
+constexpr std::size_t open_while_removing = 64;
+
+// Below a few levels the descriptor of a folder is given up while what is in it is removed, and got
+// back from there: a tree may be deeper than descriptors last. `path` is that of the entry, and is
+// left as it was.
+std::uint64_t remove_all(Fd& folder, std::string const& name, std::string& path,
+                         std::size_t depth) {
+    if (::unlinkat(folder.get(), name.c_str(), 0) == 0) return 1;
     if (errno != EISDIR && errno != EPERM) fail(path, "remove");
-    Fd inner(::openat(folder, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    if (!inner) fail(path, "remove");
+    Fd inner(::openat(folder.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    struct stat above {};
+    if (!inner || ::fstat(folder.get(), &above) != 0) fail(path, "remove");
+    if (depth >= open_while_removing) folder.reset();
     std::uint64_t removed = 1;
+    std::size_t const path_size = path.size();
     Fd copy(::openat(inner.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     for (auto const& child : names_in(std::move(copy), path)) {
-        removed += remove_all(inner.get(), child, join_path(path, child));
+        path.append("/").append(child);
+        removed += remove_all(inner, child, path, depth + 1);
+        path.resize(path_size);
     }
-    if (::unlinkat(folder, name.c_str(), AT_REMOVEDIR) != 0) fail(path, "remove the folder");
+    if (!folder) {
+        folder = Fd(::openat(inner.get(), "..", O_PATH | O_DIRECTORY | O_CLOEXEC));
+        struct stat status {};
+        if (!folder || ::fstat(folder.get(), &status) != 0) fail(path, "remove the folder");
+        if (!is_same(status, above)) throw SourceError(path, "was moved while it was removed");
+    }
+    if (::unlinkat(folder.get(), name.c_str(), AT_REMOVEDIR) != 0) fail(path, "remove the folder");
     return removed;
 }
 
@@ -223,7 +244,7 @@ void Target::make_hard_link(std::string const& path, std::string const& file,
     Fd const source = open_beneath(file, O_PATH, 0);
     struct stat status {};
     if (!source || ::fstat(source.get(), &status) != 0) fail(file, "open it for another name");
-    if (status.st_ino != known.st_ino || status.st_dev != known.st_dev) {
+    if (!is_same(status, known)) {
         throw SourceError(path, file + " was exchanged meanwhile");
     }
     Parent const parent = parent_of(path);
@@ -235,8 +256,9 @@ void Target::make_hard_link(std::string const& path, std::string const& file,
 }
 
 std::uint64_t Target::remove(std::string const& path) const {
-    Parent const parent = parent_of(path);
-    return remove_all(parent.folder.get(), parent.name, path);
+    Parent parent = parent_of(path);
+    std::string at = path;
+    return remove_all(parent.folder, parent.name, at, 0);
 }
 
 std::vector<std::string> Target::names(std::string const& path) const {
