@@ -104,6 +104,17 @@ TEST(Zstd, ABombIsRefusedBeforeItUnfolds) {
     EXPECT_TRUE(refused(frame, 1000));
 }
 
+// By hand: it announces seven bytes, and its only block repeats a zero 131,072 times.
+TEST(Zstd, AFrameThatUnfoldsToMoreThanItAnnouncesIsRefused) {
+    Bytes frame;
+    for (unsigned const byte : {0x28U, 0xb5U, 0x2fU, 0xfdU, 0x20U, 7U, 0x03U, 0x00U, 0x10U, 0U}) {
+        frame.push_back(static_cast<std::byte>(byte));
+    }
+    EXPECT_EQ(::ZSTD_getFrameContentSize(frame.data(), frame.size()), 7U);
+    EXPECT_TRUE(refused(frame, 7));
+    EXPECT_TRUE(refused(frame, 131'072));
+}
+
 TEST(Zstd, AFrameThatDoesNotAnnounceItsSizeIsRefused) {
     Bytes const plain = rows_of_text(100);
     std::unique_ptr<ZSTD_CCtx, decltype(&::ZSTD_freeCCtx)> const context(::ZSTD_createCCtx(),
