@@ -1,12 +1,11 @@
 // Trees that a hostile key holder may publish: names, links, what is in the way, and rights. What
 // files and folders are made of is in engine_hostile_contents_test.cc.
-#include <sys/socket.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/un.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <filesystem>
 #include <limits>
 
@@ -528,6 +527,110 @@ Cases field_cases() {
                                  [kind](Node& node) { node.kind = static_cast<NodeKind>(kind); }));
     }
     return cases;
+}
+
+// --- What is left in the target ---
+
+class HostileTarget : public testing::Test {
+protected:
+    void SetUp() override {
+        if (::geteuid() != 0) GTEST_SKIP() << "needs root: to be able to do harm";
+    }
+    RestoreResult restore(Overwrite overwrite = Overwrite::always) {
+        RestoreRequest request;
+        request.from = repo_->find("latest");
+        request.target = scene_.target();
+        request.overwrite = overwrite;
+        request.threads = 2;
+        return repo_->restore(request);
+    }
+    std::string at(std::string const& name) const { return scene_.target() + "/" + name; }
+    std::vector<std::string> failed(RestoreResult const& result) const {
+        std::vector<std::string> paths;
+        for (auto const& failure : result.failures) paths.push_back(failure.path);
+        return paths;
+    }
+
+    Scene scene_;
+    HostileRepo repo_;
+};
+
+using Paths = std::vector<std::string>;
+
+TEST_F(HostileTarget, KeepsAFurtherNameWhenTheFirstIsInTheWay) {
+    make_folder(at("a/inner"));
+    repo_.publish(linked({repo_.file("a"), repo_.file("b"), repo_.file("c")}));
+    EXPECT_EQ(failed(restore()), Paths{"a"});
+    EXPECT_EQ(read_file(at("b")), "hostile");
+    EXPECT_EQ(std::filesystem::hard_link_count(at("b")), 2U);
+}
+
+TEST_F(HostileTarget, DoesNotSpreadADamagedFileToItsFurtherNames) {
+    write_file(at("a"), "another");
+    Node const good = repo_.file("b");
+    Node first = renamed(good, "a");
+    first.content.entries[0].id = ChunkId{};
+    repo_.publish(linked({first, good}));
+    auto const result = restore();
+    EXPECT_EQ(result.damaged.size(), 1U);
+    EXPECT_EQ(failed(result), Paths{"b"});
+    EXPECT_FALSE(std::filesystem::exists(at("b")));
+}
+
+TEST_F(HostileTarget, LinksNoDeviceThatWasThereBefore) {
+    put_special(at("a"), S_IFCHR);
+    repo_.publish(linked({device_of("a", NodeKind::char_device, makedev(1, 3)),
+                          device_of("b", NodeKind::char_device, makedev(1, 3))}));
+    auto const result = restore();
+    EXPECT_EQ(result.withheld.devices, 2U);
+    EXPECT_EQ(failed(result), Paths{});
+    EXPECT_FALSE(std::filesystem::exists(at("b")));
+}
+
+TEST_F(HostileTarget, TakesRightsFromAFileThatItRewrites) {
+    write_file(at("set-id"), "trusted");
+    set_mode(at("set-id"), 06755);
+    Node damaged = repo_.file("set-id");
+    damaged.content.entries[0].id = ChunkId{};
+    repo_.publish({damaged});
+    EXPECT_EQ(restore().damaged.size(), 1U);
+    EXPECT_EQ(scene_.rights(), std::set<std::string>{});
+}
+
+TEST_F(HostileTarget, LeavesNoFileWhoseSizeCannotBeSet) {
+    Node file = repo_.file("file");
+    file.size = INT64_MAX;
+    file.holes = {{7, INT64_MAX - 7}};
+    repo_.publish({file});
+    struct rlimit before {};
+    ::getrlimit(RLIMIT_FSIZE, &before);
+    struct rlimit const limit{1U << 20U, before.rlim_max};
+    auto* const handler = ::signal(SIGXFSZ, SIG_IGN);
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+    EXPECT_EQ(failed(restore()), Paths{"file"});
+    ::setrlimit(RLIMIT_FSIZE, &before);
+    ::signal(SIGXFSZ, handler);
+    EXPECT_FALSE(std::filesystem::exists(at("file")));
+}
+
+TEST_F(HostileTarget, DumpsNoMoreThanAFileSays) {
+    Node file = repo_.file("file", random_bytes(5, 10'000));
+    file.size = file.content.entries[0].weight = 10;
+    repo_.publish({file});
+    auto const snapshot = repo_->find("latest").snapshot;
+    EXPECT_EQ(failure_of([&] { repo_->dumped(snapshot, "file"); }), RepositoryFailure::corrupt);
+}
+
+TEST_F(HostileTarget, GetsRightsWhereOneAsksForThem) {
+    Node file = repo_.file("file");
+    file.mode = 04755;
+    repo_.publish({device_of("device", NodeKind::char_device, makedev(1, 3)), file});
+    RestoreRequest request;
+    request.from = repo_->find("latest");
+    request.target = scene_.target();
+    request.privileged = true;
+    repo_->restore(request);
+    EXPECT_EQ(scene_.rights().size(), 2U);
 }
 
 class HostileTree : public testing::TestWithParam<HostileCase> {};
