@@ -104,6 +104,8 @@ public:
     std::vector<ObjectInfo> list(std::string const& prefix) override {
         std::vector<ObjectInfo> found;
         list_folder(prefix, found);
+        // Another process may not have synced yet what the caller now relies on.
+        mark_dirty(prefix + ".");
         std::sort(found.begin(), found.end(),
                   [](ObjectInfo const& a, ObjectInfo const& b) { return a.name < b.name; });
         return found;

@@ -103,9 +103,13 @@ void remember_heads(Repository& repository, SnapshotList const& list) {
     }
     if (heads == before) return;
     try {
+        // A slot that its writer has not synced yet may be gone after a power cut: no rollback.
+        repository.store().barrier();
         repository.save_local_state();
     } catch (SourceError const&) {
         // Without it a later rollback goes unnoticed here; what was asked for works all the same.
+    } catch (RepositoryError const&) {
+        heads = before;
     }
 }
 

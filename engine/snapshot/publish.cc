@@ -114,6 +114,8 @@ void Publisher::publish(Snapshot const& snapshot, std::set<PackNumber> const& re
     std::string const name = names::snapshot(session_);
     Bytes const object =
         repository_.keys().seal_object(ObjectKind::snapshot, name, encode_slot({snapshot}));
+    // Also bundles that another writer has put and not yet synced, and that were relied on.
+    repository_.store().barrier();
     if (repository_.store().put(name, object) != PutResult::stored) throw fenced();
     if (!mutant("no-barrier")) repository_.store().barrier();
     // A checkpoint may have closed this slot before it was filled: then it is void.
