@@ -100,17 +100,28 @@ void Repository::rebuild_index() {
     }
 }
 
+void Repository::add_bundle(BundleId const& id) {
+    std::string const name = names::bundle(id);
+    try {
+        index_->add(id, read_bundle(*store_, keys_, name));
+    } catch (FormatError const& error) {
+        throw RepositoryError(RepositoryFailure::corrupt, name + ": " + error.what());
+    }
+}
+
 void Repository::add_missing_bundles(std::set<BundleId> const& present) {
     auto const known = index_->bundles();
+    std::optional<RepositoryError> damaged;  // told when all others are there
     for (auto const& id : present) {
         if (known.contains(id)) continue;
-        std::string const name = names::bundle(id);
         try {
-            index_->add(id, read_bundle(*store_, keys_, name));
-        } catch (FormatError const& error) {
-            throw RepositoryError(RepositoryFailure::corrupt, name + ": " + error.what());
+            add_bundle(id);
+        } catch (RepositoryError const& error) {
+            if (error.kind() != RepositoryFailure::corrupt) throw;
+            if (!damaged) damaged = error;
         }
     }
+    if (damaged) throw RepositoryError(*damaged);
 }
 
 void Repository::save_local_state() {

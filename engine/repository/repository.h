@@ -48,6 +48,7 @@ public:
 
 private:
     void open_index();
+    void add_bundle(BundleId const& id);
     void add_missing_bundles(std::set<BundleId> const& present);
 
     std::shared_ptr<Backend> store_;
