@@ -1,0 +1,322 @@
+// The power fails at any moment of a repository's life, and any part of what no barrier covered is
+// lost: every snapshot that was acknowledged is whole, and the next one just works.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+
+#include "power_cut_store.h"
+#include "proof.h"
+
+namespace coffre::proof {
+namespace {
+
+// The files beneath a folder, by relative path.
+using FolderCopy = std::map<std::string, std::string>;
+
+FolderCopy copy_of(std::string const& folder) {
+    FolderCopy copy;
+    for (auto const& entry : std::filesystem::recursive_directory_iterator(folder)) {
+        if (!entry.is_regular_file() || entry.path().filename() == "lock.mdb") continue;
+        std::string const path = entry.path().native();
+        copy[path.substr(folder.size() + 1)] = read_file(path);
+    }
+    return copy;
+}
+
+void write_copy(FolderCopy const& copy, std::string const& folder) {
+    for (auto const& [path, content] : copy) {
+        make_folder(std::filesystem::path(folder + "/" + path).parent_path().native());
+        write_file(folder + "/" + path, content);
+    }
+}
+
+enum class Cache { fresh, first_machine, second_machine };
+
+// A machine with a cache of its own, and what this cache was after each event.
+struct Machine {
+    std::shared_ptr<Backend> store;
+    TempFolder cache;
+    std::vector<std::shared_ptr<FolderCopy const>> copies;
+
+    OpenOptions options() const { return {cache.path(), false}; }
+    void note() {
+        auto copy = std::make_shared<FolderCopy const>(copy_of(cache.path()));
+        bool const same = !copies.empty() && *copies.back() == *copy;
+        copies.push_back(same ? copies.back() : std::move(copy));
+    }
+};
+
+// The life of a repository up to now, recorded on a disk that remembers.
+class Recording {
+public:
+    explicit Recording(Mode mode) : mode_(mode) {
+        for (auto& machine : machines_) machine.store = disk_.writer();
+        disk_.on_event([this](unsigned writer) { heard(writer); });
+    }
+
+    void init() {
+        InitOptions init;
+        init.mode = mode_;
+        init.chunker = {256, 1024, 4096};
+        init_repository(machines_[0].store, init, credentials(), machines_[0].options());
+        disk_.acknowledge("init");
+    }
+    // Some files are as before, some are not.
+    void change_source() {
+        ++version_;
+        write_file(source_ / "same", compressible_text(1, 3000));
+        write_file(source_ / "changes", random_bytes(version_, 9000));
+        write_file(source_ / ("new " + std::to_string(version_)), random_bytes(100 + version_, 50));
+    }
+    void snapshot_on(unsigned machine, unsigned streams = 0) {
+        auto const repository =
+            open_repository(machines_[machine].store, credentials(), machines_[machine].options());
+        auto request = saving({source_.path()});
+        request.threads = 1;
+        if (streams != 0) request.streams.push_back(stream("dump", random_bytes(streams, 5000)));
+        Progress progress;
+        auto const taken = take_snapshot(*repository, request, progress);
+        disk_.acknowledge(taken.id->hex());
+    }
+    // Machine 1 takes a whole snapshot after the `event`-th event of one on machine 0; false when
+    // that has fewer.
+    bool two_snapshots(std::size_t event) {
+        interrupt_at_ = event;
+        snapshot_on(0);
+        return interrupt_at_ == 0;
+    }
+    // What the repository holds at its end, by snapshot.
+    void finish() {
+        log_ = disk_.log();
+        TempFolder const cache;
+        tars_ =
+            all_tars(*open_repository(machines_[0].store, credentials(), {cache.path(), false}));
+    }
+
+    Credentials credentials() const {
+        Credentials credentials;
+        if (mode_ == Mode::encrypted) credentials.key_file = keys_ / "key";
+        return credentials;
+    }
+    Mode mode() const { return mode_; }
+    DiskLog const& log() const { return log_; }
+    std::map<std::string, std::string> const& tars() const { return tars_; }
+    std::string const& source() const { return source_.path(); }
+    // What the cache was after that many events; nothing when it is to be a fresh one.
+    std::shared_ptr<FolderCopy const> cache(Cache cache, std::size_t events) const {
+        if (events == 0 || cache == Cache::fresh) return nullptr;
+        return machines_[cache == Cache::first_machine ? 0 : 1].copies[events - 1];
+    }
+
+private:
+    void heard(unsigned writer) {
+        std::unique_lock lock(mutex_);
+        for (auto& machine : machines_) machine.note();
+        if (writer != 0 || interrupt_at_ == 0 || --interrupt_at_ > 0) return;
+        lock.unlock();
+        snapshot_on(1);
+    }
+
+    Mode mode_;
+    TempFolder source_;
+    TempFolder keys_;
+    unsigned version_ = 0;
+    PowerCutDisk disk_;
+    Machine machines_[2];
+    std::mutex mutex_;
+    std::size_t interrupt_at_ = 0;
+    DiskLog log_;
+    std::map<std::string, std::string> tars_;
+};
+
+// What is found where the power was cut.
+class Aftermath {
+public:
+    Aftermath(Recording& recording, Cases& cases) : recording_(recording), cases_(cases) {}
+
+    void examine(DiskState state, std::shared_ptr<FolderCopy const> const& cache) {
+        bool const was_made = state.acknowledged.contains("init");
+        auto const store = std::make_shared<MemoryBackend>();
+        store->replace_all(state.objects);
+        TempFolder const folder;
+        if (cache) write_copy(*cache, folder.path());
+        OpenOptions const options{folder.path(), false};
+        auto const repository = store->stat(names::config)
+                                    ? open_repository(store, recording_.credentials(), options)
+                                    : make_again(store, options, was_made);
+        auto tars = all_tars(*repository);
+        expect_whole(tars, state);
+        auto const report = check(*repository);
+        cases_.expect(report.clean(), joined(report.errors));
+        auto const next = save(*repository, {recording_.source()});
+        expect_next(*repository, next, std::move(tars));
+    }
+
+    // Whatever is said of the repository is said of what the disk tore.
+    void expect_torn_are_named(DiskState const& state) {
+        auto const store = std::make_shared<MemoryBackend>();
+        store->replace_all(state.objects);
+        TempFolder const folder;
+        try {
+            auto const repository =
+                open_repository(store, recording_.credentials(), {folder.path(), false});
+            auto const report = check(*repository);
+            for (auto const& message : report.errors) expect_names_torn(message, state);
+            cases_.expect(!report.clean(), "a torn object goes unnoticed");
+            expect_whole(all_tars(*repository), {});
+        } catch (RepositoryError const& error) {
+            cases_.add("in which a command was refused");
+            expect_names_torn(error.what(), state);
+        }
+    }
+
+private:
+    void expect_names_torn(std::string const& message, DiskState const& state) {
+        bool const named = std::any_of(state.torn.begin(), state.torn.end(),
+                                       [&](auto const& name) { return contains(message, name); });
+        cases_.expect(named, message);
+    }
+    std::shared_ptr<Repository> make_again(std::shared_ptr<Backend> const& store,
+                                           OpenOptions const& options, bool was_made) {
+        cases_.expect(!was_made, "the repository is gone");
+        InitOptions init;
+        init.mode = recording_.mode();
+        return init_repository(store, init, recording_.credentials(), options);
+    }
+    // All that is listed is exact, and all that was acknowledged is listed.
+    void expect_whole(std::map<std::string, std::string> const& tars, DiskState const& state) {
+        for (auto const& [id, tar] : tars) {
+            cases_.expect(recording_.tars().at(id) == tar,
+                          "snapshot " + id + " has other contents");
+        }
+        for (auto const& id : state.acknowledged) {
+            cases_.expect(id == "init" || tars.contains(id),
+                          "snapshot " + id + " was acknowledged and is gone");
+        }
+    }
+    void expect_next(Repository& repository, SnapshotResult const& next,
+                     std::map<std::string, std::string> before) {
+        auto const after = all_tars(repository);
+        auto const found = after.find(next.id->hex());
+        if (found == after.end()) return cases_.fail("the next snapshot is not listed");
+        // The source is what it was at the recording's end.
+        if (tar_.empty()) tar_ = found->second;
+        cases_.expect(found->second == tar_, "the next snapshot has other contents");
+        before[next.id->hex()] = found->second;
+        cases_.expect(after == before, "the next snapshot changed others");
+        if (++examined_ % restored_every == 0) expect_restores(repository, next.snapshot);
+    }
+    void expect_restores(Repository& repository, Snapshot const& snapshot) {
+        cases_.add("restored to files");
+        TempFolder const target;
+        RestoreRequest request;
+        request.from = {{}, snapshot, recording_.source()};
+        request.target = target.path();
+        request.threads = 1;
+        Progress progress;
+        restore_snapshot(repository, request, progress);
+        cases_.expect(image_of(target.path()) == image_of(recording_.source()),
+                      "the restored files differ");
+    }
+
+    static constexpr std::uint64_t restored_every = 25;
+    Recording& recording_;
+    Cases& cases_;
+    std::uint64_t examined_ = 0;
+    std::string tar_;  // of the source, as the first state's next snapshot saved it
+};
+
+class PowerCut : public testing::TestWithParam<Mode> {
+protected:
+    // Examines this many random states of a recording, each that differs from the others once.
+    static void cut(Recording& recording, std::uint64_t states, Cases& cases,
+                    std::string const& what) {
+        recording.finish();
+        Aftermath aftermath(recording, cases);
+        std::set<std::pair<std::string, FolderCopy const*>> seen;
+        for (std::uint64_t step = 0; step < states; ++step) {
+            auto random = random_of(step);
+            std::size_t const events = pick(random, recording.log().size() + 1);
+            auto const cache = static_cast<Cache>(pick(random, 3));
+            DiskState state = cut_power(recording.log(), events, Tear::none, random);
+            cases.run(what + where_of(step, events, cache), [&] {
+                auto const copy = recording.cache(cache, events);
+                if (!seen.emplace(state.key(), copy.get()).second) return;
+                cases.add("different");
+                aftermath.examine(std::move(state), copy);
+            });
+        }
+    }
+    static void record_sequence(Recording& recording) {
+        recording.init();
+        for (unsigned i = 0; i < 3; ++i) {
+            recording.change_source();
+            recording.snapshot_on(0, i);
+        }
+    }
+    static std::string where_of(std::uint64_t step, std::size_t events, Cache cache) {
+        std::string text = ", step " + std::to_string(step);
+        text += ", after event " + std::to_string(events);
+        text += ", cache " + std::to_string(static_cast<int>(cache));
+        return text;
+    }
+};
+
+INSTANTIATE_TEST_SUITE_P(Modes, PowerCut, testing::Values(Mode::none, Mode::encrypted),
+                         [](auto const& mode) {
+                             return mode.param == Mode::none ? "None" : "Encrypted";
+                         });
+
+TEST_P(PowerCut, LosesNothingOfASequence) {
+    Cases cases("power cut, one writer", "states");
+    Recording recording(GetParam());
+    record_sequence(recording);
+    cut(recording, is_long() ? 200'000 : 8'500, cases, "sequence");
+}
+
+TEST_P(PowerCut, LosesNothingOfTwoWritersAtOnce) {
+    Cases cases("power cut, two writers", "states");
+    constexpr std::size_t interleavings = 30;  // more than a snapshot has events
+    std::uint64_t const states = is_long() ? 300'000 : 3'000;
+    std::size_t event = 1;
+    for (bool interrupted = true; interrupted; ++event) {
+        ASSERT_LT(event, interleavings);
+        Recording recording(GetParam());
+        recording.init();
+        recording.change_source();
+        recording.snapshot_on(0);
+        recording.change_source();
+        interrupted = recording.two_snapshots(event);
+        cut(recording, states / interleavings, cases, "interrupted at " + std::to_string(event));
+    }
+    EXPECT_GT(event, 12U);
+}
+
+// A disk that leaves half an object under its name breaks a store's promise. What is torn is named,
+// and nothing else is hurt: without the torn objects all is as after any other cut.
+TEST_P(PowerCut, OfADiskThatTearsIsNoticed) {
+    Cases cases("power cut, torn objects", "states");
+    Recording recording(GetParam());
+    record_sequence(recording);
+    recording.finish();
+    Aftermath aftermath(recording, cases);
+    for (std::uint64_t step = 0; step < (is_long() ? 200'000U : 4'000U); ++step) {
+        auto random = random_of(step);
+        std::size_t const events = pick(random, recording.log().size() + 1);
+        DiskState state = cut_power(recording.log(), events, Tear::sectors, random);
+        if (state.torn.empty()) continue;
+        cases.run("torn" + where_of(step, events, Cache::fresh), [&] {
+            if (state.objects.contains(names::config)) {
+                aftermath.expect_torn_are_named(state);
+                for (auto const& name : state.torn) state.objects.erase(name);
+            }
+            aftermath.examine(std::move(state), nullptr);
+        });
+    }
+    EXPECT_GT(cases.count(), 100U);
+}
+
+}  // namespace
+}  // namespace coffre::proof
