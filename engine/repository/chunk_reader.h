@@ -31,7 +31,7 @@ public:
     // Where the index says the chunk is. An index that does not know it, or is damaged, is built
     // again first, once. Throws RepositoryError{corrupt} when there is no place.
     std::vector<ChunkPlace> locate(ChunkId const& id);
-    // Goes on with an index that was built again; false when that was done before.
+    // Goes on with an index that was built again; false when this one was.
     bool recover();
     BlockSource source(ChunkPlace const& place);
     // Decodes a fetched block, bases of a delta included. Throws RepositoryError{corrupt}.
@@ -60,6 +60,7 @@ private:
 
     Repository& repository_;
     std::optional<Index::View> view_;
+    std::uint64_t index_generation_;
     LruCache<PackNumber, KnownPack> packs_;
     LruCache<std::pair<PackNumber, std::uint32_t>, Bytes> blocks_;
     std::uint64_t held_ = 0;

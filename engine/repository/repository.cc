@@ -90,6 +90,7 @@ void Repository::refresh_index() {
 
 void Repository::rebuild_index() {
     index_is_rebuilt_ = true;
+    ++index_generation_;
     index_.reset();
     Index::erase(folder_ + "/index");
     try {

@@ -39,6 +39,8 @@ public:
     // The same, once in the life of this object: false when it was done before, so that the index
     // cannot be what is wrong.
     bool rebuild_index_once();
+    // Grows with each time it is built again: views of another generation see an old index.
+    std::uint64_t index_generation() const { return index_generation_; }
 
     LocalState& local_state() { return local_state_; }
     void save_local_state();
@@ -61,9 +63,21 @@ private:
     LocalState local_state_;
     std::shared_ptr<Index> index_;
     bool index_is_rebuilt_ = false;
+    std::uint64_t index_generation_ = 0;
     std::mutex mutex_;
     std::map<KeyId, std::shared_ptr<SessionKey const>> session_keys_;  // by mutex_
 };
+
+// Runs `action`; an index that it finds damaged is a failure. For what cannot be run twice: a
+// ChunkReader builds the index again by itself.
+template <class Action>
+auto with_index(Action const& action) {
+    try {
+        return action();
+    } catch (IndexDamaged const& error) {
+        throw RepositoryError(RepositoryFailure::failed, error.what());
+    }
+}
 
 // Runs `action`; when it finds the index damaged, builds the index again and runs it once more.
 template <class Action>
@@ -73,11 +87,7 @@ auto with_sound_index(Repository& repository, Action const& action) {
     } catch (IndexDamaged const&) {
         repository.rebuild_index();
     }
-    try {
-        return action();
-    } catch (IndexDamaged const& error) {
-        throw RepositoryError(RepositoryFailure::failed, error.what());
-    }
+    return with_index(action);
 }
 
 }  // namespace coffre

@@ -278,7 +278,7 @@ std::int64_t parse_time(std::string const& text) {
 
 void walk_snapshot(Repository& repository, Snapshot const& snapshot, std::string const& path,
                    std::function<bool(std::string const&, Node const&)> const& visit) {
-    with_sound_index(repository, [&] {
+    with_index([&] {
         repository.refresh_index();
         ChunkReader reader(repository, walk_cache);
         auto const start = find_node(reader, snapshot.root, path);

@@ -176,28 +176,32 @@ private:
 
 void dump_file(Repository& repository, Snapshot const& snapshot, std::string const& path,
                Sink const& write) {
-    repository.refresh_index();
-    ChunkReader reader(repository, cache);
-    auto const node = find_node(reader, snapshot.root, path);
-    if (!node || !node->is_file()) {
-        throw RepositoryError(RepositoryFailure::failed,
-                              "the snapshot has no file \"" + path + "\"");
-    }
-    write_contents(reader, *node, write);
+    with_index([&] {
+        repository.refresh_index();
+        ChunkReader reader(repository, cache);
+        auto const node = find_node(reader, snapshot.root, path);
+        if (!node || !node->is_file()) {
+            throw RepositoryError(RepositoryFailure::failed,
+                                  "the snapshot has no file \"" + path + "\"");
+        }
+        write_contents(reader, *node, write);
+    });
 }
 
 void dump_tar(Repository& repository, Snapshot const& snapshot, std::string const& path,
               Sink const& write) {
-    repository.refresh_index();
-    ChunkReader contents(repository, cache);
-    TarWriter tar(contents, write);
-    std::optional<std::size_t> above;  // how much of the paths lies above what was asked for
-    walk_snapshot(repository, snapshot, path, [&](std::string const& at, Node const& node) {
-        if (!above) above = at.rfind('/') == std::string::npos ? 1 : at.rfind('/') + 1;
-        tar.add(at.size() < *above ? "." : at.substr(*above), node);
-        return true;
+    with_index([&] {
+        repository.refresh_index();
+        ChunkReader contents(repository, cache);
+        TarWriter tar(contents, write);
+        std::optional<std::size_t> above;  // how much of the paths lies above what was asked for
+        walk_snapshot(repository, snapshot, path, [&](std::string const& at, Node const& node) {
+            if (!above) above = at.rfind('/') == std::string::npos ? 1 : at.rfind('/') + 1;
+            tar.add(at.size() < *above ? "." : at.substr(*above), node);
+            return true;
+        });
+        tar.finish();
     });
-    tar.finish();
 }
 
 }  // namespace coffre
