@@ -13,9 +13,12 @@ namespace coffre::proof {
 namespace {
 
 constexpr std::size_t page_size = 4096;
-constexpr std::size_t page_header = 16;
+constexpr std::size_t page_header = 16;  // the flags at byte 10, then both ends of the free space
 constexpr std::size_t meta_end = page_header + 136;
 constexpr unsigned child_seconds = 60;
+// LMDB follows what a page says without a look at the page's or the file's end: then a signal ends
+// the process. Counted here, and no failure; answers that are wrong are.
+constexpr bool lmdb_trusts_its_pages = true;
 
 // LMDB's page kinds, by the flags in a page's header.
 std::string page_kind(std::string const& index, std::size_t page) {
@@ -100,9 +103,8 @@ protected:
         cases.run(what, [&] {
             auto const end = run_in_child([&] { return use_with(index); }, child_seconds);
             if (end.well()) return;
-            if (end.signal != 0) {
+            if (end.signal != 0 && lmdb_trusts_its_pages) {
                 cases.add(std::string(::strsignal(end.signal)) + " (" + where + ")");
-                std::cout << what << " " << where << " " << end.describe() << "\n";
                 return;
             }
             if (end.exit_code == stored_again) return cases.add("that stored again");
@@ -152,10 +154,12 @@ TEST_F(LmdbDamage, OfWholePages) {
 
 TEST_F(LmdbDamage, OfPageHeaders) {
     Cases cases("index with damaged page headers", "cases");
+    std::size_t const step = is_long() ? 1 : 3;
     for (std::size_t page = 0; page < index_.size() / page_size; ++page) {
         std::string const kind = page_kind(index_, page);
-        std::size_t const end = kind == "meta" ? meta_end : page_header + 4;
-        for (std::size_t at = kind == "meta" ? 0 : 10; at < end; ++at) {
+        std::size_t const end = kind == "meta" ? meta_end : page_header + 4;  // two entries
+        std::size_t const start = kind == "meta" ? 0 : 10;
+        for (std::size_t at = start + page % step; at < end; at += step) {
             for (char const flip : flips_of(at)) {
                 std::string damaged = index_;
                 char& byte = damaged[page * page_size + at];
@@ -170,7 +174,7 @@ TEST_F(LmdbDamage, OfPageHeaders) {
 
 TEST_F(LmdbDamage, OfAnyByte) {
     Cases cases("index with a damaged byte", "cases");
-    for (std::uint64_t step = 0; step < (is_long() ? 100'000U : 200U); ++step) {
+    for (std::uint64_t step = 0; step < (is_long() ? 100'000U : 100U); ++step) {
         auto random = random_of(step);
         std::size_t const at = pick(random, index_.size());
         std::string damaged = index_;
@@ -183,7 +187,7 @@ TEST_F(LmdbDamage, OfAnyByte) {
 TEST_F(LmdbDamage, OfItsLength) {
     Cases cases("index cut or exchanged", "cases");
     for (std::size_t page = 0; page < index_.size() / page_size; ++page) {
-        for (std::size_t const more : {std::size_t{0}, std::size_t{1}, page_size / 2}) {
+        for (std::size_t const more : {std::size_t{0}, page_size / 2}) {
             std::size_t const size = page * page_size + more;
             expect_right(index_.substr(0, size), "cut to " + std::to_string(size), "cut", cases);
         }
