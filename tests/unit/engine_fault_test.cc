@@ -155,7 +155,10 @@ TEST_P(FaultySnapshot, ReadersReportAFaultOfTheStore) {
     for (std::uint64_t call = 1; call < call_limit; ++call) {
         repo_.reset_to(one_snapshot_);
         auto const fault = plan(call);
-        repo_.observe([&](Verb verb, std::string const& name) { (*fault)(verb, name); });
+        // A reader syncs what others put only to remember it: it may do without.
+        repo_.observe([&](Verb verb, std::string const& name) {
+            if (verb != Verb::barrier) (*fault)(verb, name);
+        });
         std::string tar;
         auto const failure = failure_of([&] {
             EXPECT_TRUE(repo_.check(CheckDepth::read_data).clean());
