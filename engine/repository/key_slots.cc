@@ -77,10 +77,11 @@ SecretKey read_key_file(std::string const& path) {
 SecretKey read_or_make_key_file(std::string const& path) {
     if (::access(path.c_str(), F_OK) == 0) return read_key_file(path);
     SecretKey key = SecretKey::random();
-    Fd const fd(::open(path.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600));
-    if (!fd || !write_full(fd.get(), key.view()) || ::fsync(fd.get()) != 0) {
+    try {
+        create_small_file(path, key.view());
+    } catch (SourceError const& error) {
         throw RepositoryError(RepositoryFailure::failed,
-                              path + ": cannot make the key file: " + errno_text());
+                              std::string("cannot make the key file: ") + error.what());
     }
     return key;
 }

@@ -17,6 +17,23 @@ namespace {
     throw SourceError(path, path + ": cannot " + doing + ": " + errno_text());
 }
 
+// A durable file beside `path`.
+std::string write_temporary(std::string const& path, ByteView content) {
+    std::string const temporary = path + ".new-" + std::to_string(::getpid());
+    Fd const fd(::open(temporary.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600));
+    if (!fd) fail("create", temporary);
+    if (!write_full(fd.get(), content) || ::fsync(fd.get()) != 0) fail("write", temporary);
+    return temporary;
+}
+
+void sync_folder_of(std::string const& path) {
+    std::size_t const slash = path.rfind('/');
+    std::string const folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+    Fd const fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    // Some file systems cannot sync a folder.
+    if (!fd || (::fsync(fd.get()) != 0 && errno != EINVAL)) fail("sync the folder of", path);
+}
+
 }  // namespace
 
 std::optional<std::string> read_small_file(std::string const& path, std::size_t limit) {
@@ -33,12 +50,19 @@ std::optional<std::string> read_small_file(std::string const& path, std::size_t 
 }
 
 void replace_small_file(std::string const& path, std::string const& content) {
-    std::string const temporary = path + ".new-" + std::to_string(::getpid());
-    Fd const fd(::open(temporary.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600));
-    if (!fd) fail("create", temporary);
-    if (!write_full(fd.get(), as_bytes(content)) || ::fsync(fd.get()) != 0)
-        fail("write", temporary);
+    std::string const temporary = write_temporary(path, as_bytes(content));
     if (::rename(temporary.c_str(), path.c_str()) != 0) fail("replace", path);
+    sync_folder_of(path);
+}
+
+void create_small_file(std::string const& path, ByteView content) {
+    std::string const temporary = write_temporary(path, content);
+    bool const named = ::link(temporary.c_str(), path.c_str()) == 0;
+    int const error = errno;
+    ::unlink(temporary.c_str());
+    errno = error;
+    if (!named) fail("create", path);
+    sync_folder_of(path);
 }
 
 void make_folders(std::string const& path) {
