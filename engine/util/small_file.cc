@@ -17,12 +17,20 @@ namespace {
     throw SourceError(path, path + ": cannot " + doing + ": " + errno_text());
 }
 
+[[noreturn]] void discard(std::string const& temporary, std::string const& doing,
+                          std::string const& path) {
+    int const error = errno;
+    ::unlink(temporary.c_str());
+    errno = error;
+    fail(doing, path);
+}
+
 // A durable file beside `path`.
 std::string write_temporary(std::string const& path, ByteView content) {
     std::string const temporary = path + ".new-" + std::to_string(::getpid());
     Fd const fd(::open(temporary.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600));
     if (!fd) fail("create", temporary);
-    if (!write_full(fd.get(), content) || ::fsync(fd.get()) != 0) fail("write", temporary);
+    if (!write_full(fd.get(), content) || ::fsync(fd.get()) != 0) discard(temporary, "write", path);
     return temporary;
 }
 
@@ -51,17 +59,14 @@ std::optional<std::string> read_small_file(std::string const& path, std::size_t 
 
 void replace_small_file(std::string const& path, std::string const& content) {
     std::string const temporary = write_temporary(path, as_bytes(content));
-    if (::rename(temporary.c_str(), path.c_str()) != 0) fail("replace", path);
+    if (::rename(temporary.c_str(), path.c_str()) != 0) discard(temporary, "replace", path);
     sync_folder_of(path);
 }
 
 void create_small_file(std::string const& path, ByteView content) {
     std::string const temporary = write_temporary(path, content);
-    bool const named = ::link(temporary.c_str(), path.c_str()) == 0;
-    int const error = errno;
+    if (::link(temporary.c_str(), path.c_str()) != 0) discard(temporary, "create", path);
     ::unlink(temporary.c_str());
-    errno = error;
-    if (!named) fail("create", path);
     sync_folder_of(path);
 }
 

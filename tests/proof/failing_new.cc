@@ -23,11 +23,10 @@ bool may_allocate() {
     return false;
 }
 
-void* take(std::size_t size) {
+void* take(std::size_t size) noexcept {
     // NOLINTNEXTLINE(cppcoreguidelines-no-malloc): for operator new
     void* const memory = may_allocate() ? std::malloc(size == 0 ? 1 : size) : nullptr;
-    if (memory == nullptr) throw std::bad_alloc();
-    ++allocator.live;
+    if (memory != nullptr) ++allocator.live;
     return memory;
 }
 
@@ -56,6 +55,12 @@ std::int64_t live_allocations() {
 }  // namespace coffre::proof
 
 void* operator new(std::size_t size) {
+    void* const memory = coffre::proof::take(size);
+    if (memory == nullptr) throw std::bad_alloc();
+    return memory;
+}
+
+void* operator new(std::size_t size, std::nothrow_t const&) noexcept {
     return coffre::proof::take(size);
 }
 
