@@ -267,8 +267,8 @@ std::optional<ChunkPlace> Index::View::find(ChunkId const& id,
     auto const cursor = open_cursor(transaction_.get(), index_->tables_.chunks);
     MDB_val key = lmdb_value(id.bytes);
     MDB_val value{};
-    // A chunk has a place in a pack once: more places than packs are a walk in circles.
-    std::uint64_t left = entries_of(transaction_.get(), index_->tables_.packs);
+    // More places than rows are a walk in circles.
+    std::uint64_t left = entries_of(transaction_.get(), index_->tables_.chunks);
     for (auto to = MDB_SET_KEY; lmdb_move(cursor, to, key, value); to = MDB_NEXT_DUP) {
         auto const place = checked(chunks_table, id.bytes, lmdb_copy(value), index_->seed_);
         if (!place || place->size() != 8 || left-- == 0) {

@@ -197,6 +197,16 @@ TEST(LocalStore, FollowsNoLink) {
     EXPECT_EQ(read_file(folder / "outside"), "secret");
 }
 
+TEST(LocalStore, AFolderThatCannotBeListedIsAnError) {
+    TempFolder const folder;
+    create_local_store(folder / "store");
+    auto const store = open_local_store(folder / "store");
+    EXPECT_EQ(store->list("snapshots/").size(), 0U);
+    ASSERT_EQ(::rmdir((folder / "store/snapshots").c_str()), 0);
+    EXPECT_EQ(failure_of([&] { store->list("snapshots/"); }), RepositoryFailure::failed);
+    EXPECT_EQ(failure_of([&] { store->list(""); }), std::nullopt);
+}
+
 TEST(LocalStore, HoldsARepository) {
     TempFolder const folder;
     write_file(folder / "file", "content");

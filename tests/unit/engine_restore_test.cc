@@ -197,6 +197,18 @@ TEST_F(Restore, DeletesWhatTheSnapshotHasNot) {
     EXPECT_EQ(result.files_deleted, 4U);
 }
 
+TEST_F(Restore, DeletesNothingWhereTheSnapshotCannotBeRead) {
+    RestoreRequest request = into_target();
+    request.from.sub_path = "";
+    request.from.snapshot.root.content = {0, {{ChunkId{}, 1}}};
+    request.delete_extra = true;
+    write_file(target_ / "kept", "who knows whether the snapshot has it");
+    auto const result = repo_.restore(request);
+    EXPECT_EQ(result.damaged.size(), 1U);
+    EXPECT_EQ(result.files_deleted, 0U);
+    EXPECT_EQ(read_file(target_ / "kept"), "who knows whether the snapshot has it");
+}
+
 TEST_F(Restore, DeletesNothingBesideWhatIsIncluded) {
     restore(into_target());
     write_file(target_ / "extra", "x");
