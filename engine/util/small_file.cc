@@ -27,7 +27,7 @@ namespace {
 
 // A durable file beside `path`.
 std::string write_temporary(std::string const& path, ByteView content) {
-    std::string const temporary = path + ".new-" + std::to_string(::getpid());
+    std::string temporary = path + ".new-" + std::to_string(::getpid());
     Fd const fd(::open(temporary.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600));
     if (!fd) fail("create", temporary);
     if (!write_full(fd.get(), content) || ::fsync(fd.get()) != 0) discard(temporary, "write", path);

@@ -239,7 +239,7 @@ TEST_P(EveryByte, FlippedIsNoticed) {
     Cases cases("flipped bytes", "cases");
     constexpr std::array flips{std::byte{0x01}, std::byte{0x80}, std::byte{0xff}};
     for (auto const& [name, bytes] : sound_.objects()) {
-        std::size_t const step = step_of(bytes, 7);
+        std::size_t const step = step_of(bytes, 7 * thinning);
         for (std::size_t at = 0; at < bytes.size(); at += step) {
             // A short run gives each of its bytes one of the flips.
             std::size_t const first = step == 1 ? 0 : at / step % flips.size();

@@ -18,6 +18,13 @@ using namespace test;
 using Objects = std::map<std::string, Bytes>;
 using Names = std::vector<std::string>;
 
+// A short run takes one case of this many more where a sanitizer slows each down.
+#ifdef __SANITIZE_ADDRESS__
+inline constexpr std::size_t thinning = 4;
+#else
+inline constexpr std::size_t thinning = 1;
+#endif
+
 // COFFRE_PROOF_LONG=1: all cases instead of a sample.
 bool is_long();
 // COFFRE_PROOF_SEED: another sample of the random ones.

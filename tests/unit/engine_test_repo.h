@@ -83,6 +83,7 @@ public:
     explicit TestRepo(Mode mode = Mode::none, ChunkerSizes const& sizes = {});
     TestRepo(TestRepo const&) = delete;
     TestRepo& operator=(TestRepo const&) = delete;
+    ~TestRepo() = default;
 
     Repository& operator*() { return *repository_; }
     Repository* operator->() { return repository_.get(); }
