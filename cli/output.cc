@@ -139,7 +139,9 @@ std::string printable(std::string const& text) {
     for (std::size_t at = 0; at < text.size();) {
         std::size_t const length = utf8_length(text, at);
         auto const byte = static_cast<unsigned char>(text[at]);
-        if (length == 0 || byte < 0x20 || byte == 0x7f) {
+        // U+0080 to U+009F control terminals as well.
+        bool const is_c1 = byte == 0xc2 && length == 2 && (text[at + 1] & 0xff) < 0xa0;
+        if (length == 0 || byte < 0x20 || byte == 0x7f || is_c1) {
             out += fmt::format("\\x{:02x}", byte);
             ++at;
         } else {

@@ -269,7 +269,8 @@ std::int64_t parse_time(std::string const& text) {
         std::string rest = end;
         std::int64_t const fraction = take_fraction(rest);
         auto const seconds = seconds_in_zone(tm, rest);
-        if (!seconds || !is_calendar_day(tm)) break;
+        constexpr std::int64_t farthest = 9'000'000'000;  // of what fits in nanoseconds
+        if (!seconds || std::abs(*seconds) > farthest || !is_calendar_day(tm)) break;
         return *seconds * 1'000'000'000 + fraction;
     }
     throw std::invalid_argument("\"" + text + "\" is not a time: write 2026-08-02, " +

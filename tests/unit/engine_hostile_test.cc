@@ -517,9 +517,9 @@ Cases field_cases() {
                              [](Node& node) { node.user = std::string(1025, 'u'); }));
     cases.push_back(
         of_field("UnknownFlags", Expected::reported, [](Node& node) { node.flags = 16; }));
-    cases.push_back(of_field("UnstableFlag", Expected::whole, [](Node& node) { node.flags = node_flags::unstable; }));
-    cases.push_back(
-        of_field("EveryFlag", Expected::reported, [](Node& node) { node.flags = 15; }));
+    cases.push_back(of_field("UnstableFlag", Expected::whole,
+                             [](Node& node) { node.flags = node_flags::unstable; }));
+    cases.push_back(of_field("EveryFlag", Expected::reported, [](Node& node) { node.flags = 15; }));
     cases.push_back(of_field("LargestInode", Expected::whole, [](Node& node) {
         node.inode = node.device = UINT64_MAX;
         node.links = 1;

@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# Switches on one fault of the program after the other, and expects the tests to notice each.
+#
+#   tests/mutants.sh [BUILD_FOLDER]     a build with -DCOFFRE_MUTANTS=ON (build/asan)
+#
+# A line of the table: the fault (as in mutant("...") in the sources), the program, the tests that notice.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit
+build=${1:-build/asan}/tests
+
+table() {
+    cat <<'TABLE'
+accept-rollback         tests  Protocol.ARepositoryThatWentBackInTimeIsRefused
+any-chunk               tests  Restore.LeavesNoFileOfWrongBytesBehind
+any-index-value         tests  Index.DoesNotTrustWhatAnotherSeedWrote
+any-name                tests  KeyRing.AnObjectOpensUnderItsNameOnly
+any-node-name           tests  Node.NamesAreAnyBytesButSlashAndNul
+any-repository          tests  KeyRing.AnObjectOpensInItsRepositoryOnly
+any-signature           tests  KeyRing.AnObjectThatIsOnlySealedIsNotSigned
+delete-what-is-damaged  tests  Restore.DeletesNothingWhereTheSnapshotCannotBeRead
+follow-links            tests  RestoreCanary.*
+ignore-failed-stream    tests  SnapshotStreams.OneThatFailsLeavesNoSnapshot
+ignore-failed-sync      proof  FailingSync.*
+index-before-durable    proof  PowerCut.*
+inherit-condemned       tests  ProtocolLoses.DataThatIsStoredAgainAlthoughTheFilesAreUnchanged
+list-error-is-empty     tests  LocalStore.AFolderThatCannotBeListedIsAnError
+log-before-session      tests  Protocol.CommitsInOrder
+no-barrier              proof  PowerCut.*
+no-census               tests  Protocol*
+no-ctime                tests  IsUnchanged.*
+no-read-back            tests  Protocol.CommitsInOrder
+remove-last-key         tests  Keys.TheLastOneStays
+reuse-condemned         tests  Protocol.ReusesNothingThatIsCondemned
+set-ids-for-all         tests  *HostileTree*
+trust-fresh-times       tests  Snapshot.ReadsAFileAgainThatIsYoungerThanTheParent
+unbounded               tests  *HostileContents*Shape*
+write-to-exchanged      tests  *Exchanged*
+TABLE
+}
+
+sources() {
+    grep -rhoP 'mutant\("\K[^"]+' engine format cli | sort -u
+}
+
+# True when the tests fail with the fault: a crash or a timeout is no way to notice.
+notices() {
+    COFFRE_MUTANT=$1 timeout 120 "$build/coffre_$2" --gtest_brief=1 --gtest_fail_fast \
+        --gtest_filter="$3" >/dev/null 2>&1
+    [ $? = 1 ]
+}
+
+diff <(table | awk '{ print $1 }') <(sources) || {
+    echo "the table and the sources name different faults" >&2
+    exit 1
+}
+noticed=0 missed=0
+while read -r fault program filter; do
+    if notices "$fault" "$program" "$filter"; then
+        noticed=$((noticed + 1))
+    else
+        echo "not noticed: $fault (coffre_$program, $filter)" >&2
+        missed=$((missed + 1))
+    fi
+done < <(table)
+echo "mutants: $noticed noticed, $missed not"
+[ $missed = 0 ]

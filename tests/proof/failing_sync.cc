@@ -1,0 +1,88 @@
+// The disk says that it could not write: no snapshot relies on that, and the failure is told.
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+
+#include "proof.h"
+
+namespace {
+
+std::atomic<int> syncs_left{0};  // 1: the next one fails; 0: none does
+std::atomic<bool> has_failed{false};
+
+}  // namespace
+
+// Takes the place of the C library's in this program.
+extern "C" int fsync(int fd) {
+    if (syncs_left > 0 && --syncs_left == 0) {
+        has_failed = true;
+        errno = EIO;
+        return -1;
+    }
+    return static_cast<int>(::syscall(SYS_fsync, fd));
+}
+
+namespace coffre::proof {
+namespace {
+
+class FailingSync : public testing::Test {
+protected:
+    FailingSync() {
+        write_rich_tree(source_.path());
+        repository_ = init_repository(folder_ / "store", {Mode::none, {}, {}}, {}, options());
+        first_ = take().value();
+    }
+    OpenOptions options() const { return {folder_ / "cache", false}; }
+
+    // Nothing when it failed. A failure that did not end it counts as told, too.
+    std::optional<Snapshot> take() {
+        SnapshotRequest request;
+        request.paths = {source_.path()};
+        Progress progress;
+        progress.on_failure = [&](std::string const&, std::string const&) { was_told_ = true; };
+        try {
+            return take_snapshot(*repository_, request, progress).snapshot;
+        } catch (RepositoryError const&) {
+            was_told_ = true;
+            return std::nullopt;
+        }
+    }
+    void reopen() { repository_ = open_repository(folder_ / "store", {}, options()); }
+
+    TempFolder source_;
+    TempFolder folder_;
+    std::shared_ptr<Repository> repository_;
+    Snapshot first_;
+    bool was_told_ = false;
+};
+
+TEST_F(FailingSync, IsNeverTakenForSuccess) {
+    Cases cases("failing sync", "calls");
+    TreeImage const expected = image_of(source_.path());
+    has_failed = true;
+    for (int call = 1; has_failed; ++call) {
+        has_failed = was_told_ = false;
+        reopen();
+        write_file(source_ / "changing", std::to_string(call));
+        syncs_left = call;
+        take();
+        syncs_left = 0;
+        cases.run("call " + std::to_string(call), [&] {
+            cases.expect(was_told_ == has_failed, "a failed sync was passed over in silence");
+            reopen();
+            TempFolder const target;
+            RestoreRequest request;
+            request.from = {{}, first_, source_.path()};
+            request.target = target.path();
+            request.privileged = true;
+            Progress progress;
+            restore_snapshot(*repository_, request, progress);
+            cases.expect(image_of(target.path()) == expected, "the first snapshot differs");
+        });
+    }
+}
+
+}  // namespace
+}  // namespace coffre::proof
