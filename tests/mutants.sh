@@ -56,9 +56,10 @@ diff <(table | awk '{ print $1 }') <(sources) || {
 noticed=0 missed=0
 while read -r fault program filter; do
     if notices "$fault" "$program" "$filter"; then
+        echo "check passed: $fault is noticed"
         noticed=$((noticed + 1))
     else
-        echo "not noticed: $fault (coffre_$program, $filter)" >&2
+        echo "check failed: $fault is not noticed by coffre_$program, $filter"
         missed=$((missed + 1))
     fi
 done < <(table)
