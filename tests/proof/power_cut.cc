@@ -295,6 +295,39 @@ TEST_P(PowerCut, LosesNothingOfTwoWritersAtOnce) {
     EXPECT_GT(event, 12U);
 }
 
+// The bundles that the first machine's index knows after that many events.
+std::set<std::string> indexed_bundles(Recording const& recording, std::size_t events) {
+    std::string index;
+    for (auto const& [path, content] : *recording.cache(Cache::first_machine, events)) {
+        if (path.ends_with("data.mdb")) index = content;
+    }
+    std::set<std::string> known;
+    for (auto const& event : recording.log()) {
+        if (event.kind != DiskEvent::Kind::put || !event.name.starts_with("bundles/")) continue;
+        auto const id = *BundleId::parse(last_component(event.name));
+        if (contains(index, to_text(id.bytes))) known.insert(event.name);
+    }
+    return known;
+}
+
+// Another process of this machine relies on a row of the index as soon as it is there.
+TEST_P(PowerCut, TheIndexKnowsOfNoBundleThatCanBeLost) {
+    Cases cases("power cut, rows of the index", "events");
+    Recording recording(GetParam());
+    record_sequence(recording);
+    recording.finish();
+    for (std::size_t events = 1; events <= recording.log().size(); ++events) {
+        cases.run("after event " + std::to_string(events), [&] {
+            auto const certain = certain_objects(recording.log(), events);
+            for (auto const& name : indexed_bundles(recording, events)) {
+                cases.add("rows");
+                cases.expect(certain.contains(name), name + " is known too early");
+            }
+        });
+    }
+    EXPECT_EQ(indexed_bundles(recording, recording.log().size()).size(), 3U);
+}
+
 // A disk that leaves half an object under its name breaks a store's promise. What is torn is named,
 // and nothing else is hurt: without the torn objects all is as after any other cut.
 TEST_P(PowerCut, OfADiskThatTearsIsNoticed) {

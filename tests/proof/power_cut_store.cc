@@ -152,6 +152,16 @@ DiskState cut_power(DiskLog const& log, std::size_t events, Tear tear, std::mt19
     return state;
 }
 
+std::set<std::string> certain_objects(DiskLog const& log, std::size_t events) {
+    Promises promises;
+    for (std::size_t i = 0; i < events; ++i) promises.apply(log[i]);
+    std::set<std::string> certain;
+    for (auto const& [name, object] : promises.objects()) {
+        if (object.is_put_certain && !object.is_removed) certain.insert(name);
+    }
+    return certain;
+}
+
 class PowerCutDisk::Writer final : public Backend {
 public:
     Writer(PowerCutDisk& disk, unsigned number) : disk_(disk), number_(number) {}

@@ -41,6 +41,9 @@ struct DiskState {
 // A cut after the first `events` of the log.
 DiskState cut_power(DiskLog const& log, std::size_t events, Tear tear, std::mt19937_64& random);
 
+// The objects that no cut after the first `events` of the log can take away.
+std::set<std::string> certain_objects(DiskLog const& log, std::size_t events);
+
 class PowerCutDisk {
 public:
     // The disk as one process sees it. The disk outlives it.
