@@ -39,9 +39,9 @@ public:
     virtual std::vector<ObjectInfo> list(std::string const& prefix) = 0;
     // Removing what is not there is no error.
     virtual void remove(std::string const& name) = 0;
-    // Returns when everything put before is durable, by this process or, in a folder that was listed
-    // (but not its subfolders), by any other. After a failure nothing put since the last barrier may
-    // be relied on.
+    // Returns when everything put before is durable, by this process or, in a folder that was
+    // listed (but not its subfolders), by any other. After a failure nothing put since the last
+    // barrier may be relied on.
     virtual void barrier() = 0;
 };
 
