@@ -9,7 +9,7 @@ namespace coffre {
 namespace {
 
 constexpr std::size_t cached_directories = 64 * limits::mib;
-constexpr std::uint64_t held_at_once = 256 * limits::mib;
+constexpr std::uint64_t held_at_once = 128 * limits::mib;
 // Deltas rest on deltas: without these 64^8 blocks.
 constexpr std::uint64_t decoded_for_a_chunk = 4096;
 constexpr std::uint64_t bases_for_a_chunk = 256 * limits::mib;
