@@ -49,7 +49,7 @@ HostileCase of_holes(std::string const& name, Expected expected, std::uint64_t s
 
 std::vector<Hole> many_holes(std::size_t count) {
     std::vector<Hole> holes;
-    for (std::size_t i = 0; i < count; ++i) holes.push_back({2 * i + 7, 1});
+    for (std::size_t i = 0; i < count; ++i) holes.push_back({i + 7, 1});
     return holes;
 }
 
@@ -87,6 +87,7 @@ Cases file_cases() {
         of_holes("Wrapping", Expected::reported, 17, {{UINT64_MAX, 11}}),
         of_holes("Half", Expected::reported, 7, {{0, std::uint64_t{1} << 63U}}),
         of_holes("TooMany", Expected::reported, 7 + 65'537, many_holes(65'537)),
+        of_holes("AsManyAsAllowed", Expected::whole, 7 + 65'536, many_holes(65'536)),
         of_holes("OneByOne", Expected::whole, 17, {{1, 1}, {3, 4}, {8, 5}}),
         of_holes("Adjacent", Expected::reported, 17, {{1, 5}, {6, 5}}),
         of_holes("TerabyteBefore", Expected::whole, 7 + (large >> 22U), {{0, large >> 22U}}),
@@ -125,7 +126,7 @@ ListEntry weighing(ListEntry entry, std::uint64_t weight) {
     return {entry.id, weight};
 }
 
-Cases list_cases() {
+Cases list_level_cases() {
     auto const hostile = [](HostileRepo& repo) { return repo.chunk("hostile"); };
     return {
         of_content("OfEightLevels", Expected::whole, "",
@@ -172,6 +173,12 @@ Cases list_cases() {
                    [](HostileRepo&) {
                        return Content{1, {{ChunkId{}, 7}}};
                    }),
+    };
+}
+
+Cases list_weight_cases() {
+    auto const hostile = [](HostileRepo& repo) { return repo.chunk("hostile"); };
+    return {
         of_content("TooManyInline", Expected::reported, "number of list entries",
                    [=](HostileRepo& repo) {
                        return Content{0, std::vector(33, hostile(repo))};
@@ -397,6 +404,12 @@ Cases block_cases() {
                  [=](HostileRepo& repo, ChunkId const& id) {
                      repo.add_block(PackKind::data, row_of(id, 7), hostile).key = KeyId{};
                  }),
+    };
+}
+
+Cases bomb_cases() {
+    ByteView const hostile = as_bytes("hostile");
+    return {
         of_block("ThatIsNoFrame", Expected::reported, "does not announce its size",
                  [=](HostileRepo& repo, ChunkId const& id) {
                      repo.add_block(PackKind::data, row_of(id, 7, Codec::zstd), hostile);
@@ -601,6 +614,11 @@ Cases directory_cases() {
                      [](PackDirectory& d) { d.blocks.back().stored_size = 18U << 20U; }),
         of_directory("WithNothingStored", "",
                      [](PackDirectory& d) { d.blocks.back().stored_size = 0; }),
+    };
+}
+
+Cases row_cases() {
+    return {
         of_directory("WithLargePlainSize", "",
                      [](PackDirectory& d) { d.blocks.back().plain_size = 16U << 20U; }),
         of_directory("WithTooLargePlainSize", "plain size",
@@ -742,35 +760,8 @@ HostileCase of_root(std::string const& name, Expected expected,
     });
 }
 
-Cases shape_cases() {
-    Cases cases{
-        of_shape(
-            "Deep", Expected::whole, "",
-            [](HostileRepo& repo) { repo.publish({nested(repo, repo.file("a"), 1500, "a")}); }),
-        of_shape("DeepOfLongNames", Expected::whole, "",
-                 [](HostileRepo& repo) {
-                     std::string const name(255, 'n');
-                     repo.publish({nested(repo, repo.file("a"), 300, name)});
-                 }),
-        of_shape("SharedAndTrue", Expected::reported, "more than the target's file system",
-                 [](HostileRepo& repo) {
-                     repo.publish(doubled(repo, 40),
-                                  {std::uint64_t{1} << 40U, std::uint64_t{1} << 41U, 0});
-                 }),
-        of_shape("SharedAndSaysLittle", Expected::reported, "holds more than",
-                 [](HostileRepo& repo) {
-                     repo.publish(doubled(repo, 40), {100, 100, 0});
-                 }),
-        of_shape("LargePieces", Expected::reported, "",
-                 [](HostileRepo& repo) { publish_large_pieces(repo, 40); }),
-        of_shape("LargeAttributes", Expected::reported, "",
-                 [](HostileRepo& repo) { publish_large_attributes(repo, 80); }),
-        of_shape("DigestsOfOthers", Expected::whole, "",
-                 [](HostileRepo& repo) {
-                     Node folder = repo.folder("folder", few(repo));
-                     folder.digest = Digest{};
-                     repo.publish({folder});
-                 }),
+Cases root_cases() {
+    return {
         of_counts("SayLess", Expected::reported, "holds more than the 3 entries", {1, 1, 1}),
         of_counts("SayNothing", Expected::reported, "holds more than the 0 entries", {}),
         of_counts("Absurd", Expected::reported, "more than the target's file system",
@@ -801,6 +792,38 @@ Cases shape_cases() {
                 [](HostileRepo&, Node& root) { root.content.entries[0].id = ChunkId{}; }),
         of_root("IsEmpty", Expected::whole, [](HostileRepo&, Node& root) { root.content = {}; }),
     };
+}
+
+Cases shape_cases() {
+    Cases cases{
+        of_shape(
+            "Deep", Expected::whole, "",
+            [](HostileRepo& repo) { repo.publish({nested(repo, repo.file("a"), 1500, "a")}); }),
+        of_shape("DeepOfLongNames", Expected::whole, "",
+                 [](HostileRepo& repo) {
+                     std::string const name(255, 'n');
+                     repo.publish({nested(repo, repo.file("a"), 300, name)});
+                 }),
+        of_shape("SharedAndTrue", Expected::reported, "more than the target's file system",
+                 [](HostileRepo& repo) {
+                     repo.publish(doubled(repo, 40),
+                                  {std::uint64_t{1} << 40U, std::uint64_t{1} << 41U, 0});
+                 }),
+        of_shape("SharedAndSaysLittle", Expected::reported, "holds more than",
+                 [](HostileRepo& repo) {
+                     repo.publish(doubled(repo, 40), {100, 100, 0});
+                 }),
+        of_shape("LargePieces", Expected::reported, "cannot be nested this deeply",
+                 [](HostileRepo& repo) { publish_large_pieces(repo, 40); }),
+        of_shape("LargeAttributes", Expected::reported, "",
+                 [](HostileRepo& repo) { publish_large_attributes(repo, 80); }),
+        of_shape("DigestsOfOthers", Expected::whole, "",
+                 [](HostileRepo& repo) {
+                     Node folder = repo.folder("folder", few(repo));
+                     folder.digest = Digest{};
+                     repo.publish({folder});
+                 }),
+    };
     HostileCase wide = of_shape("Wide", Expected::whole, "",
                                 [](HostileRepo& repo) { publish_many_entries(repo, 1000); });
     HostileCase deep =
@@ -820,12 +843,16 @@ TEST_P(HostileContents, AreBounded) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Files, HostileContents, testing::ValuesIn(file_cases()), name_of);
-INSTANTIATE_TEST_SUITE_P(Lists, HostileContents, testing::ValuesIn(list_cases()), name_of);
+INSTANTIATE_TEST_SUITE_P(Levels, HostileContents, testing::ValuesIn(list_level_cases()), name_of);
+INSTANTIATE_TEST_SUITE_P(Weights, HostileContents, testing::ValuesIn(list_weight_cases()), name_of);
 INSTANTIATE_TEST_SUITE_P(Folders, HostileContents, testing::ValuesIn(folder_cases()), name_of);
 INSTANTIATE_TEST_SUITE_P(Blocks, HostileContents, testing::ValuesIn(block_cases()), name_of);
+INSTANTIATE_TEST_SUITE_P(Bombs, HostileContents, testing::ValuesIn(bomb_cases()), name_of);
 INSTANTIATE_TEST_SUITE_P(Deltas, HostileContents, testing::ValuesIn(delta_cases()), name_of);
 INSTANTIATE_TEST_SUITE_P(Directories, HostileContents, testing::ValuesIn(directory_cases()),
                          name_of);
+INSTANTIATE_TEST_SUITE_P(Rows, HostileContents, testing::ValuesIn(row_cases()), name_of);
+INSTANTIATE_TEST_SUITE_P(Roots, HostileContents, testing::ValuesIn(root_cases()), name_of);
 INSTANTIATE_TEST_SUITE_P(Shapes, HostileContents, testing::ValuesIn(shape_cases()), name_of);
 
 }  // namespace

@@ -89,8 +89,8 @@ protected:
 TEST_F(LongPath, OfTheLongestNamesOfAnyBytes) {
     std::cout << "seed " << seed << "\n";
     std::mt19937 random(seed);
-    std::vector<std::string> names;
-    for (int i = 0; i < 40; ++i) names.push_back(odd_name(random));
+    std::vector<std::string> names(40);
+    for (auto& name : names) name = odd_name(random);
     round_trip(names);
 }
 

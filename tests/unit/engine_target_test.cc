@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "engine/error.h"
+#include "engine/restore/file_writer.h"
 #include "hostile_scene.h"
 
 namespace coffre {
@@ -114,6 +115,25 @@ TEST_P(TargetTest, TakesTheRightsOfAFileThatIsWritten) {
     set_mode(scene_.target() + "/folder", 03500);
     target_.allow_writing("folder", *target_.look("folder"));
     EXPECT_EQ(target_.look("folder")->st_mode & 07777U, 03700U);
+}
+
+// Another file that somebody puts in the place of the one that is being written.
+TEST_P(TargetTest, WritesToNoOtherFileOfTheName) {
+    RestoreRequest const request;
+    Progress progress;
+    Metadata metadata(request);
+    FileWriter writer(target_, metadata, request, progress);
+    auto const file = std::make_shared<RestoredFile>();
+    file->path = "folder/new";
+    file->node = node_of("new", NodeKind::file);
+    file->identity = identity_of(target_.create_file(file->path), file->path);
+    std::filesystem::remove(scene_.target() + "/folder/new");
+    std::filesystem::create_hard_link(scene_.canary() + "/shared", scene_.target() + "/folder/new");
+    writer.write({file, 0, {}, 7}, as_bytes("hostile"));
+    writer.release(*file);
+    ASSERT_EQ(writer.failures().size(), 1U);
+    EXPECT_EQ(writer.failures()[0].message, "was exchanged while it was restored");
+    EXPECT_EQ(writer.bytes_written(), 0U);
 }
 
 // Components of the largest size, so that pieces of the path end at all places.

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "engine/error.h"
+#include "engine/restore/target.h"
 #include "hostile_scene.h"
 
 namespace coffre {
@@ -24,15 +25,14 @@ constexpr int restores = 200;
 #endif
 constexpr unsigned seed = 20'240;
 
-void exchange_names(std::string const& a, std::string const& b) {
-    ::syscall(SYS_renameat2, AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE);
-}
-
 // Puts links in the places of these, and them back, until it is told to stop.
 class Exchanger {
 public:
     Exchanger(Scene const& scene, std::vector<std::string> paths)
-        : scene_(scene), paths_(std::move(paths)), thread_([this](std::stop_token const& stop) {
+        : scene_(scene),
+          target_(scene.target(), Absent::stays),
+          paths_(std::move(paths)),
+          thread_([this](std::stop_token const& stop) {
               std::mt19937 random(seed);
               while (!stop.stop_requested()) swap(paths_[random() % paths_.size()]);
           }) {}
@@ -45,12 +45,24 @@ private:
         std::error_code ignored;
         std::filesystem::remove_all(decoy, ignored);  // what was no longer there to change back
         std::filesystem::create_symlink(scene_.canary() + "/folder", decoy, ignored);
-        exchange_names(decoy, scene_.target() + "/" + path);
-        exchange_names(decoy, scene_.target() + "/" + path);
+        try {
+            exchange(decoy, target_.parent_of(path));
+        } catch (SourceError const&) {
+            return;  // a folder above it is a link, or not there
+        }
         ++count_;
     }
 
+    // There and back; both in the folder that was opened, lest this one follows links itself.
+    static void exchange(std::string const& decoy, Target::Parent const& place) {
+        for (int i = 0; i < 2; ++i) {
+            ::syscall(SYS_renameat2, AT_FDCWD, decoy.c_str(), place.folder.get(),
+                      place.name.c_str(), RENAME_EXCHANGE);
+        }
+    }
+
     Scene const& scene_;
+    Target target_;
     std::vector<std::string> paths_;
     std::atomic<std::uint64_t> count_{0};
     std::jthread thread_;
