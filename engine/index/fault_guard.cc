@@ -22,16 +22,19 @@ void on_fault(int signal, siginfo_t*, void*) {
     }
 }
 
+// Again for each environment: somebody may have put others in their place since.
 void install_handlers() {
-    static std::once_flag once;
-    std::call_once(once, [] {
-        struct sigaction action {};
-        action.sa_sigaction = on_fault;
-        action.sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK;
-        for (std::size_t i = 0; i < faults.size(); ++i) {
-            ::sigaction(faults[i], &action, &handlers_before[i]);
-        }
-    });
+    static std::mutex mutex;
+    std::lock_guard const lock(mutex);
+    struct sigaction ours {};
+    ours.sa_sigaction = on_fault;
+    ours.sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK;
+    for (std::size_t i = 0; i < faults.size(); ++i) {
+        struct sigaction there {};
+        ::sigaction(faults[i], nullptr, &there);
+        bool const is_ours = (there.sa_flags & SA_SIGINFO) != 0 && there.sa_sigaction == on_fault;
+        if (!is_ours) ::sigaction(faults[i], &ours, &handlers_before[i]);
+    }
 }
 
 void on_assertion(MDB_env*, char const*) {
@@ -41,7 +44,6 @@ void on_assertion(MDB_env*, char const*) {
 }  // namespace
 
 bool survives(void (*call)(void*), void* context) {
-    install_handlers();
     sigjmp_buf here;
     sigjmp_buf* const outer = landing;
     if (sigsetjmp(here, 0) != 0) {
@@ -54,7 +56,8 @@ bool survives(void (*call)(void*), void* context) {
     return true;
 }
 
-void catch_assertions(MDB_env* environment) {
+void guard(MDB_env* environment) {
+    install_handlers();
     ::mdb_env_set_assert(environment, on_assertion);
 }
 

@@ -10,9 +10,8 @@
 namespace coffre {
 
 // False when `call(context)` did not return, because of SIGSEGV, SIGBUS or a failed assertion of an
-// environment given to catch_assertions(). What it was about to change is then in no known state.
-// `call` must not throw, and must hold nothing that needs a destructor. Handlers for these signals
-// that were there before get those that do not come from such a call.
+// environment that is guarded. What it was about to change is then in no known state. `call` must
+// not throw, and must hold nothing that needs a destructor.
 bool survives(void (*call)(void*), void* context);
 
 template <class Call>
@@ -21,6 +20,8 @@ bool survives(Call const& call) {
     return survives(run, const_cast<Call*>(&call));
 }
 
-void catch_assertions(MDB_env* environment);
+// Before the first such call on an environment. Handlers for these signals that were there before
+// get those that do not come from such a call.
+void guard(MDB_env* environment);
 
 }  // namespace coffre

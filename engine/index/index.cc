@@ -1,6 +1,5 @@
 #include "engine/index/index.h"
 
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -82,18 +81,6 @@ std::uint64_t entries_of(MDB_txn* transaction, MDB_dbi table) {
     return statistics.ms_entries;
 }
 
-// Another process may write meanwhile, but not within the transaction in which this is asked.
-bool file_is_whole(int file) {
-    struct stat status {};
-    if (::fstat(file, &status) != 0) return false;
-    auto const size = static_cast<std::size_t>(status.st_size);
-    void* const map = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, file, 0);
-    if (map == MAP_FAILED) return false;
-    bool const whole = pages_are_whole(ByteView(static_cast<std::byte const*>(map), size));
-    ::munmap(map, size);
-    return whole;
-}
-
 IndexedPack read_pack_row(ByteView row) {
     Reader in(row, "index row");
     IndexedPack pack;
@@ -109,7 +96,7 @@ Index::Index(std::string const& path, std::uint64_t seed) : seed_(seed) {
     MDB_env* environment = nullptr;
     lmdb_checked(::mdb_env_create(&environment), "create");
     environment_.reset(environment);
-    catch_assertions(environment);
+    guard(environment);
     lmdb_checked(::mdb_env_set_maxdbs(environment, 4), "set tables");
     lmdb_checked(::mdb_env_set_mapsize(environment, map_size), "set size");
     lmdb_checked(lmdb_call([&] {
@@ -147,7 +134,8 @@ LmdbTransaction Index::begin_writing() {
     if (!pages_were_checked_) {
         mdb_filehandle_t file = -1;
         lmdb_checked(::mdb_env_get_fd(environment_.get(), &file), "look at");
-        if (!file_is_whole(file)) throw IndexDamaged("index: its pages are damaged");
+        // Another process may write meanwhile, but not within this transaction.
+        if (!pages_are_whole(file)) throw IndexDamaged("index: its pages are damaged");
         pages_were_checked_ = true;
     }
     return transaction;

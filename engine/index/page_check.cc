@@ -1,7 +1,11 @@
 #include "engine/index/page_check.h"
 
+#include <sys/stat.h>
+
 #include <bit>
 #include <optional>
+
+#include "engine/util/fd.h"
 
 namespace coffre {
 
@@ -12,6 +16,7 @@ static_assert(std::endian::native == std::endian::little && sizeof(void*) == 8);
 constexpr std::size_t page_header = 16;
 constexpr std::size_t node_header = 8;
 constexpr std::size_t table_size = 48;
+constexpr std::size_t meta_size = 136;
 constexpr std::uint64_t no_root = UINT64_MAX;
 constexpr std::uint32_t meta_magic = 0xBEEFC0DE;
 constexpr unsigned max_depth = 32;
@@ -72,7 +77,7 @@ bool fixed_entries_fit(Page const& page) {
 
 class PageCheck {
 public:
-    explicit PageCheck(ByteView file) : file_(file) {}
+    explicit PageCheck(int file) : file_(file) {}
 
     bool run() {
         auto const first = meta(0);
@@ -82,34 +87,48 @@ public:
             return false;
         auto const second = meta(page_size_);
         if (!second) return false;
-        ByteView const newest = transaction(*first) > transaction(*second) ? *first : *second;
+        Bytes const& newest = transaction(*first) > transaction(*second) ? *first : *second;
         pages_ = number_at<std::uint64_t>(newest, 120) + 1;
-        if (pages_ < 2 || pages_ > file_.size() / page_size_) return false;
+        if (pages_ < 2 || !reaches(pages_)) return false;
         seen_.assign(pages_, false);
         return tree_is_whole(Table::at(newest, 24), false) &&
                tree_is_whole(Table::at(newest, 72), true);
     }
 
 private:
+    // As many bytes as there are.
+    Bytes read(std::uint64_t offset, std::size_t size) const {
+        Bytes bytes(size);
+        ssize_t const got = pread_full(file_, bytes, static_cast<off_t>(offset));
+        bytes.resize(got < 0 ? 0 : static_cast<std::size_t>(got));
+        return bytes;
+    }
     // The meta structure of the page at `offset`.
-    std::optional<ByteView> meta(std::size_t offset) const {
-        if (file_.size() < offset + page_header + 136) return std::nullopt;
-        ByteView const bytes = file_.subspan(offset + page_header, 136);
+    std::optional<Bytes> meta(std::size_t offset) const {
+        Bytes bytes = read(offset + page_header, meta_size);
+        if (bytes.size() < meta_size) return std::nullopt;
         bool const is_ours = number_at<std::uint32_t>(bytes, 0) == meta_magic &&
                              number_at<std::uint32_t>(bytes, 4) == 1;
-        return is_ours ? std::optional(bytes) : std::nullopt;
+        return is_ours ? std::optional(std::move(bytes)) : std::nullopt;
+    }
+    bool reaches(std::uint64_t pages) const {
+        struct stat status {};
+        return ::fstat(file_, &status) == 0 &&
+               pages <= static_cast<std::uint64_t>(status.st_size) / page_size_;
     }
     static std::uint64_t transaction(ByteView meta) { return number_at<std::uint64_t>(meta, 128); }
 
-    // The `count` pages from `number` on, which nothing else may hold.
-    std::optional<ByteView> take(std::uint64_t number, std::uint64_t count) {
+    // The page `number`, the first of `count`, which nothing else may hold. Only the first is read.
+    std::optional<Bytes> take(std::uint64_t number, std::uint64_t count) {
         if (number < 2 || number >= pages_ || count > pages_ - number) return std::nullopt;
         for (std::uint64_t i = number; i < number + count; ++i) {
             if (seen_[i]) return std::nullopt;
             seen_[i] = true;
         }
-        ByteView const bytes = file_.subspan(number * page_size_, count * page_size_);
-        return number_at<std::uint64_t>(bytes, 0) == number ? std::optional(bytes) : std::nullopt;
+        Bytes bytes = read(number * page_size_, page_size_);
+        bool const is_it =
+            bytes.size() == page_size_ && number_at<std::uint64_t>(bytes, 0) == number;
+        return is_it ? std::optional(std::move(bytes)) : std::nullopt;
     }
 
     bool tree_is_whole(Table const& table, bool has_tables) {
@@ -173,14 +192,13 @@ private:
     }
 
     bool overflow_is_whole(std::uint64_t number, std::uint64_t size) {
-        return number < pages_ && number >= 2 && [&] {
-            std::size_t const start = number * page_size_;
-            auto const flags = number_at<std::uint16_t>(file_, start + 10);
-            auto const count = number_at<std::uint32_t>(file_, start + 12);
-            return flags == overflow && count > 0 &&
-                   page_header + size <= std::uint64_t{count} * page_size_ &&
-                   take(number, count).has_value();
-        }();
+        Bytes const header = read(number * page_size_, page_header);
+        if (number < 2 || number >= pages_ || header.size() < page_header) return false;
+        auto const flags = number_at<std::uint16_t>(header, 10);
+        auto const count = number_at<std::uint32_t>(header, 12);
+        return flags == overflow && count > 0 &&
+               page_header + size <= std::uint64_t{count} * page_size_ &&
+               take(number, count).has_value();
     }
 
     static bool sub_page_is_whole(ByteView bytes) {
@@ -193,7 +211,7 @@ private:
         return true;
     }
 
-    ByteView file_;
+    int file_;
     std::uint32_t page_size_ = 0;
     std::uint64_t pages_ = 0;
     std::vector<bool> seen_;
@@ -201,7 +219,7 @@ private:
 
 }  // namespace
 
-bool pages_are_whole(ByteView file) {
+bool pages_are_whole(int file) {
     return PageCheck(file).run();
 }
 

@@ -4,13 +4,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include "format/bytes.h"
-
 namespace coffre {
 
-// True when all pages that the newest meta page of the file reaches are whole: each met once, with
-// its own number, of the right kind, its entries within it. Values are not looked at.
-// Source: LMDB 0.9, mdb.c, "MDB_page", "MDB_node", "MDB_db", "MDB_meta" on a 64-bit machine.
-bool pages_are_whole(ByteView file);
+// True when all pages that the newest meta page of the open file reaches are whole: each met once,
+// with its own number, of the right kind, its entries within it. Values are not looked at. Reads,
+// and maps nothing: mapped pages would count as this process's memory a second time. Source: LMDB
+// 0.9, mdb.c, "MDB_page", "MDB_node", "MDB_db", "MDB_meta" on a 64-bit machine.
+bool pages_are_whole(int file);
 
 }  // namespace coffre
