@@ -160,37 +160,55 @@ void add_source_options(CLI::App& command, KeyArguments& a) {
 
 using Run = int (*)(GlobalOptions const&, KeyArguments const&);
 
-CLI::App* add_command(CLI::App& key, Context& context, char const* name, char const* what,
-                      std::shared_ptr<KeyArguments> const& arguments, Run run) {
-    auto* const command = key.add_subcommand(name, what);
-    command->callback([&context, arguments, run] {
-        context.run = [&context, arguments, run] { return run(context.options, *arguments); };
-    });
-    return command;
-}
+// The commands below `key`; they share the arguments.
+class KeyCommands {
+public:
+    KeyCommands(CLI::App& key, Context& context)
+        : key_(key), context_(context), arguments_(std::make_shared<KeyArguments>()) {}
+
+    CLI::App* add(char const* name, char const* what, Run run) {
+        auto* const command = key_.add_subcommand(name, what);
+        command->callback([&context = context_, arguments = arguments_, run] {
+            context.run = [&context, arguments, run] { return run(context.options, *arguments); };
+        });
+        return command;
+    }
+    CLI::App* add_with_source(char const* name, char const* what, Run run) {
+        auto* const command = add(name, what, run);
+        add_source_options(*command, *arguments_);
+        return command;
+    }
+    KeyArguments& arguments() { return *arguments_; }
+
+private:
+    CLI::App& key_;
+    Context& context_;
+    std::shared_ptr<KeyArguments> arguments_;
+};
 
 }  // namespace
 
 void add_key(CLI::App& app, Context& context) {
     auto* const key = app.add_subcommand("key", "passphrases and key files: list, add, remove");
     key->require_subcommand(1);
-    auto const a = std::make_shared<KeyArguments>();
-    add_command(
-        *key, context, "list", "the keys that open the repository", a,
+    KeyCommands commands(*key, context);
+    commands.add(
+        "list", "the keys that open the repository",
         [](GlobalOptions const& options, KeyArguments const&) { return run_list(options); });
-    add_source_options(*add_command(*key, context, "add", "add a key", a, run_add), *a);
-    add_source_options(*add_command(*key, context, "passwd",
-                                    "put a new key in the place of the one you use", a, run_passwd),
-                       *a);
-    auto* const remove = add_command(*key, context, "remove", "remove a key", a, run_remove);
-    remove->add_option("id", a->id, "the key, as `key list` names it")->required();
-    remove->add_flag("--force", a->force, "also the key that you opened the repository with");
-    remove->add_flag("-n,--dry-run", a->dry_run, "remove nothing, say what would be");
-    auto* const again = add_command(
-        *key, context, "rekey",
-        "draw a new master secret for what is stored from now on, and keep one key", a, run_rekey);
-    add_source_options(*again, *a);
-    again->add_flag("--drop-other-keys", a->drop_others, "remove all other keys");
+    commands.add_with_source("add", "add a key", run_add);
+    commands.add_with_source("passwd", "put a new key in the place of the one you use", run_passwd);
+    auto* const remove = commands.add("remove", "remove a key", run_remove);
+    remove->add_option("id", commands.arguments().id, "the key, as `key list` names it")
+        ->required();
+    remove->add_flag("--force", commands.arguments().force,
+                     "also the key that you opened the repository with");
+    remove->add_flag("-n,--dry-run", commands.arguments().dry_run,
+                     "remove nothing, say what would be");
+    commands
+        .add_with_source(
+            "rekey", "draw a new master secret for what is stored from now on, and keep one key",
+            run_rekey)
+        ->add_flag("--drop-other-keys", commands.arguments().drop_others, "remove all other keys");
     key->footer(R"(Examples:
   repo key list
   repo key add --recovery                             prints a key for the safe

@@ -18,14 +18,14 @@ any-node-name           tests  Node.NamesAreAnyBytesButSlashAndNul
 any-repository          tests  KeyRing.AnObjectOpensInItsRepositoryOnly
 any-signature           tests  KeyRing.AnObjectThatIsOnlySealedIsNotSigned
 delete-what-is-damaged  tests  Restore.DeletesNothingWhereTheSnapshotCannotBeRead
-follow-links            tests  RestoreCanary.*
+follow-links            tests  *TargetTest.FollowsNoLink*
 ignore-failed-stream    tests  SnapshotStreams.OneThatFailsLeavesNoSnapshot
 ignore-failed-sync      proof  FailingSync.*
-index-before-durable    proof  PowerCut.*
+index-before-durable    proof  *PowerCut.TheIndexKnows*
 inherit-condemned       tests  ProtocolLoses.DataThatIsStoredAgainAlthoughTheFilesAreUnchanged
 list-error-is-empty     tests  LocalStore.AFolderThatCannotBeListedIsAnError
 log-before-session      tests  Protocol.CommitsInOrder
-no-barrier              proof  PowerCut.*
+no-barrier              tests  Protocol.CommitsInOrder
 no-census               tests  Protocol*
 no-ctime                tests  IsUnchanged.*
 no-read-back            tests  Protocol.CommitsInOrder
@@ -34,7 +34,7 @@ reuse-condemned         tests  Protocol.ReusesNothingThatIsCondemned
 set-ids-for-all         tests  *HostileTree*
 trust-fresh-times       tests  Snapshot.ReadsAFileAgainThatIsYoungerThanTheParent
 unbounded               tests  *HostileContents*Shape*
-write-to-exchanged      tests  *Exchanged*
+write-to-exchanged      tests  *WritesToNoOtherFileOfTheName*
 TABLE
 }
 

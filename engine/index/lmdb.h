@@ -101,7 +101,10 @@ inline void lmdb_put(MDB_txn* transaction, MDB_dbi table, MDB_val key, MDB_val v
 
 // What LMDB points to, copied: it may lie anywhere.
 inline Bytes lmdb_copy(MDB_val const& value) {
-    if (value.mv_size > limits::object_size) throw IndexDamaged("index: a value is too large");
+    if (value.mv_size == 0) return {};
+    if (value.mv_size > limits::object_size || value.mv_data == nullptr) {
+        throw IndexDamaged("index: a value is nowhere");
+    }
     Bytes copy(value.mv_size);
     auto run = [&] { std::memcpy(copy.data(), value.mv_data, value.mv_size); };
     if (!survives(run)) throw IndexDamaged("index: its file is damaged");

@@ -97,7 +97,7 @@ Bytes bound_of(RepositoryId const& repository, std::string const& name, ByteView
 
 std::string put_slot(Backend& store, KeyRing const& keys, SlotPrefix prefix,
                      SecretKey const& slot_key, SlotInfo const& info) {
-    std::string const name = names::key_slot(random_id<SlotId>());
+    std::string name = names::key_slot(random_id<SlotId>());
     SlotSecrets secrets{keys.master_secrets()};
     prefix.epochs = static_cast<std::uint32_t>(secrets.masters.size());
     prefix.commitment = slot_commitment(slot_key, keys.repository(), prefix);

@@ -146,6 +146,7 @@ void ContentsPass::restore_file(std::string const& path, Node const& node) {
     }
     if (!there) return create_file(path, node);
     if (may_keep_contents(*there, node)) return keep_contents(path, node, *there);
+    if (there->st_nlink > 1) return replace_file(path, node, *there);
     update_file(path, node, *there);
 }
 
@@ -225,8 +226,6 @@ bool ContentsPass::has_chunk(Fd const& fd, Node const& node, std::uint64_t offse
     return is_whole && context_.repository.namer().name(PackKind::data, buffer_) == entry.id;
 }
 
-// A file of several names: what is changed in it changes under the others too, which may lie
-// outside of what is restored. It is left as it is, or made anew.
 bool ContentsPass::is_equal(Fd const& fd, Node const& node) {
     for (auto const& hole : node.holes) {
         if (!is_hole(fd, hole)) return false;
@@ -240,19 +239,23 @@ bool ContentsPass::is_equal(Fd const& fd, Node const& node) {
     return true;
 }
 
+// A file of several names: what is changed in it changes under the others too, which may lie
+// outside of what is restored. It is left as it is, or made anew.
+void ContentsPass::replace_file(std::string const& path, Node const& node,
+                                struct stat const& there) {
+    Fd const fd = context_.target.open_file(path, O_RDONLY);
+    bool const fits = static_cast<std::uint64_t>(there.st_size) == node.size &&
+                      context_.metadata.fits(there, node) &&
+                      context_.metadata.attributes_fit(path, fd.get(), node) && is_equal(fd, node);
+    if (fits) return keep_contents(path, node, there);
+    if (!context_.request.dry_run) context_.target.remove(path);
+    create_file(path, node);
+}
+
 void ContentsPass::update_file(std::string const& path, Node const& node,
                                struct stat const& there) {
     bool const dry_run = context_.request.dry_run;
     bool const same_size = static_cast<std::uint64_t>(there.st_size) == node.size;
-    if (there.st_nlink > 1) {
-        Fd const fd = context_.target.open_file(path, O_RDONLY);
-        bool const fits = same_size && context_.metadata.fits(there, node) &&
-                          context_.metadata.attributes_fit(path, fd.get(), node) &&
-                          is_equal(fd, node);
-        if (fits) return keep_contents(path, node, there);
-        if (!dry_run) context_.target.remove(path);
-        return create_file(path, node);
-    }
     if (!dry_run) context_.target.allow_writing(path, there);
     Fd const fd = context_.target.open_file(path, dry_run ? O_RDONLY : O_RDWR);
     auto const file = begin_file(path, node);

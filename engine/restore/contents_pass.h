@@ -28,6 +28,7 @@ private:
     void create_file(std::string const& path, Node const& node);
     void set_size(std::string const& path, Fd const& fd, Node const& node) const;
     void update_file(std::string const& path, Node const& node, struct stat const& there);
+    void replace_file(std::string const& path, Node const& node, struct stat const& there);
     bool is_equal(Fd const& fd, Node const& node);
     bool has_chunk(Fd const& fd, Node const& node, std::uint64_t offset, ListEntry const& entry);
     bool make_holes(std::string const& path, Fd const& fd, Node const& node) const;
