@@ -85,9 +85,13 @@ Node SourceNodes::make(std::string name, struct stat const& status) {
 }
 
 bool is_unchanged(Node const& now, Node const& before, std::int64_t parent_started_ns) {
-    TimePoint const settled{parent_started_ns / 1'000'000'000 - racy_seconds, 0};
+    std::int64_t const started = parent_started_ns / 1'000'000'000;
+    TimePoint const settled{started - racy_seconds, 0};
+    // A modification time that somebody set to long after: whatever is written later has another.
+    TimePoint const far_ahead{started + racy_seconds, 0};
     bool const is_settled =
-        (now.mtime < settled && now.ctime < settled) || mutant("trust-fresh-times");
+        (now.ctime < settled && (now.mtime < settled || now.mtime > far_ahead)) ||
+        mutant("trust-fresh-times");
     return now.kind == before.kind && (before.flags & node_flags::stream) == 0 &&
            (before.flags & node_flags::unstable) == 0 && now.size == before.size &&
            now.inode == before.inode && now.mtime == before.mtime &&

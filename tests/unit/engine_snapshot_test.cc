@@ -527,7 +527,14 @@ TEST(IsUnchanged, OnlyWhenBothTimesAreOlderThanTheParentByMoreThanTwoSeconds) {
     EXPECT_TRUE(with_times(old, old));
     EXPECT_FALSE(with_times(racy, old));
     EXPECT_FALSE(with_times(old, racy));
-    EXPECT_FALSE(with_times({1'000'000'100, 0}, old));
+    EXPECT_FALSE(with_times({1'000'000'002, 0}, old));
+    EXPECT_FALSE(with_times({1'000'000'100, 0}, {1'000'000'100, 0}));
+}
+
+TEST(IsUnchanged, WhenSomebodySetItsTimeToLongAfterTheParent) {
+    Node ahead = old_file();
+    ahead.mtime = {4'000'000'000, 5};
+    EXPECT_TRUE(is_unchanged(ahead, ahead, started));
 }
 
 TEST(IsUnchanged, NeverForStreamsUnstableFilesAndOtherKinds) {
