@@ -84,10 +84,16 @@ void SourceFile::end_at(std::uint64_t offset) {
     std::erase_if(holes_, [&](Hole const& hole) { return hole.offset > offset; });
 }
 
+// A change whose mtime was put back shows in ctime, but so do another name, mode or owner, which
+// leave the contents alone: a file that is replaced by rename is read whole.
 bool SourceFile::has_changed() const {
     struct stat after {};
     if (::fstat(fd_, &after) != 0) throw SourceError("", errno_text());
-    return after.st_size != before_.st_size || !is_same(after.st_mtim, before_.st_mtim);
+    if (after.st_size != before_.st_size || !is_same(after.st_mtim, before_.st_mtim)) return true;
+    bool const is_explained = after.st_nlink != before_.st_nlink ||
+                              after.st_mode != before_.st_mode || after.st_uid != before_.st_uid ||
+                              after.st_gid != before_.st_gid;
+    return !is_same(after.st_ctim, before_.st_ctim) && !is_explained;
 }
 
 }  // namespace coffre
