@@ -57,11 +57,6 @@ bool gives_rights(std::string const& attribute) {
     return attribute.starts_with("security.") || attribute.starts_with("trusted.");
 }
 
-// What a new file may have got without anybody's asking, or an old one has too many.
-bool is_removable(std::string const& attribute) {
-    return attribute.starts_with("user.") || attribute.starts_with("system.posix_acl_");
-}
-
 }  // namespace
 
 Metadata::Owner Metadata::owner_of(Node const& node) {
@@ -90,6 +85,14 @@ bool Metadata::may_set(Xattr const& attribute) const {
     return request_.privileged || !gives_rights(attribute.name);
 }
 
+// What a new file may have got without anybody's asking, or an old one has too many. The labels of
+// security modules stay: they are this machine's.
+bool Metadata::may_remove(std::string const& attribute) const {
+    if (attribute.starts_with("user.") || attribute.starts_with("system.posix_acl_")) return true;
+    bool const gives = attribute.starts_with("trusted.") || attribute == "security.capability";
+    return gives && request_.privileged;
+}
+
 bool Metadata::attributes_fit(std::string const& path, int fd, Node const& node) const {
     std::vector<Xattr> there;
     try {
@@ -110,7 +113,7 @@ void Metadata::set_attributes(std::string const& path, Attributes const& of, Nod
             bool const stays =
                 std::any_of(node.xattrs.begin(), node.xattrs.end(),
                             [&](Xattr const& wanted) { return wanted.name == attribute.name; });
-            if (!stays && is_removable(attribute.name)) of.remove(attribute.name);
+            if (!stays && may_remove(attribute.name)) of.remove(attribute.name);
         }
         for (auto const& wanted : node.xattrs) {
             bool const is_there = std::find(there.begin(), there.end(), wanted) != there.end();

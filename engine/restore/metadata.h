@@ -44,6 +44,7 @@ private:
     mode_t mode_of(Node const& node, bool is_owner_set);
     void set_attributes(std::string const& path, Attributes const& of, Node const& node);
     bool may_set(Xattr const& attribute) const;
+    bool may_remove(std::string const& attribute) const;
 
     RestoreRequest const& request_;
     std::atomic<std::uint64_t> set_ids_{0};
