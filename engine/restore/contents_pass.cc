@@ -145,6 +145,10 @@ void ContentsPass::restore_file(std::string const& path, Node const& node) {
         return;
     }
     if (!there) return create_file(path, node);
+    if (is_taken(*there)) {
+        if (!context_.request.dry_run) context_.target.remove(path);
+        return create_file(path, node);
+    }
     if (may_keep_contents(*there, node)) return keep_contents(path, node, *there);
     if (there->st_nlink > 1) return replace_file(path, node, *there);
     update_file(path, node, *there);
@@ -159,6 +163,12 @@ std::optional<struct stat> ContentsPass::file_at(std::string const& path, Node c
     if (!there || S_ISREG(there->st_mode)) return there;
     if (!context_.request.dry_run) context_.clear_way(path, node);
     return std::nullopt;
+}
+
+// True for a file that another one of the snapshot was met as: in the target they are one file, and
+// what is written to one later would change both.
+bool ContentsPass::is_taken(struct stat const& there) {
+    return there.st_nlink > 1 && !met_.insert({there.st_dev, there.st_ino}).second;
 }
 
 bool ContentsPass::may_keep_contents(struct stat const& there, Node const& node) {

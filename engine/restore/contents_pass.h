@@ -22,6 +22,7 @@ private:
     void delete_extra(SelectionVisitor::Left const& left);
     void restore_file(std::string const& path, Node const& node);
     std::optional<struct stat> file_at(std::string const& path, Node const& node);
+    bool is_taken(struct stat const& there);
     bool may_keep_contents(struct stat const& there, Node const& node);
     void keep_contents(std::string const& path, Node const& node, struct stat const& there);
     std::shared_ptr<RestoredFile> begin_file(std::string const& path, Node const& node);
@@ -40,6 +41,7 @@ private:
     FileWriter writer_;
     Fetcher fetcher_;
     LinkGroups links_;
+    std::set<std::pair<dev_t, ino_t>> met_;  // files of several names in the target
     // The names of what the snapshot has in each folder from the start down; for --delete.
     std::vector<std::set<std::string>> names_;
     Bytes buffer_;
