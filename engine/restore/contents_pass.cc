@@ -118,7 +118,9 @@ void ContentsPass::delete_extra(SelectionVisitor::Left const& left) {
         bool const is_wanted = left.was_entered && names_.back().contains(name);
         if (is_wanted || !is_ours || request.exclude.matches(shown)) continue;
         if (context_.progress.on_item) context_.progress.on_item("deleted", path);
-        context_.result.files_deleted += request.dry_run ? 1 : context_.target.remove(path);
+        context_.guarded(path, [&] {
+            context_.result.files_deleted += request.dry_run ? 1 : context_.target.remove(path);
+        });
     }
 }
 

@@ -208,8 +208,11 @@ void Target::allow_writing(std::string const& path, struct stat const& there) co
     mode_t const kept = there.st_mode & (is_folder ? 07777U : 01777U);
     mode_t const wanted = kept | (is_folder ? 0700U : 0600U);
     if ((there.st_mode & 07777U) == wanted) return;
-    Fd const fd(open_file(path, O_RDONLY));
-    if (::fchmod(fd.get(), wanted) != 0) fail(path, "make it writable");
+    // Not opened for reading: its owner may not be allowed that either.
+    Fd const fd = open_beneath(path, O_PATH, 0);
+    if (!fd) fail(path, "open it to make it writable");
+    std::string const opened = "/proc/self/fd/" + std::to_string(fd.get());
+    if (::chmod(opened.c_str(), wanted) != 0) fail(path, "make it writable");
 }
 
 Fd Target::create_file(std::string const& path) const {
