@@ -23,6 +23,24 @@ void require_keys(Repository const& repository) {
                           "the repository is not encrypted: it has no keys");
 }
 
+void remove_slots(Repository& repository, std::vector<std::string> const& names) {
+    for (auto const& name : names) repository.store().remove(name);
+    repository.store().barrier();
+}
+
+// Somebody else drew a new master secret since the repository was opened: the new slot `name` does
+// not hold that, and would open nothing or hide what does.
+void require_no_other_rekey(Repository& repository, std::string const& name) {
+    auto const list = list_keys(repository);
+    std::uint32_t const known = repository.keys().newest_epoch();
+    bool const any = std::any_of(list.slots.begin(), list.slots.end(), [&](auto const& slot) {
+        return slot.prefix.epochs > known && "keys/" + slot.id != name;
+    });
+    if (!any) return;
+    remove_slots(repository, {name});
+    refuse("the repository has got a new master secret meanwhile; nothing was changed");
+}
+
 // The new slot as a stranger would meet it: read from the store, opened with what the user has.
 std::string put_and_open(Repository& repository, KeyRing const& keys, NewKey const& key) {
     bool const is_one =
@@ -31,16 +49,12 @@ std::string put_and_open(Repository& repository, KeyRing const& keys, NewKey con
     Backend& store = repository.store();
     std::string name = put_key_slot(store, keys, key.kdf, key.credentials, key.label);
     store.barrier();
+    require_no_other_rekey(repository, name);
     auto masters = open_key_slot(store, keys.repository(), name, key.credentials);
     bool const is_same = masters == keys.master_secrets();
     for (auto& master : masters) wipe(master.secret);
     if (!is_same) refuse(name + ": does not open what it should");
     return name;
-}
-
-void remove_slots(Repository& repository, std::vector<std::string> const& names) {
-    for (auto const& name : names) repository.store().remove(name);
-    repository.store().barrier();
 }
 
 std::vector<KeySlotDescription> found_by(KeySlotList const& list, std::string const& prefix) {
