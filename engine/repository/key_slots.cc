@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "engine/crypto/hash.h"
 #include "engine/crypto/kdf.h"
@@ -63,15 +64,18 @@ SealedSlot read_slot(Backend& store, std::string const& name) {
 }
 
 SecretKey read_key_file(std::string const& path) {
-    auto text = read_small_file(path, SecretKey::size);
-    if (!text || text->size() != SecretKey::size) {
-        throw RepositoryError(
-            RepositoryFailure::wrong_key,
-            path + ": " + (text ? "not a key file: it must hold 32 bytes" : "no such key file"));
+    Fd const fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!fd && errno == ENOENT) {
+        throw RepositoryError(RepositoryFailure::wrong_key, path + ": no such key file");
     }
-    SecretKey key(as_bytes(*text));
-    wipe(*text);
-    return key;
+    SecretKey key;
+    std::byte more{};
+    ssize_t const size = fd ? read_full(fd.get(), key.writable()) : -1;
+    ssize_t const rest = size < 0 ? -1 : read_full(fd.get(), std::span(&more, 1));
+    if (rest < 0) throw SourceError(path, path + ": cannot read the key file: " + errno_text());
+    if (static_cast<std::size_t>(size) == SecretKey::size && rest == 0) return key;
+    throw RepositoryError(RepositoryFailure::wrong_key,
+                          path + ": not a key file: it must hold 32 bytes");
 }
 
 SecretKey read_or_make_key_file(std::string const& path) {
@@ -203,8 +207,11 @@ std::string put_key_slot(Backend& store, KeyRing const& keys, KdfStrength streng
     if (credentials.passphrase) {
         prefix.kind = SlotKind::passphrase;
         prefix.cost = cost_of(strength);
-        return put_slot(store, keys, prefix,
-                        slot_key_of_passphrase(*credentials.passphrase, prefix), info);
+        // A recovery key may be typed in here as well as when it is used.
+        std::string typed = as_recovery_key(*credentials.passphrase);
+        SecretKey const key = slot_key_of_passphrase(typed, prefix);
+        wipe(typed);
+        return put_slot(store, keys, prefix, key, info);
     }
     prefix.kind = SlotKind::key_file;
     return put_slot(store, keys, prefix,
