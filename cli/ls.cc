@@ -18,10 +18,6 @@ struct LsArguments {
     bool recursive = true;
 };
 
-std::int64_t nanoseconds(TimePoint const& time) {
-    return time.seconds * 1'000'000'000 + time.nanoseconds;
-}
-
 std::string mode_text(Node const& node) {
     static constexpr std::string_view kinds = "?-dlpscb";
     std::string text(1, kinds[static_cast<std::size_t>(node.kind)]);
@@ -51,7 +47,7 @@ void print_node(GlobalOptions const& options, LsArguments const& arguments, std:
                                 {"mode", node.mode},
                                 {"uid", node.uid},
                                 {"gid", node.gid},
-                                {"mtime", rfc3339(nanoseconds(node.mtime))}};
+                                {"mtime", rfc3339(node.mtime)}};
         put_text(document, "path", path);
         put_text(document, "name", node.name);
         put_text(document, "user", node.user);
@@ -66,7 +62,7 @@ void print_node(GlobalOptions const& options, LsArguments const& arguments, std:
     std::string const target =
         node.kind == NodeKind::symlink ? " -> " + printable(node.target) : "";
     print(fmt::format("{} {:8} {:8} {:>12} {} {}{}", mode_text(node), owner, group, node.size,
-                      time_text(nanoseconds(node.mtime)), shown, target));
+                      time_text(node.mtime), shown, target));
 }
 
 int run_ls(GlobalOptions const& options, LsArguments const& arguments) {

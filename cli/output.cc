@@ -72,12 +72,24 @@ std::string base64(std::string const& text) {
     return out;
 }
 
-struct tm local_time(std::int64_t ns) {
+TimePoint time_of(std::int64_t ns) {
     std::int64_t const second = 1'000'000'000;
-    time_t const seconds = ns / second - (ns % second < 0 ? 1 : 0);
+    std::int64_t const fraction = (ns % second + second) % second;
+    return {(ns - fraction) / second, static_cast<std::uint32_t>(fraction)};
+}
+
+struct tm local_time(TimePoint const& time) {
+    time_t const seconds = time.seconds;
     struct tm parts {};
     ::localtime_r(&seconds, &parts);
     return parts;
+}
+
+void print_message(GlobalOptions const& options, char const* type, std::string const& message) {
+    if (!options.json) return print_error("repo: " + printable(message));
+    nlohmann::json document{{"message_type", type}};
+    put_text(document, "message", message);
+    print_error(document.dump());
 }
 
 }  // namespace
@@ -111,20 +123,27 @@ std::string number_text(std::uint64_t number) {
 }
 
 std::string time_text(std::int64_t ns) {
-    struct tm const parts = local_time(ns);
+    return time_text(time_of(ns));
+}
+
+std::string time_text(TimePoint const& time) {
+    struct tm const parts = local_time(time);
     std::array<char, 32> text{};
     std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S", &parts);
     return text.data();
 }
 
 std::string rfc3339(std::int64_t ns) {
-    struct tm const parts = local_time(ns);
+    return rfc3339(time_of(ns));
+}
+
+std::string rfc3339(TimePoint const& time) {
+    struct tm const parts = local_time(time);
     std::array<char, 32> text{};
     std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &parts);
-    std::int64_t const fraction = (ns % 1'000'000'000 + 1'000'000'000) % 1'000'000'000;
     long const offset = parts.tm_gmtoff / 60;
-    return fmt::format("{}.{:09}{}{:02}:{:02}", text.data(), fraction, offset < 0 ? '-' : '+',
-                       std::labs(offset) / 60, std::labs(offset) % 60);
+    return fmt::format("{}.{:09}{}{:02}:{:02}", text.data(), time.nanoseconds,
+                       offset < 0 ? '-' : '+', std::labs(offset) / 60, std::labs(offset) % 60);
 }
 
 std::string duration_text(double seconds) {
@@ -197,10 +216,11 @@ void put_texts(nlohmann::json& document, std::string const& key,
 }
 
 void print_failure(GlobalOptions const& options, std::string const& message) {
-    if (!options.json) return print_error("repo: " + printable(message));
-    nlohmann::json document{{"message_type", "error"}};
-    put_text(document, "message", message);
-    print_error(document.dump());
+    print_message(options, "error", message);
+}
+
+void print_warning(GlobalOptions const& options, std::string const& message) {
+    print_message(options, "warning", message);
 }
 
 nlohmann::json json_of(NamedSnapshot const& named) {

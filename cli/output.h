@@ -22,7 +22,9 @@ void print_error(std::string const& line);
 std::string size_text(std::uint64_t bytes);     // "1.24 GiB"
 std::string number_text(std::uint64_t number);  // "12,524"
 std::string time_text(std::int64_t ns);         // local: "2026-08-02 13:00:05"
+std::string time_text(TimePoint const& time);   // also where 64 bits of nanoseconds end
 std::string rfc3339(std::int64_t ns);           // with nanoseconds and offset
+std::string rfc3339(TimePoint const& time);
 std::string duration_text(double seconds);
 // Control characters and bytes that are not UTF-8 are shown as \xNN.
 std::string printable(std::string const& text);
@@ -35,6 +37,8 @@ void put_texts(nlohmann::json& document, std::string const& key,
                std::vector<std::string> const& texts);
 // A failure that does not end the command, on standard error.
 void print_failure(GlobalOptions const& options, std::string const& message);
+// No failure at all, but something to know; there too.
+void print_warning(GlobalOptions const& options, std::string const& message);
 nlohmann::json json_of(NamedSnapshot const& named);
 
 // Shows progress while it lives, where a terminal or REPO_PROGRESS_FPS asks for it; turns SIGINT
