@@ -30,7 +30,8 @@ std::string environment(char const* name) {
 std::string read_text_file(std::string const& path, char const* what) {
     std::ifstream file(path);
     std::ostringstream text;
-    if (!(text << file.rdbuf())) {
+    bool const is_empty = file && file.peek() == std::ifstream::traits_type::eof() && !file.bad();
+    if (!is_empty && !(text << file.rdbuf())) {
         throw SourceError(path, path + ": cannot read the " + what);
     }
     return text.str();
@@ -49,11 +50,11 @@ std::string non_empty(std::string passphrase) {
 }
 
 // Said once, when it is chosen; it is the user's to decide.
-void warn_of_weak(Credentials const& credentials) {
+void warn_of_weak(GlobalOptions const& options, Credentials const& credentials) {
     if (!credentials.passphrase || credentials.passphrase->size() >= weak_below) return;
-    print_error(
-        "repo: this passphrase is short enough to be guessed: better take four or more "
-        "random words, or a key file");
+    print_warning(options,
+                  "this passphrase is short enough to be guessed: better take four or more "
+                  "random words, or a key file");
 }
 
 struct ClosePipe {
@@ -255,11 +256,11 @@ Credentials credentials_for_new(GlobalOptions const& options) {
                               "(or --encryption none)");
     }
     if (credentials.empty()) credentials = ask_twice("passphrase of the new repository: ");
-    warn_of_weak(credentials);
+    warn_of_weak(options, credentials);
     return credentials;
 }
 
-Credentials new_credentials(NewKeySource const& source) {
+Credentials new_credentials(GlobalOptions const& options, NewKeySource const& source) {
     int const given = int{!source.password_file.empty()} + int{!source.password_command.empty()} +
                       int{!source.key_file.empty()};
     if (given > 1) throw std::invalid_argument("give one new key at a time");
@@ -279,7 +280,7 @@ Credentials new_credentials(NewKeySource const& source) {
     } else {
         credentials = ask_twice("new passphrase: ");
     }
-    warn_of_weak(credentials);
+    warn_of_weak(options, credentials);
     return credentials;
 }
 

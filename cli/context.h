@@ -57,9 +57,13 @@ struct NewKeySource {
     std::string password_file;
     std::string password_command;
     std::string key_file;
+
+    bool empty() const {
+        return password_file.empty() && password_command.empty() && key_file.empty();
+    }
 };
 // Throws std::invalid_argument when more than one is given.
-Credentials new_credentials(NewKeySource const& source);
+Credentials new_credentials(GlobalOptions const& options, NewKeySource const& source);
 OpenOptions open_options(GlobalOptions const& options, Purpose purpose = Purpose::use);
 
 // Options that narrow a search for a snapshot.

@@ -66,57 +66,53 @@ int run_list(GlobalOptions const& options) {
     return list.damaged.empty() ? exit_code::ok : exit_code::integrity;
 }
 
-// Tells what was done; a recovery key is shown once, here.
-int report_new(GlobalOptions const& options, char const* what, std::string const& id,
-               std::string const& recovery_key) {
+int report_done(GlobalOptions const& options, char const* what, std::string const& id) {
     if (options.json) {
-        nlohmann::json document{{"message_type", "key"}, {"done", what}, {"id", id}};
-        if (!recovery_key.empty()) document["recovery_key"] = recovery_key;
-        print(document.dump());
-        return exit_code::ok;
-    }
-    if (!options.quiet) print(fmt::format("key {} {}", id.substr(0, 8), what));
-    if (recovery_key.empty()) return exit_code::ok;
-    print("recovery key  " + recovery_key);
-    if (!options.quiet) {
-        print(
-            "Print it or write it down, and keep it away from this machine. Type it where a "
-            "passphrase is asked for.");
+        print(nlohmann::json{{"message_type", "key"}, {"done", what}, {"id", id}}.dump());
+    } else if (!options.quiet) {
+        print(fmt::format("key {} {}", id.substr(0, 8), what));
     }
     return exit_code::ok;
 }
 
-struct ChosenKey {
-    NewKey key;
-    std::string recovery_key;  // to be shown; empty when it is none
-};
-
-ChosenKey choose_key(KeyArguments const& arguments) {
-    ChosenKey chosen;
-    chosen.key.kdf = arguments.kdf == "strong" ? KdfStrength::strong : KdfStrength::standard;
-    chosen.key.label = arguments.label;
-    if (!arguments.recovery) {
-        chosen.key.credentials = new_credentials(arguments.source);
-        return chosen;
+// Before it replaces anything: a key that nobody saw must never be the only one.
+void show_recovery_key(GlobalOptions const& options, std::string const& key) {
+    if (options.json) {
+        return print(
+            nlohmann::json{{"message_type", "recovery_key"}, {"recovery_key", key}}.dump());
     }
-    chosen.recovery_key = make_recovery_key();
-    chosen.key.credentials.passphrase = chosen.recovery_key;
-    if (chosen.key.label.empty()) chosen.key.label = "recovery key";
-    return chosen;
+    print("recovery key  " + key);
+    if (options.quiet) return;
+    print(
+        "Print it or write it down, and keep it away from this machine. Type it where a "
+        "passphrase is asked for.");
+}
+
+NewKey choose_key(GlobalOptions const& options, KeyArguments const& arguments) {
+    NewKey key;
+    key.kdf = arguments.kdf == "strong" ? KdfStrength::strong : KdfStrength::standard;
+    key.label = arguments.label;
+    if (!arguments.recovery) {
+        key.credentials = new_credentials(options, arguments.source);
+        return key;
+    }
+    if (!arguments.source.empty()) throw std::invalid_argument("give one new key at a time");
+    key.credentials.passphrase = make_recovery_key();
+    if (key.label.empty()) key.label = "recovery key";
+    show_recovery_key(options, *key.credentials.passphrase);
+    return key;
 }
 
 int run_add(GlobalOptions const& options, KeyArguments const& arguments) {
     auto const repository = open(options);
-    auto const chosen = choose_key(arguments);
-    return report_new(options, "added", coffre::add_key(*repository, chosen.key),
-                      chosen.recovery_key);
+    return report_done(options, "added",
+                       coffre::add_key(*repository, choose_key(options, arguments)));
 }
 
 int run_passwd(GlobalOptions const& options, KeyArguments const& arguments) {
     auto const repository = open(options);
-    auto const chosen = choose_key(arguments);
-    return report_new(options, "is in the place of the one you used",
-                      replace_key(*repository, chosen.key), chosen.recovery_key);
+    return report_done(options, "is in the place of the one you used",
+                       replace_key(*repository, choose_key(options, arguments)));
 }
 
 int run_remove(GlobalOptions const& options, KeyArguments const& arguments) {
@@ -124,7 +120,7 @@ int run_remove(GlobalOptions const& options, KeyArguments const& arguments) {
     auto const current = arguments.force ? CurrentKey::may_go : CurrentKey::stays;
     std::string const id = arguments.dry_run ? removable_key(*repository, arguments.id, current)
                                              : remove_key(*repository, arguments.id, current);
-    return report_new(options, arguments.dry_run ? "would be removed" : "removed", id, "");
+    return report_done(options, arguments.dry_run ? "would be removed" : "removed", id);
 }
 
 // Whoever may no longer open the repository should hear of it before, not after.
@@ -140,9 +136,8 @@ void require_consent(Repository& repository, KeyArguments const& arguments) {
 int run_rekey(GlobalOptions const& options, KeyArguments const& arguments) {
     auto const repository = open(options);
     require_consent(*repository, arguments);
-    auto const chosen = choose_key(arguments);
-    return report_new(options, "opens the new master secret", rekey(*repository, chosen.key),
-                      chosen.recovery_key);
+    return report_done(options, "opens the new master secret",
+                       rekey(*repository, choose_key(options, arguments)));
 }
 
 void add_source_options(CLI::App& command, KeyArguments& a) {
@@ -191,6 +186,17 @@ private:
 void add_key(CLI::App& app, Context& context) {
     auto* const key = app.add_subcommand("key", "passphrases and key files: list, add, remove");
     key->require_subcommand(1);
+    // First, for it is what the commands below inherit.
+    key->footer(R"(Examples:
+  repo key list
+  repo key add --recovery                             prints a key for the safe
+  repo key add --new-key-file /root/media.key --label "nightly job"
+  repo key passwd                                     asks for the new passphrase
+  repo key remove 3f9a12c4
+  repo key rekey --drop-other-keys                    after a key has leaked
+
+Whoever had a removed key and a copy of the repository's keys/ can still open that copy. After a
+rekey he cannot read what is stored from then on.)");
     KeyCommands commands(*key, context);
     commands.add(
         "list", "the keys that open the repository",
@@ -209,16 +215,6 @@ void add_key(CLI::App& app, Context& context) {
             "rekey", "draw a new master secret for what is stored from now on, and keep one key",
             run_rekey)
         ->add_flag("--drop-other-keys", commands.arguments().drop_others, "remove all other keys");
-    key->footer(R"(Examples:
-  repo key list
-  repo key add --recovery                             prints a key for the safe
-  repo key add --new-key-file /root/media.key --label "nightly job"
-  repo key passwd                                     asks for the new passphrase
-  repo key remove 3f9a12c4
-  repo key rekey --drop-other-keys                    after a key has leaked
-
-Whoever had a removed key and a copy of the repository's keys/ can still open that copy. After a
-rekey he cannot read what is stored from then on.)");
 }
 
 }  // namespace coffre::cli
