@@ -26,7 +26,7 @@ Environment: REPO_REPOSITORY, REPO_REPOSITORY_FILE, REPO_PASSWORD, REPO_PASSWORD
 REPO_PASSWORD_COMMAND, REPO_KEY_FILE, REPO_CACHE_DIR, REPO_COMPRESSION, REPO_PROGRESS_FPS, NO_COLOR.
 Options win over the environment.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 saved but some sources could not be read,
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 saved but some sources could not be read whole,
 10 no repository, 11 repository cannot be used, 12 wrong passphrase or key file, 20 damage found,
 21 no space, 22 a stream's command failed, 27 the repository went back in time, 130 interrupted.)";
 
