@@ -12,15 +12,20 @@ trap 'echo "FAILED: ${BASH_SOURCE[0]##*/}:$LINENO: $BASH_COMMAND" >&2' ERR
 program=$(readlink -f "$1")
 # Physical, so that paths in a snapshot are the same text as paths here.
 work=$(readlink -f "$(mktemp -d "${TMPDIR:-/tmp}/coffre-cli.XXXXXX")")
+top=$work # $work may be a folder beneath, later
 cd "$work"
-mounts=()
+mounts=()   # whole paths
+children=() # that must not outlive the script
 
 clean_up() {
-    local mount
-    for mount in "${mounts[@]}"; do umount "$mount" || true; done
+    local i
     cd /
-    chmod -R u+rwX "$work" 2>/dev/null || true
-    rm -rf "$work"
+    for i in "${children[@]}"; do kill -KILL "$i" 2>/dev/null || true; done
+    for ((i = ${#mounts[@]} - 1; i >= 0; --i)); do
+        umount "${mounts[i]}" || umount -l "${mounts[i]}"
+    done
+    chmod -R u+rwX "$top" 2>/dev/null || true
+    rm -rf "$top" || true
 }
 trap clean_up EXIT
 
@@ -38,6 +43,29 @@ fail() {
 }
 
 skip() { echo "skipped: $*"; }
+
+# The whole script: CTest is told by this code (tests/CMakeLists.txt).
+skip_all() {
+    skip "$*"
+    exit 77
+}
+
+# wait_until SECONDS COMMAND...: asks again and again, not longer than that.
+wait_until() {
+    local deadline=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        [ "$SECONDS" -lt "$deadline" ] || fail "waited in vain for: $*"
+        sleep 0.02
+    done
+}
+
+# What changed within two seconds before a snapshot is read again by the next one. Waits until that
+# is past for everything that was changed so far.
+wait_until_settled() {
+    local until=$(($(date +%s) + 3))
+    wait_until 30 eval "[ \$(date +%s) -ge $until ]"
+}
 
 # expect_code N COMMAND...: its output is left in $work/out and $work/err.
 expect_code() {
@@ -108,5 +136,58 @@ is_root() { [ "$(id -u)" = 0 ]; }
 mount_tmpfs() {
     mkdir -p "$1"
     is_root && mount -t tmpfs -o "size=$2" tmpfs "$1" 2>/dev/null || return 1
-    mounts+=("$1")
+    mounts+=("$(readlink -f "$1")")
+}
+
+# work_on_ext4 SIZE: goes on in a file system of its own, in memory, which takes large attributes.
+# False where that is not allowed: the working folder stays what it is.
+work_on_ext4() {
+    local image=$work/memory/image folder=$work/ext4
+    command -v mkfs.ext4 >/dev/null && mount_tmpfs "$work/memory" "$1" || return 1
+    truncate -s "$1" "$image"
+    mkfs.ext4 -q -F -O ea_inode -i 8192 -m 0 "$image" >/dev/null 2>&1 || return 1
+    mkdir "$folder"
+    mount -o loop,nodiscard "$image" "$folder" 2>/dev/null || return 1
+    mounts+=("$folder")
+    work=$folder
+    export REPO_CACHE_DIR=$work/cache
+    cd "$work"
+}
+
+# require_strace CALL PATH COMMAND...: skips the script unless strace sees the command's CALL on PATH.
+require_strace() {
+    local call=$1 path=$2
+    shift 2
+    command -v strace >/dev/null || skip_all "strace is not installed (.ci/setup tests)"
+    strace -f -qq -o "$work/trace" -P "$path" -e "trace=$call" "$@" >/dev/null 2>&1 || true
+    grep -q "$call" "$work/trace" || skip_all "strace cannot follow the program (try it as root)"
+}
+
+# stop_at CALL N PATH COMMAND...: starts it and returns when it has done its Nth CALL on PATH and
+# stands still. Nothing else happens to it until go_on.
+stop_at() {
+    local call=$1 n=$2 path=$3
+    shift 3
+    rm -f "$work/trace"
+    strace -f -o "$work/trace" -P "$path" -e "trace=$call" -e "inject=$call:signal=STOP:when=$n" \
+        "$@" >"$work/out" 2>"$work/err" &
+    tracer=$!
+    children+=("$tracer")
+    wait_until 60 eval "grep -qs 'stopped by SIGSTOP' '$work/trace' || ! kill -0 $tracer 2>/dev/null"
+    # Any of its threads; all stand still.
+    stopped=$(sed -n '/stopped by SIGSTOP/{s/ .*//p;q}' "$work/trace")
+    [ -n "$stopped" ] || fail "ended before it was stopped at $call $n of $path: $(tail -n 3 "$work/err")"
+    children+=("$stopped")
+}
+
+# go_on CODE: what was stopped goes on, and ends with it.
+go_on() {
+    local expected=$1 code=0
+    kill -CONT "$stopped"
+    wait "$tracer" || code=$?
+    children=()
+    [ "$code" = "$expected" ] || {
+        tail -n 20 "$work/out" "$work/err" >&2
+        fail "exit code $code, expected $expected, after it went on"
+    }
 }
