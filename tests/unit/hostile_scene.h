@@ -50,7 +50,8 @@ std::ostream& operator<<(std::ostream& out, HostileCase const& hostile);
 std::string name_of(testing::TestParamInfo<HostileCase> const& info);
 
 // Restores, checks, lists and dumps; fails the test when anything outside of the target changed,
-// rights were given, a complaint has no text, or it took too long or too much memory.
+// rights were given, a complaint has no text, or it took too much memory. A case that does not end
+// is ended with the program.
 void run_case(HostileCase const& hostile);
 
 }  // namespace coffre::test
