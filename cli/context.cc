@@ -213,6 +213,9 @@ OpenOptions open_options(GlobalOptions const& options, Purpose purpose) {
     open.cache_folder = options.cache_folder.empty() ? default_cache() : options.cache_folder;
     // A check names what is missing instead of refusing to look.
     open.accept_rollback = options.accept_rollback || purpose == Purpose::check;
+    if (purpose != Purpose::check) {
+        open.warn = [&options](std::string const& message) { print_warning(options, message); };
+    }
     return open;
 }
 

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,6 +34,8 @@ struct InitOptions {
 struct OpenOptions {
     std::string cache_folder;      // holds the index and what this machine has seen; made if absent
     bool accept_rollback = false;  // go on although the repository is older than it was
+    // Told of damage that does not stop a command by itself, once for each object; may be empty.
+    std::function<void(std::string const& message)> warn = {};
 };
 
 // Makes a repository in the folder `location` (absent or empty; its parent exists) with a key slot

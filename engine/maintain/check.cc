@@ -159,6 +159,7 @@ private:
         if (!guarded([&] { list = list_snapshots(repository_); })) return;
         for (auto const& message : list.damaged) note(message);
         guarded([&] { repository_.refresh_index(); });
+        for (auto const& [name, what] : repository_.damaged_bundles()) note(what);
         try {
             with_sound_index(repository_, [&] {
                 seen_.clear();

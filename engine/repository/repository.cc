@@ -27,19 +27,6 @@ Bundle read_bundle(Backend& store, KeyRing const& keys, std::string const& name)
     }
 }
 
-std::set<BundleId> list_bundles(Backend& store) {
-    std::set<BundleId> ids;
-    for (auto const& object : store.list("bundles/")) {
-        auto const id = BundleId::parse(last_component(object.name));
-        if (!id) {
-            throw RepositoryError(RepositoryFailure::corrupt,
-                                  object.name + ": not a bundle's name");
-        }
-        ids.insert(*id);
-    }
-    return ids;
-}
-
 }  // namespace
 
 Repository::Repository(std::shared_ptr<Backend> store, ConfigSecrets const& config, KeyRing keys,
@@ -49,6 +36,7 @@ Repository::Repository(std::shared_ptr<Backend> store, ConfigSecrets const& conf
       namer_(SecretKey(config.id_key)),
       chunker_(SecretKey(config.chunker_key), config.chunker),
       folder_(options.cache_folder + "/" + keys_.repository().hex()),
+      warn_(options.warn),
       index_seed_(cache_seed(keys_)) {
     make_folders(folder_ + "/index");
     local_state_ = load_local_state(folder_);
@@ -75,7 +63,7 @@ void Repository::open_index() {
 }
 
 void Repository::refresh_index() {
-    auto const present = list_bundles(*store_);
+    auto const present = list_bundles();
     try {
         if (!index_) open_index();
         auto known = index_->bundles();
@@ -95,10 +83,23 @@ void Repository::rebuild_index() {
     Index::erase(folder_ + "/index");
     try {
         open_index();
-        add_missing_bundles(list_bundles(*store_));
+        add_missing_bundles(list_bundles());
     } catch (IndexDamaged const& error) {
         throw RepositoryError(RepositoryFailure::failed, error.what());
     }
+}
+
+std::set<BundleId> Repository::list_bundles() {
+    std::set<BundleId> ids;
+    for (auto const& object : store_->list("bundles/")) {
+        auto const id = BundleId::parse(last_component(object.name));
+        if (id) {
+            ids.insert(*id);
+        } else {
+            leave_out(object.name, object.name + ": not a bundle's name");
+        }
+    }
+    return ids;
 }
 
 void Repository::add_bundle(BundleId const& id) {
@@ -112,17 +113,21 @@ void Repository::add_bundle(BundleId const& id) {
 
 void Repository::add_missing_bundles(std::set<BundleId> const& present) {
     auto const known = index_->bundles();
-    std::optional<RepositoryError> damaged;  // told when all others are there
     for (auto const& id : present) {
         if (known.contains(id)) continue;
         try {
             add_bundle(id);
+            damaged_bundles_.erase(names::bundle(id));
         } catch (RepositoryError const& error) {
             if (error.kind() != RepositoryFailure::corrupt) throw;
-            if (!damaged) damaged = error;
+            leave_out(names::bundle(id), error.what());
         }
     }
-    if (damaged) throw RepositoryError(*damaged);
+}
+
+void Repository::leave_out(std::string const& bundle, std::string const& why) {
+    if (!damaged_bundles_.emplace(bundle, why).second || !warn_) return;
+    warn_(why + "; going on without it. `repo check` tells what needs it");
 }
 
 void Repository::save_local_state() {

@@ -32,8 +32,10 @@ public:
     Index& index();
     Index::View index_view();
     // Adds the bundles that the index lacks; builds it again when it is lost, damaged or foreign,
-    // or knows bundles that are gone. Throws RepositoryError when a bundle is damaged.
+    // or knows bundles that are gone. Damaged bundles are left out: their chunks count as missing.
     void refresh_index();
+    // The bundles that were left out, by name, and what is wrong with each.
+    std::map<std::string, std::string> const& damaged_bundles() const { return damaged_bundles_; }
     // Builds the index from nothing. Views of the old one go on seeing that.
     void rebuild_index();
     // The same, once in the life of this object: false when it was done before, so that the index
@@ -50,8 +52,10 @@ public:
 
 private:
     void open_index();
+    std::set<BundleId> list_bundles();
     void add_bundle(BundleId const& id);
     void add_missing_bundles(std::set<BundleId> const& present);
+    void leave_out(std::string const& bundle, std::string const& why);
 
     std::shared_ptr<Backend> store_;
     KeyRing keys_;
@@ -59,6 +63,8 @@ private:
     ChunkNamer namer_;
     Chunker chunker_;
     std::string folder_;  // of this machine, for the index and the local state
+    std::function<void(std::string const&)> warn_;
+    std::map<std::string, std::string> damaged_bundles_;
     std::uint64_t index_seed_;
     LocalState local_state_;
     std::shared_ptr<Index> index_;

@@ -17,6 +17,7 @@
 #include "engine/snapshot/session.h"
 #include "engine/snapshot/streams.h"
 #include "engine/snapshot/walk.h"
+#include "engine/snapshots.h"
 #include "engine/util/clock.h"
 #include "engine/util/host.h"
 #include "engine/util/ordered_stage.h"
@@ -124,6 +125,9 @@ public:
         // Level with the bundles of every snapshot that was listed.
         repository_.refresh_index();
         if (give_up_lost_packs() == Trees::lost) parent.reset();
+        if (!repository_.damaged_bundles().empty() && parent && !is_whole(parent->snapshot)) {
+            parent.reset();
+        }
         if (parent) {
             snapshot.parent = parent->id;
             progress_.total_files = parent->snapshot.statistics.files;
@@ -265,6 +269,22 @@ private:
     bool may_inherit(ChunkReader& reader, Node const& node) const {
         if (!log_.ends_in_condemn || mutant("inherit-condemned")) return true;
         return is_usable(reader, node.content);
+    }
+
+    // Whether the index knows all that the snapshot needs.
+    bool is_whole(Snapshot const& snapshot) const {
+        ChunkReader reader(repository_, parent_cache);
+        bool whole = true;
+        try {
+            walk_snapshot(repository_, snapshot, "", [&](std::string const&, Node const& node) {
+                whole = whole && (!node.is_file() || is_usable(reader, node.content));
+                return whole;
+            });
+        } catch (RepositoryError const& error) {
+            if (error.kind() != RepositoryFailure::corrupt) throw;
+            return false;
+        }
+        return whole;
     }
 
     // The recipes count as much as the chunks that they list.

@@ -304,6 +304,57 @@ TEST_F(ProtocolLoses, AllThatIsStoredAgain) {
     lose_and_save_again(all_packs(), ParentChoice::automatic);
 }
 
+// A bundle is damaged, and the index of this machine has not seen it.
+class ProtocolBundle : public Protocol {
+protected:
+    void damage_bundles() {
+        damaged_ = repo_.objects("bundles/");
+        for (auto const& name : damaged_) {
+            Bytes bytes = repo_.store().objects().at(name);
+            bytes[bytes.size() / 2] ^= std::byte{1};
+            repo_.store().remove(name);
+            repo_.put(name, bytes);
+        }
+        repo_.reopen_elsewhere();
+    }
+
+    TempFolder other_;
+    Names damaged_;
+};
+
+TEST_F(ProtocolBundle, ThatIsDamagedStopsOnlyWhatNeedsIt) {
+    auto const lost = repo_.save(source_.path());
+    damage_bundles();
+    write_file(other_ / "file", random_bytes(3, 100'000));
+    auto const whole = repo_.save(other_.path());
+    repo_.reopen_elsewhere();
+    EXPECT_EQ(repo_.restored(whole.snapshot, other_.path()), image_of(other_.path()));
+    EXPECT_TRUE(any_contains(repo_.warnings(), damaged_[0])) << damaged_[0];
+    EXPECT_TRUE(contains(message_of([&] { repo_.tar_of(lost.snapshot); }), "missing"));
+    EXPECT_TRUE(any_contains(repo_.errors(), damaged_[0]));
+}
+
+TEST_F(ProtocolBundle, ThatIsDamagedIsMadeUpForByTheNextSnapshot) {
+    repo_.settle(repo_.save(source_.path()));
+    damage_bundles();
+    auto const again = repo_.save(source_.path());
+    EXPECT_EQ(again.snapshot.parent, std::nullopt);
+    repo_.settle(again);
+    repo_.reopen_elsewhere();
+    EXPECT_EQ(repo_.restored(again.snapshot, source_.path()), image_of(source_.path()));
+    auto const third = repo_.save(source_.path());
+    EXPECT_EQ(third.snapshot.parent, again.id);
+    EXPECT_TRUE(third.unchanged);
+}
+
+TEST_F(ProtocolBundle, WithANameOfNoBundleIsLeftOut) {
+    repo_.save(source_.path());
+    repo_.put("bundles/stray", as_bytes("stray"));
+    repo_.save(source_.path());
+    EXPECT_TRUE(any_contains(repo_.warnings(), "bundles/stray"));
+    EXPECT_TRUE(any_contains(repo_.errors(), "bundles/stray"));
+}
+
 TEST_F(Protocol, ForgottenSnapshotsAreNeitherListedNorParents) {
     auto const first = repo_.save(source_.path());
     auto const second = repo_.save(source_.path());

@@ -94,7 +94,11 @@ public:
     void observe_nothing() { observer_ = nullptr; }
 
     Credentials credentials() const;
-    OpenOptions options() const { return {cache_->path(), false}; }
+    OpenOptions options() {
+        return {cache_->path(), false, [this](auto const& text) { warnings_.push_back(text); }};
+    }
+    // What the repository said of itself since this was made.
+    std::vector<std::string> const& warnings() const { return warnings_; }
     std::string index_file() const;
 
     void close() { repository_.reset(); }
@@ -137,6 +141,7 @@ private:
     std::unique_ptr<TempFolder> cache_;
     Mode mode_;
     std::shared_ptr<Repository> repository_;
+    std::vector<std::string> warnings_;
 };
 
 // The kind of the RepositoryError that `action` throws; nothing when it throws none.
