@@ -35,7 +35,7 @@ std::uint64_t Reader::little_endian(std::size_t size) {
 
 std::uint64_t Reader::varint() {
     std::uint64_t value = 0;
-    for (unsigned shift = 0; shift < 64; shift += 7) {
+    for (unsigned shift = 0;; shift += 7) {  // to 63 at most, where either line leaves
         std::uint64_t const byte = u8();
         if (shift == 63 && byte > 1) fail("number above 64 bits");
         value |= (byte & 0x7fU) << shift;
@@ -44,7 +44,6 @@ std::uint64_t Reader::varint() {
             return value;
         }
     }
-    fail("number above 64 bits");
 }
 
 std::int64_t Reader::signed_varint() {

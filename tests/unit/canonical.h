@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <optional>
+#include <type_traits>
+#include <vector>
 
 #include "format/error.h"
 #include "format/id.h"
@@ -37,6 +39,22 @@ void expect_canonical(Bytes const& bytes, Decode const& decode, Encode const& en
         flipped[bit / 8] ^= static_cast<std::byte>(1U << bit % 8);
         auto const again = encoded_again(flipped, decode, encode);
         EXPECT_TRUE(!again || *again == flipped) << "bit " << bit << " of " << to_hex(bytes);
+    }
+}
+
+template <class Value>
+using Changes = std::vector<void (*)(Value&)>;
+
+// Each of `changes` makes another value of `value`, which comes back from its bytes: neither the
+// encoding nor the comparison, on which every round trip rests, leaves a field out.
+template <class Value, class Decode, class Encode>
+void expect_keeps_each(Value const& value, std::type_identity_t<Changes<Value>> const& changes,
+                       Decode const& decode, Encode const& encode) {
+    for (std::size_t i = 0; i < changes.size(); ++i) {
+        Value changed = value;
+        changes[i](changed);
+        EXPECT_FALSE(changed == value) << "change " << i;
+        EXPECT_TRUE(decode(encode(changed)) == changed) << "change " << i;
     }
 }
 

@@ -31,5 +31,24 @@ TEST(Bundle, RefusesMorePacksThanTheLimit) {
               limits::packs_per_bundle);
 }
 
+TEST(Bundle, KeepsEachField) {
+    expect_keeps_each(
+        samples::bundle(),
+        {[](Bundle& b) { b[0].pack = samples::id<PackId>(9); },
+         [](Bundle& b) { b[0].session = samples::id<SessionId>(9); },
+         [](Bundle& b) { b[0].pack_size = 1; }, [](Bundle& b) { b[0].directory.pop_back(); }},
+        decode_bundle, encode_bundle);
+}
+
+TEST(Bundle, RefusesDirectoriesAboveTheLimit) {
+    Bytes bytes = encode_bundle({{samples::id<PackId>(1), samples::id<SessionId>(2), 300, {}}});
+    bytes.pop_back();
+    Writer size;
+    size.varint(limits::pack_size + 1);
+    append(bytes, size.view());
+    EXPECT_EQ(format_error([&] { decode_bundle(bytes); }),
+              "bundle: directory is 134217729, above the limit of 134217728");
+}
+
 }  // namespace
 }  // namespace coffre

@@ -101,5 +101,42 @@ TEST(ConfigSecrets, RefusesImpossibleChunkSizes) {
     EXPECT_FALSE(accepts_sizes(0, 0, 0));
 }
 
+TEST(ConfigPrefix, KeepsEachField) {
+    expect_keeps_each(samples::public_prefix(),
+                      {[](ConfigPrefix& p) { p.repository = samples::id<RepositoryId>(1); },
+                       [](ConfigPrefix& p) { p.public_master[31] = std::byte{0}; },
+                       [](ConfigPrefix& p) {
+                           p = {p.repository, Mode::encrypted, 0, Key{}};
+                       }},
+                      decode_prefix, encode_config_prefix);
+}
+
+TEST(ConfigPrefix, RefusesUnknownModes) {
+    ConfigPrefix prefix = samples::public_prefix();
+    prefix.mode = Mode{2};
+    EXPECT_EQ(format_error([&] { decode_prefix(encode_config_prefix(prefix)); }),
+              "config: unknown mode 2");
+}
+
+TEST(ConfigSecrets, KeepEachField) {
+    expect_keeps_each(samples::config_secrets(),
+                      {[](ConfigSecrets& s) { s.chunker_key = samples::key(9); },
+                       [](ConfigSecrets& s) { s.id_key = samples::key(9); },
+                       [](ConfigSecrets& s) { s.chunker.min = 64; },
+                       [](ConfigSecrets& s) { s.chunker.average = 128 * 1024; },
+                       [](ConfigSecrets& s) { s.chunker.max = 8 * 1024 * 1024; },
+                       [](ConfigSecrets& s) { s.box_public_key = samples::key(9); },
+                       [](ConfigSecrets& s) { s.sign_public_key = samples::key(9); },
+                       [](ConfigSecrets& s) { s.created_ns = -1; }},
+                      decode_config_secrets, encode_config_secrets);
+}
+
+TEST(ConfigSecrets, ARefusalNamesTheThreeSizes) {
+    EXPECT_EQ(format_error([] {
+                  check_chunker_sizes({64, 300, 2048});
+              }),
+              "config: chunk sizes 64/300/2048 are not possible");
+}
+
 }  // namespace
 }  // namespace coffre

@@ -104,5 +104,19 @@ TEST(ListCut, TakesOneEntryIn256) {
     EXPECT_FALSE(ends_list(100, going_on));
 }
 
+TEST(Content, KeepsEachField) {
+    expect_keeps_each(Content{1, samples::list_entries()},
+                      {[](Content& c) { c.level = 2; }, [](Content& c) { c.entries.pop_back(); },
+                       [](Content& c) { c.entries[1].id = samples::id<ChunkId>(1); },
+                       [](Content& c) { c.entries[1].weight = UINT32_MAX; }},
+                      decode, encode);
+}
+
+TEST(Content, RefusesEntriesOfNothing) {
+    auto list = entries(2);
+    list[1].weight = 0;
+    EXPECT_EQ(format_error([&] { decode(encode({0, list})); }), "content: an entry of nothing");
+}
+
 }  // namespace
 }  // namespace coffre

@@ -56,5 +56,21 @@ TEST(ForgetRecord, RefusesReasonsAboveTheLimit) {
                  FormatError);
 }
 
+TEST(LogRecord, KeepsEachField) {
+    expect_keeps_each(
+        samples::log_record(),
+        {[](LogRecord& r) { r.kind = LogKind::condemn; },
+         [](LogRecord& r) { std::swap(r.packs[0], r.packs[1]); },
+         [](LogRecord& r) { r.bundles[0] = {}; }, [](LogRecord& r) { r.slots.clear(); }},
+        decode_log_record, encode_log_record);
+}
+
+TEST(ForgetRecord, KeepsEachField) {
+    expect_keeps_each(
+        samples::forget(),
+        {[](ForgetRecord& r) { r.time_ns = INT64_MIN; }, [](ForgetRecord& r) { r.reason.clear(); }},
+        decode_forget, encode_forget);
+}
+
 }  // namespace
 }  // namespace coffre

@@ -113,5 +113,57 @@ TEST(SlotSecrets, HoldAtLeastOneMasterAndAtMostTheLimit) {
     EXPECT_NO_THROW(decode_slot_secrets(encode_slot_secrets(with_epochs(epochs))));
 }
 
+TEST(SlotPrefix, KeepsEachField) {
+    expect_keeps_each(
+        samples::passphrase_slot(),
+        {[](SlotPrefix& s) { s = samples::key_file_slot(); },
+         [](SlotPrefix& s) { s.cost.passes = 4; }, [](SlotPrefix& s) { s.cost.memory_kib = 8; },
+         [](SlotPrefix& s) { s.epochs = 1; }, [](SlotPrefix& s) { s.salt[15] = std::byte{1}; },
+         [](SlotPrefix& s) { s.commitment[31] = std::byte{1}; }},
+        decode_prefix, encode_slot_prefix);
+}
+
+TEST(SlotPrefix, RefusesUnknownKinds) {
+    for (unsigned const kind : {0U, 3U}) {
+        SlotPrefix slot = samples::passphrase_slot();
+        slot.kind = static_cast<SlotKind>(kind);
+        EXPECT_EQ(format_error([&] { decode_prefix(encode_slot_prefix(slot)); }),
+                  "key slot: unknown slot kind " + std::to_string(kind));
+    }
+}
+
+TEST(SlotPrefix, ARefusedCostIsNamed) {
+    SlotPrefix slot = samples::passphrase_slot();
+    slot.cost = {17, 64};
+    EXPECT_EQ(format_error([&] { decode_prefix(encode_slot_prefix(slot)); }),
+              "key slot: key derivation cost of 17 passes over 64 KiB is outside the limits");
+}
+
+TEST(SlotInfo, KeepsEachField) {
+    expect_keeps_each(samples::slot_info(),
+                      {[](SlotInfo& i) { i.label += "2"; }, [](SlotInfo& i) { i.host.clear(); },
+                       [](SlotInfo& i) { i.created_ns = 5; }},
+                      decode_slot_info, encode_slot_info);
+}
+
+TEST(SlotInfo, RefusesTextsAboveTheLimit) {
+    std::string const text(limits::text_size + 1, 'x');
+    EXPECT_EQ(format_error([&] {
+                  decode_slot_info(encode_slot_info({text, "", 0}));
+              }),
+              "key slot: label is 65537, above the limit of 65536");
+    EXPECT_EQ(format_error([&] {
+                  decode_slot_info(encode_slot_info({"", text, 0}));
+              }),
+              "key slot: host is 65537, above the limit of 65536");
+}
+
+TEST(SlotSecrets, KeepEachField) {
+    expect_keeps_each(samples::slot_secrets(),
+                      {[](SlotSecrets& s) { s.masters.pop_back(); },
+                       [](SlotSecrets& s) { s.masters[1].secret[31] = std::byte{0}; }},
+                      decode_slot_secrets, encode_slot_secrets);
+}
+
 }  // namespace
 }  // namespace coffre

@@ -39,6 +39,21 @@ PackDirectory one_block(std::uint32_t plain_size, std::uint32_t chunk_size) {
     return directory;
 }
 
+void cut_directory(PackFooter& footer) {
+    ++footer.directory_offset;
+    --footer.directory_size;
+}
+
+void grow_directory(PackFooter& footer) {
+    ++footer.directory_size;
+    ++footer.table_offset;
+}
+
+void shift_directory(PackFooter& footer) {
+    ++footer.directory_offset;
+    ++footer.table_offset;
+}
+
 TEST(PackHeader, RoundTripsAndRefusesEveryOtherSpelling) {
     Bytes const bytes = encode_pack_header(samples::pack_header());
     EXPECT_EQ(bytes.size(), pack_header_size);
@@ -217,6 +232,85 @@ TEST(PackFooter, PacksAboveTheLimitAreRefused) {
     footer.table_entries = static_cast<std::uint32_t>(limits::pack_size / checksum_unit);
     std::uint64_t const size = limits::pack_size + 8 * footer.table_entries + pack_footer_size;
     EXPECT_THROW(decode_pack_footer(encode_pack_footer(footer), size), FormatError);
+}
+
+TEST(PackHeader, KeepsEachField) {
+    expect_keeps_each(
+        samples::pack_header(),
+        {[](PackHeader& h) { h.kind = PackKind::data; }, [](PackHeader& h) { h.session = {}; }},
+        decode_pack_header, encode_pack_header);
+}
+
+TEST(PackDirectory, KeepsEachFieldOfKeys) {
+    expect_keeps_each(samples::pack_directory(),
+                      {[](PackDirectory& d) { d.kind = PackKind::meta; },
+                       [](PackDirectory& d) { d.blocks[0].key = d.keys[0].id = {{std::byte{9}}}; },
+                       [](PackDirectory& d) { d.keys[0].kind = PackKind::meta; },
+                       [](PackDirectory& d) { d.keys[0].cipher = Cipher::aes_256_gcm; },
+                       [](PackDirectory& d) { d.keys[0].epoch = 3; },
+                       [](PackDirectory& d) { d.keys[0].type = WrapType::sealed_box; },
+                       [](PackDirectory& d) { d.keys[0].wrapped.clear(); }},
+                      decode_pack_directory, encode_pack_directory);
+}
+
+TEST(PackDirectory, KeepsEachFieldOfBlocks) {
+    expect_keeps_each(samples::pack_directory(),
+                      {[](PackDirectory& d) { d.blocks.pop_back(); },
+                       [](PackDirectory& d) { d.blocks[2].offset = 2000; },
+                       [](PackDirectory& d) { d.blocks[2].stored_size = 0; },
+                       [](PackDirectory& d) { d.blocks[2].plain_size = 80'000; },
+                       [](PackDirectory& d) { d.blocks[0].codec = Codec::zstd; },
+                       [](PackDirectory& d) { d.blocks[2].key = {}; },
+                       [](PackDirectory& d) { d.blocks[2].depth = 1; },
+                       [](PackDirectory& d) { d.blocks[2].bases.pop_back(); }},
+                      decode_pack_directory, encode_pack_directory);
+}
+
+TEST(PackDirectory, KeepsEachFieldOfChunks) {
+    expect_keeps_each(samples::pack_directory(),
+                      {[](PackDirectory& d) { d.blocks[0].chunks.pop_back(); },
+                       [](PackDirectory& d) { d.blocks[0].chunks[1].id = {}; },
+                       [](PackDirectory& d) { d.blocks[0].chunks[1].offset = 200; },
+                       [](PackDirectory& d) { d.blocks[0].chunks[1].size = 1; }},
+                      decode_pack_directory, encode_pack_directory);
+}
+
+TEST(PackDirectory, RefusalsNameWhatWasFound) {
+    EXPECT_EQ(refusal([](auto& d) { d.kind = PackKind{3}; }),
+              "pack directory: unknown pack kind 3");
+    EXPECT_EQ(refusal([](auto& d) { d.keys[0].cipher = Cipher{3}; }),
+              "pack directory: unknown cipher 3");
+    EXPECT_EQ(refusal([](auto& d) { d.keys[0].type = WrapType{4}; }),
+              "pack directory: unknown wrap type 4");
+    EXPECT_EQ(refusal([](auto& d) { d.blocks[0].codec = Codec{3}; }),
+              "pack directory: unknown codec 3");
+    EXPECT_EQ(refusal([](auto& d) { d.blocks[2].depth = 9; }), "pack directory: delta depth 9");
+    EXPECT_EQ(refusal([](auto& d) { d.blocks[2].bases.clear(); }),
+              "pack directory: a delta without base");
+    EXPECT_EQ(refusal([](auto& d) { d.blocks[0].plain_size = 259; }),
+              "pack directory: a chunk ends beyond its block");
+}
+
+TEST(PackFooter, KeepsEachField) {
+    expect_keeps_each(samples::pack_footer(),
+                      {cut_directory, [](PackFooter& f) { f.checksum = 1; }}, decode_footer,
+                      encode_pack_footer);
+}
+
+TEST(PackFooter, KeepsEachFieldOfALargerPack) {
+    auto const decode_larger = [](ByteView bytes) {
+        return decode_pack_footer(bytes, samples::footer_pack_size + 1);
+    };
+    expect_keeps_each(samples::pack_footer(), {grow_directory, shift_directory}, decode_larger,
+                      encode_pack_footer);
+}
+
+TEST(PackFooter, RefusalsSayWhatIsWrong) {
+    Bytes bytes = encode_pack_footer(samples::pack_footer());
+    EXPECT_EQ(format_error([&] { decode_pack_footer(bytes, 5); }),
+              "pack footer: places do not fit a pack of 5 bytes");
+    bytes.back() = std::byte{'x'};
+    EXPECT_EQ(format_error([&] { decode_footer(bytes); }), "pack footer: the pack is cut off");
 }
 
 }  // namespace

@@ -32,5 +32,16 @@ TEST(SessionRecord, RefusesTextsAboveTheLimit) {
     EXPECT_THROW(decode_session(encode_session(record)), FormatError);
 }
 
+TEST(SessionRecord, KeepsEachField) {
+    expect_keeps_each(
+        samples::session(),
+        {[](SessionRecord& r) { r.host.clear(); }, [](SessionRecord& r) { r.boot_id.clear(); },
+         [](SessionRecord& r) { r.pid_namespace = 0; },
+         [](SessionRecord& r) { r.pid = UINT64_MAX; },
+         [](SessionRecord& r) { r.process_start = 0; },
+         [](SessionRecord& r) { r.created_ns = INT64_MIN; }, [](SessionRecord& r) { r.beat = 4; }},
+        decode_session, encode_session);
+}
+
 }  // namespace
 }  // namespace coffre

@@ -15,6 +15,14 @@ std::string refusal(std::function<void(Snapshot&)> const& change) {
     return format_error([&] { decode_slot(encode_slot({snapshot})); });
 }
 
+Bytes encode_snapshot(Snapshot const& snapshot) {
+    return encode_slot({snapshot});
+}
+
+Snapshot decode_snapshot(ByteView bytes) {
+    return decode_slot(bytes).snapshot.value();
+}
+
 TEST(SnapshotSlot, RoundTrips) {
     SlotContent const slot{samples::snapshot()};
     EXPECT_EQ(decode_slot(encode_slot(slot)), slot);
@@ -84,6 +92,59 @@ TEST(SnapshotSlot, PointKeysAscendWithoutRepeats) {
     text.replace(key, 4, "aaaa");
     EXPECT_EQ(format_error([&] { decode_slot(as_bytes(text)); }),
               "snapshot: point keys out of order");
+}
+
+TEST(SnapshotSlot, KeepsWhatWasSaved) {
+    expect_keeps_each(
+        samples::snapshot(),
+        {[](Snapshot& s) { s.root.mode = 0; }, [](Snapshot& s) { s.paths.clear(); },
+         [](Snapshot& s) { s.streams.clear(); }, [](Snapshot& s) { s.tags.pop_back(); },
+         [](Snapshot& s) { s.host = "x"; }, [](Snapshot& s) { s.user = "x"; },
+         [](Snapshot& s) { s.program = "x"; }, [](Snapshot& s) { s.failure_count = 4; },
+         [](Snapshot& s) { s.failures[0].path = "x"; },
+         [](Snapshot& s) { s.failures[0].message = "x"; },
+         [](Snapshot& s) { s.point.erase("rows"); }},
+        decode_snapshot, encode_snapshot);
+}
+
+TEST(SnapshotSlot, KeepsWhenAndAfterWhatItWasSaved) {
+    expect_keeps_each(
+        samples::snapshot(),
+        {[](Snapshot& s) { s.time_ns = -1; }, [](Snapshot& s) { s.started_ns = 7; },
+         [](Snapshot& s) { s.finished_ns = 7; }, [](Snapshot& s) { s.writer = {}; },
+         [](Snapshot& s) { s.sequence = 43; }, [](Snapshot& s) { s.previous = {}; },
+         [](Snapshot& s) { s.parent = std::nullopt; }, [](Snapshot& s) { s.was = SessionId{}; },
+         [](Snapshot& s) { s.pinned = false; }},
+        decode_snapshot, encode_snapshot);
+}
+
+TEST(SnapshotSlot, KeepsEachNumberOfItsStatistics) {
+    expect_keeps_each(samples::snapshot(),
+                      {[](Snapshot& s) { s.statistics.files = 0; },
+                       [](Snapshot& s) { s.statistics.directories = 0; },
+                       [](Snapshot& s) { s.statistics.others = 0; },
+                       [](Snapshot& s) { s.statistics.files_new = 0; },
+                       [](Snapshot& s) { s.statistics.files_changed = 0; },
+                       [](Snapshot& s) { s.statistics.files_unmodified = 0; },
+                       [](Snapshot& s) { s.statistics.bytes = 0; },
+                       [](Snapshot& s) { s.statistics.bytes_read = 0; },
+                       [](Snapshot& s) { s.statistics.bytes_added = 0; },
+                       [](Snapshot& s) { s.statistics.bytes_stored = 0; },
+                       [](Snapshot& s) { s.statistics.chunks_new = 0; },
+                       [](Snapshot& s) { s.statistics.chunks_reused = 0; }},
+                      decode_snapshot, encode_snapshot);
+}
+
+TEST(SnapshotSlot, OfAKilledSessionIsNoSnapshot) {
+    EXPECT_FALSE(SlotContent{} == SlotContent{samples::snapshot()});
+}
+
+TEST(SnapshotSlot, RefusalsNameWhatWasFound) {
+    Bytes bytes = encode_slot({});
+    bytes[0] = std::byte{2};
+    EXPECT_EQ(format_error([&] { decode_slot(bytes); }), "snapshot: unknown content 2");
+    EXPECT_EQ(refusal([](Snapshot& s) { s.failures.resize(1001); }),
+              "snapshot: number of failures is 1001, above the limit of 1000");
 }
 
 }  // namespace

@@ -63,6 +63,46 @@ TEST(Node, EveryPrefixAndBitFlipIsRefusedOrCanonical) {
     for (auto const& node : samples::nodes()) expect_canonical(encode(node), decode, encode);
 }
 
+void add_a_byte(Node& node) {
+    node.size += 1;
+    node.content.entries[0].weight += 1;
+}
+
+void move_a_byte_between_holes(Node& node) {
+    node.holes[0].size += 1;
+    node.holes[1].size -= 1;
+}
+
+TEST(Node, KeepsEachFieldOfAFile) {
+    expect_keeps_each(
+        samples::sparse_file(),
+        {add_a_byte, move_a_byte_between_holes, [](Node& n) { n.hash = {}; },
+         [](Node& n) { n.content.entries[0].id = {}; }, [](Node& n) { n.holes[0].offset = 1; },
+         [](Node& n) { n.xattrs[0].name = "a"; }, [](Node& n) { n.xattrs[0].value.pop_back(); }},
+        decode, encode);
+}
+
+TEST(Node, KeepsEachFieldOfAnyNode) {
+    expect_keeps_each(
+        samples::node("a", NodeKind::fifo),
+        {[](Node& n) { n.name = "b"; }, [](Node& n) { n.kind = NodeKind::socket; },
+         [](Node& n) { n.flags = node_flags::unstable; }, [](Node& n) { n.mode = 04000; },
+         [](Node& n) { n.uid = 0; }, [](Node& n) { n.gid = 0; }, [](Node& n) { n.user.clear(); },
+         [](Node& n) { n.group.clear(); }, [](Node& n) { n.mtime.seconds = 1; },
+         [](Node& n) { n.mtime.nanoseconds = 1; }, [](Node& n) { n.ctime = {}; },
+         [](Node& n) { n.inode = 0; }, [](Node& n) { n.device = 0; }, [](Node& n) { n.links = 0; }},
+        decode, encode);
+}
+
+TEST(Node, KeepsWhatOtherKindsAre) {
+    expect_keeps_each(samples::directory("d"),
+                      {[](Node& n) { n.digest = {}; }, [](Node& n) { n.content.level = 0; }},
+                      decode, encode);
+    expect_keeps_each(samples::symlink(), {[](Node& n) { n.target = "x"; }}, decode, encode);
+    expect_keeps_each(samples::device("d", NodeKind::block_device),
+                      {[](Node& n) { n.device_number = UINT64_MAX; }}, decode, encode);
+}
+
 TEST(Node, BytesStayWhatTheyAre) {
     Node link = samples::symlink();
     link.xattrs = {{"user.a", {std::byte{7}}}};
@@ -134,6 +174,30 @@ TEST(Node, RefusesAttributesAboveTheLimits) {
     std::string const name(limits::name_size, 'x');
     EXPECT_EQ(refusal_of_file([&](Node& n) { n.xattrs[1].name = name; }), "");
     EXPECT_NE(refusal_of_file([&](Node& n) { n.xattrs[1].name = name + "x"; }), "");
+}
+
+TEST(Node, RefusesAttributesThatAreTooLargeTogether) {
+    auto const refusal_of = [](std::size_t last) {
+        return refusal_of_file([=](Node& n) {
+            n.xattrs = {{"a", Bytes(limits::xattr_value_size)},
+                        {"b", Bytes(limits::xattr_value_size - 4)},
+                        {"c", Bytes(last)}};
+        });
+    };
+    EXPECT_EQ(refusal_of(1), "");
+    EXPECT_EQ(refusal_of(2), "node: attributes too large");
+}
+
+TEST(Node, RefusalsNameWhatWasFound) {
+    EXPECT_EQ(refusal_of_file([](Node& n) { n.kind = NodeKind{8}; }),
+              "node: unknown kind of node 8");
+    EXPECT_EQ(refusal_of_file([](Node& n) { n.name = "a/b"; }), "node: \"a/b\" cannot be a name");
+    EXPECT_EQ(refusal_of_file([](Node& n) { n.xattrs[0].name = std::string("a\0b", 3); }),
+              "node: an attribute's name with a zero byte");
+    EXPECT_EQ(refusal(samples::symlink(), [](Node& n) { n.target = std::string("a\0b", 3); }),
+              "node: a link's target with a zero byte");
+    EXPECT_EQ(refusal_of_file([](Node& n) { n.size += 1; }), "node: content and size differ");
+    EXPECT_EQ(refusal_of_file([](Node& n) { n.holes[1].size = 0; }), "node: an empty hole");
 }
 
 TEST(Node, SizeIsContentPlusHoles) {
@@ -209,6 +273,26 @@ TEST(DigestForm, SeesWhatOtherKindsAre) {
     EXPECT_TRUE(digest_sees(samples::symlink(), [](Node& n) { n.target = "x"; }));
     EXPECT_TRUE(digest_sees(samples::device("d", NodeKind::char_device),
                             [](Node& n) { n.device_number = 1; }));
+}
+
+TEST(DigestForm, OverlooksTheTimeOfAStreamAlone) {
+    auto const later = [](Node& n) { n.mtime.seconds += 1; };
+    Node file = samples::sparse_file();
+    EXPECT_TRUE(digest_sees(file, later));
+    file.flags = node_flags::stream;
+    EXPECT_FALSE(digest_sees(file, later));
+    EXPECT_TRUE(digest_sees(file, [](Node& n) { n.hash = {}; }));
+}
+
+TEST(TimePoint, ComparesSecondsThenNanoseconds) {
+    std::vector<TimePoint> const ascending = {{INT64_MIN, 0}, {-1, 0}, {-1, 999'999'999},
+                                              {0, 0},         {0, 1},  {1, 0}};
+    for (std::size_t i = 0; i + 1 < ascending.size(); ++i) {
+        EXPECT_LT(ascending[i], ascending[i + 1]) << i;
+        EXPECT_GT(ascending[i + 1], ascending[i]) << i;
+        EXPECT_GE(ascending[i], ascending[i]) << i;
+        EXPECT_NE(ascending[i], ascending[i + 1]) << i;
+    }
 }
 
 TEST(DigestForm, OverlooksWhereAndHowAFileWasStored) {

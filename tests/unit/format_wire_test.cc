@@ -186,5 +186,19 @@ TEST(Id, PrefixIsTheFirstEightBytesLittleEndian) {
     EXPECT_FALSE(PackId::from(bytes).is_zero());
 }
 
+TEST(Id, ComparesAsUnsignedBytesFromTheFirst) {
+    Bytes const lower = hex("0080ffffffffffffffffffffffffffff");
+    Bytes const upper = hex("00810000000000000000000000000000");
+    EXPECT_LT(PackId::from(lower), PackId::from(upper));
+    EXPECT_GT(PackId::from(upper), PackId::from(lower));
+    EXPECT_LT(PackId{}, PackId::from(lower));
+}
+
+TEST(Id, HashIsThePrefix) {
+    Bytes const bytes = hex("0102030405060708090a0b0c0d0e0f10");
+    EXPECT_EQ(IdHash{}(PackId::from(bytes)), PackId::from(bytes).prefix());
+    EXPECT_NE(IdHash{}(PackId::from(bytes)), IdHash{}(PackId{}));
+}
+
 }  // namespace
 }  // namespace coffre
