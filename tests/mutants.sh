@@ -26,9 +26,13 @@ inherit-condemned       tests  ProtocolLoses.DataThatIsStoredAgainAlthoughTheFil
 list-error-is-empty     tests  LocalStore.AFolderThatCannotBeListedIsAnError
 log-before-session      tests  Protocol.CommitsInOrder
 no-barrier              tests  Protocol.CommitsInOrder
+no-barrier-after-key    proof  *PowerCutKeys*
 no-census               tests  Protocol*
 no-ctime                tests  IsUnchanged.*
 no-read-back            tests  Protocol.CommitsInOrder
+old-key-first           proof  *KillEverywhere.InAKeyChange*
+rely-on-unsynced-key    proof  *PowerCutTwoKeys*TheOtherKeyGoes
+remember-unsynced-key   proof  *PowerCutTwoKeys*ANewSecretIsSeen
 remove-last-key         tests  Keys.TheLastOneStays
 reuse-condemned         tests  Protocol.ReusesNothingThatIsCondemned
 set-ids-for-all         tests  *HostileTree*

@@ -48,7 +48,7 @@ std::string put_and_open(Repository& repository, KeyRing const& keys, NewKey con
     if (!is_one) refuse("a key is one passphrase or one key file");
     Backend& store = repository.store();
     std::string name = put_key_slot(store, keys, key.kdf, key.credentials, key.label);
-    store.barrier();
+    if (!mutant("no-barrier-after-key")) store.barrier();
     require_no_other_rekey(repository, name);
     auto masters = open_key_slot(store, keys.repository(), name, key.credentials);
     bool const is_same = masters == keys.master_secrets();
@@ -62,6 +62,13 @@ std::vector<KeySlotDescription> found_by(KeySlotList const& list, std::string co
     std::copy_if(list.slots.begin(), list.slots.end(), std::back_inserter(found),
                  [&](auto const& slot) { return slot.id.starts_with(prefix); });
     return found;
+}
+
+// "; " and a message for each slot that could not be read, and may be what was asked for.
+std::string damage_of(KeySlotList const& list) {
+    std::string text;
+    for (auto const& message : list.damaged) text += "; " + message;
+    return text;
 }
 
 }  // namespace
@@ -94,14 +101,14 @@ std::string add_key(Repository& repository, NewKey const& key) {
 std::string removable_key(Repository& repository, std::string const& prefix, CurrentKey current) {
     auto const list = list_keys(repository);
     auto const found = found_by(list, prefix);
-    if (prefix.empty() || found.empty()) refuse("no key \"" + prefix + "\"");
+    if (prefix.empty() || found.empty()) refuse("no key \"" + prefix + "\"" + damage_of(list));
     if (found.size() > 1) refuse("more than one key starts with \"" + prefix + "\"");
     auto const& slot = found.front();
     auto const usable = std::count_if(list.slots.begin(), list.slots.end(),
                                       [](auto const& s) { return !s.is_outdated; });
     if (usable == 1 && !slot.is_outdated && !mutant("remove-last-key")) {
         refuse("key " + slot.id.substr(0, 8) +
-               " is the last one: without it nothing can be read any more");
+               " is the last one: without it nothing can be read any more" + damage_of(list));
     }
     if (slot.is_current && current == CurrentKey::stays) {
         refuse("key " + slot.id.substr(0, 8) +
@@ -113,12 +120,15 @@ std::string removable_key(Repository& repository, std::string const& prefix, Cur
 
 std::string remove_key(Repository& repository, std::string const& prefix, CurrentKey current) {
     std::string id = removable_key(repository, prefix, current);
+    // Those that stay may be another process's, which has not synced them yet.
+    if (!mutant("rely-on-unsynced-key")) repository.store().barrier();
     remove_slots(repository, {"keys/" + id});
     return id;
 }
 
 std::string replace_key(Repository& repository, NewKey const& key) {
     require_keys(repository);
+    if (mutant("old-key-first")) remove_slots(repository, {repository.opened_by()});
     std::string const name = put_and_open(repository, repository.keys(), key);
     remove_slots(repository, {repository.opened_by()});
     return last_component(name);

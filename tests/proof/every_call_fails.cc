@@ -5,6 +5,7 @@
 #include <atomic>
 
 #include "hooked_backend.h"
+#include "key_changes.h"
 #include "proof.h"
 
 namespace coffre::proof {
@@ -16,6 +17,7 @@ struct Fault {
     Moment moment;
     FaultPlan::Then then;
     RepositoryFailure kind;
+    std::size_t number;
 };
 
 std::vector<Fault> all_faults() {
@@ -24,7 +26,7 @@ std::vector<Fault> all_faults() {
         for (auto const then : {FaultPlan::Then::recover, FaultPlan::Then::stay_broken}) {
             for (auto const kind : {RepositoryFailure::failed, RepositoryFailure::no_space,
                                     RepositoryFailure::corrupt}) {
-                faults.push_back({moment, then, kind});
+                faults.push_back({moment, then, kind, faults.size()});
             }
         }
     }
@@ -75,11 +77,16 @@ protected:
                                              GetParam().kind);
         return std::make_shared<HookedBackend>(
             store_,
-            [moment = GetParam().moment, fault = fault_, armed = is_armed_,
+            [this, moment = GetParam().moment, fault = fault_, armed = is_armed_,
              spare_barriers = spare_barriers_](Moment now, Verb verb, std::string const& name) {
                 // A reader syncs what others put only to remember it: it may do without.
                 if (now != moment || !*armed || (spare_barriers && verb == Verb::barrier)) return;
-                (*fault)(verb, name);
+                try {
+                    (*fault)(verb, name);
+                } catch (RepositoryError const&) {
+                    failed_name_ = name;
+                    throw;
+                }
             });
     }
 
@@ -126,6 +133,43 @@ protected:
                  [&](ByteView part) { tar += to_text(part); });
         cases.expect(tar == content_, "a snapshot has a hole");
     }
+    // Arms the store when the repository is open: the fault is one of the change.
+    void fail_key_change(KeyChange const& change, Secrets const& secrets) {
+        Cases cases("failed calls of key " + change.name, "cases");
+        fail_at_every(
+            cases,
+            [&](std::shared_ptr<Backend> const& store) {
+                *is_armed_ = false;
+                auto const repository = open(store);
+                *is_armed_ = true;
+                try {
+                    change.run(*repository, secrets);
+                } catch (RepositoryError const& error) {
+                    cases.expect(contains(error.what(), failed_name_), error.what());
+                    throw;
+                }
+                return true;
+            },
+            [&](bool succeeds) { expect_opens(change, succeeds, secrets, cases); });
+    }
+    // A short run takes two of the twelve faults for each change, others with another seed.
+    static bool is_taken(std::size_t change) {
+        if (is_long()) return true;
+        // Makes the calls of any other key, and each use of a passphrase takes its time.
+        if (key_changes()[change].steps.back().contains(Holder::recovery)) return false;
+        auto random = random_of(change);
+        return pick(random, 6) == GetParam().number % 6;
+    }
+    void expect_opens(KeyChange const& change, bool succeeds, Secrets const& secrets,
+                      Cases& cases) {
+        OpenWith const open_with = [&](Credentials const& by) {
+            return open_repository(store_, by, {cache_->path(), false});
+        };
+        auto const done = succeeds ? Change::is_done : Change::may_be_done;
+        auto const opens = secrets.of(expect_promised(change, done, open_with, secrets, cases));
+        expect_sound(*open_with(opens), cases);
+        expect_keys_go_on(open_with, opens, secrets, cases);
+    }
     void expect_unchanged(Cases& cases) {
         auto objects = store_->objects();
         cases.expect(objects == sound_, "a reader changed the store");
@@ -142,6 +186,7 @@ protected:
     std::string content_;  // of the source, as a snapshot of it has it
     Objects sound_;
     std::shared_ptr<FaultPlan> fault_;
+    std::string failed_name_;  // what the last call that failed was about
     std::shared_ptr<std::atomic<bool>> is_armed_;
     bool spare_barriers_ = false;
 };
@@ -189,6 +234,15 @@ TEST_P(EveryCallFails, InASnapshot) {
             expect_whole(*repository, save(*repository, {source_.path()}).snapshot, cases);
             expect_sound(*repository, cases);
         });
+}
+
+TEST_P(EveryCallFails, InAKeyChange) {
+    Secrets secrets(key_folder_.path());
+    secrets.add_spare(*open(store_));
+    sound_ = store_->objects();
+    for (std::size_t i = 0; i < key_changes().size(); ++i) {
+        if (is_taken(i)) fail_key_change(key_changes()[i], secrets);
+    }
 }
 
 TEST_P(EveryCallFails, InACheck) {

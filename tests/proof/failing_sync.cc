@@ -1,28 +1,8 @@
 // The disk says that it could not write: no snapshot relies on that, and the failure is told.
-#include <sys/syscall.h>
-#include <unistd.h>
-
-#include <atomic>
 #include <cerrno>
 
+#include "failing_system.h"
 #include "proof.h"
-
-namespace {
-
-std::atomic<int> syncs_left{0};  // 1: the next one fails; 0: none does
-std::atomic<bool> has_failed{false};
-
-}  // namespace
-
-// Takes the place of the C library's in this program.
-extern "C" int fsync(int fd) {
-    if (syncs_left > 0 && --syncs_left == 0) {
-        has_failed = true;
-        errno = EIO;
-        return -1;
-    }
-    return static_cast<int>(::syscall(SYS_fsync, fd));
-}
 
 namespace coffre::proof {
 namespace {
@@ -61,14 +41,14 @@ protected:
 TEST_F(FailingSync, IsNeverTakenForSuccess) {
     Cases cases("failing sync", "calls");
     TreeImage const expected = image_of(source_.path());
-    has_failed = true;
+    bool has_failed = true;
     for (int call = 1; has_failed; ++call) {
-        has_failed = was_told_ = false;
+        was_told_ = false;
         reopen();
         write_file(source_ / "changing", std::to_string(call));
-        syncs_left = call;
+        fail_system_call(SystemCall::sync, call, EIO);
         take();
-        syncs_left = 0;
+        has_failed = stop_failing_system_calls();
         cases.run("call " + std::to_string(call), [&] {
             cases.expect(was_told_ == has_failed, "a failed sync was passed over in silence");
             reopen();

@@ -9,6 +9,7 @@
 #include "child.h"
 #include "engine/backend/local.h"
 #include "hooked_backend.h"
+#include "key_changes.h"
 #include "proof.h"
 
 namespace coffre::proof {
@@ -78,7 +79,8 @@ protected:
         std::filesystem::copy(from, to, Options::recursive | Options::overwrite_existing);
     }
 
-    // Kills `action` at call 1, 2, ... until it comes to its end, and looks at what is left.
+    // Kills `action` at call 1, 2, ... until it comes to its end, and looks at what is left; `look`
+    // is told whether that is all.
     template <class Action, class Look>
     void kill_at_every(Cases& cases, Calls which, Action const& action, Look const& look) {
         for (std::uint64_t call = 1; call < call_limit; ++call) {
@@ -93,7 +95,7 @@ protected:
                     child_seconds);
                 is_over = end.well();
                 cases.expect(is_over || end.exit_code == killed, end.describe());
-                look();
+                look(is_over);
             });
             if (is_over) return;
         }
@@ -139,6 +141,25 @@ protected:
         auto const snapshot = repo.save(source_.path()).snapshot;
         return content_of(*repo, snapshot);
     }
+    void kill_key_change(KeyChange const& change, std::string const& content,
+                         Secrets const& secrets) {
+        Cases cases("killed in key " + change.name, "kills");
+        OpenWith const open_with = [&](Credentials const& by) {
+            return open_repository(store(), by, options());
+        };
+        kill_at_every(
+            cases, Calls::that_change,
+            [&](std::shared_ptr<Backend> const& store) {
+                change.run(*open_repository(store, credentials(), options()), secrets);
+            },
+            [&](bool is_over) {
+                auto const done = is_over ? Change::is_done : Change::may_be_done;
+                auto const opens =
+                    secrets.of(expect_promised(change, done, open_with, secrets, cases));
+                expect_goes_on(*open_with(opens), content, cases);
+                expect_keys_go_on(open_with, opens, secrets, cases);
+            });
+    }
     static std::string a_stream() { return random_bytes(77, 50'000); }
 
     void kill_snapshots(Cases& cases, bool with_stream) {
@@ -153,7 +174,7 @@ protected:
                 Progress progress;
                 take_snapshot(*repository, request, progress);
             },
-            [&] { expect_goes_on(*open(), content, cases); });
+            [&](bool) { expect_goes_on(*open(), content, cases); });
     }
 
     TempFolder source_;
@@ -178,7 +199,7 @@ TEST_P(KillEverywhere, InInit) {
         [&](std::shared_ptr<Backend> const& store) {
             init_repository(store, small_chunks(), credentials(), options());
         },
-        [&] {
+        [&](bool) {
             bool const is_made = open_local_store(store())->stat(names::config).has_value();
             if (!is_made) init_whole();
             expect_goes_on(*open(), content, cases);
@@ -207,6 +228,17 @@ TEST_P(KillEverywhere, InASnapshotWithAStream) {
     kill_snapshots(cases, true);
 }
 
+TEST_P(KillEverywhere, InAKeyChange) {
+    Secrets secrets(keys_.path());
+    init_whole();
+    save_whole();
+    secrets.add_spare(*open());
+    write_source(2);
+    std::string const content = content_now();
+    keep_state();
+    for (auto const& change : key_changes()) kill_key_change(change, content, secrets);
+}
+
 TEST_P(KillEverywhere, InARestore) {
     Cases cases("killed in a restore", "kills");
     init_whole();
@@ -229,7 +261,7 @@ TEST_P(KillEverywhere, InARestore) {
             Progress progress;
             restore_snapshot(*open_repository(store, credentials(), options()), request, progress);
         },
-        [&] {
+        [&](bool) {
             Progress progress;
             restore_snapshot(*open(), request, progress);
             cases.expect(image_of(source_.path()) == before, "the files are not as they were");

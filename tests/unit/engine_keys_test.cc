@@ -83,6 +83,20 @@ TEST_F(Keys, AnUnknownOrVagueIdRemovesNothing) {
     EXPECT_EQ(slots(), 2U);
 }
 
+TEST_F(Keys, ADamagedOneIsNamedWhereOneCannotBeRemoved) {
+    auto const current = list_keys(*first_).slots.at(0).id;
+    auto const id = add_key(*first_, {key_file(), KdfStrength::standard, ""});
+    Bytes bytes = get_whole(*store_, "keys/" + id, 1 << 16);
+    store_->remove("keys/" + id);
+    bytes.back() ^= std::byte{1};
+    store_->put("keys/" + id, bytes);
+    for (auto const& wanted : {id, current}) {
+        auto const message = message_of([&] { remove_key(*first_, wanted, CurrentKey::may_go); });
+        EXPECT_TRUE(contains(message, "keys/" + id + ": checksum differs")) << message;
+    }
+    EXPECT_EQ(slots(), 2U);
+}
+
 TEST_F(Keys, OneTakesThePlaceOfTheOneInUse) {
     add_key(*first_, {key_file(), KdfStrength::standard, ""});
     replace_key(*first_, {passphrase("another"), KdfStrength::standard, ""});
