@@ -1,5 +1,5 @@
-// Rich values of every struct of format/: the round trips, the fuzz seeds and the golden bytes
-// share them. SPDX-License-Identifier: GPL-3.0-or-later
+// Rich values of every struct of format/, for round trips, fuzz seeds and golden bytes.
+// SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
 #include <limits>

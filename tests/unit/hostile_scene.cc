@@ -168,7 +168,9 @@ public:
         if (hostile_.prepare) hostile_.prepare(scene_);
         TreeImage const outside = scene_.outside();
         auto const rights = scene_.rights();
-        auto const said = said_by("restore", [&](auto& texts) { restore(way, texts); });
+        auto said = said_by("restore", [&](auto& texts) { restore(way, texts); });
+        auto const& warnings = repo_->warnings();
+        said.insert(said.end(), warnings.begin(), warnings.end());
         EXPECT_EQ(scene_.outside(), outside);
         auto const gained = scene_.rights();
         EXPECT_TRUE(std::includes(rights.begin(), rights.end(), gained.begin(), gained.end()))
