@@ -149,9 +149,9 @@ std::vector<Meanwhile> all_meanwhile() {
     return {
         // The new secret is used by somebody as soon as its slot is there.
         {"ANewSecretIsSeen", both, changing("rekey"), opening(Holder::fresh)},
-        {"ANewSecretIsUsed", both, changing("rekey"), saving_as(Holder::fresh)},
-        {"TheOldSecretIsUsed", both, changing("rekey"), saving_as(Holder::old)},
-        {"ANewSecretIsDrawn", both, saving_as(Holder::old), changing("rekey"), 4},
+        {"ANewSecretIsUsed", both, changing("rekey"), saving_as(Holder::fresh), 2},
+        {"TheOldSecretIsUsed", both, changing("rekey"), saving_as(Holder::old), 3},
+        {"ANewSecretIsDrawn", both, saving_as(Holder::old), changing("rekey"), 6},
         // The only key whose slot is known to be durable goes.
         {"TheOtherKeyGoes", Keys::old, changing("add"), changing("remove --force")},
         {"TheOtherKeyIsReplaced", both, changing("remove --force"),
@@ -189,7 +189,7 @@ protected:
     static void cut_power_of(KeyRecording& recording, Cases& cases) {
         Aftermath aftermath(recording.life(), cases);
         std::uint64_t different = 0;
-        cut(recording, is_long() ? 2'000 : 100, cases,
+        cut(recording, is_long() ? 2'000 : 80, cases,
             [&](DiskState const& state, Left const& left) {
                 auto const found = who_can_open(left.open(), recording.secrets());
                 if (found.empty()) return cases.fail("nobody can open the repository any more");
@@ -198,7 +198,7 @@ protected:
             });
     }
 
-    static constexpr std::uint64_t whole_look_every = 5;
+    static constexpr std::uint64_t whole_look_every = 6;
     static constexpr std::size_t most_events = 80;  // more than any of the first ones has
 };
 
