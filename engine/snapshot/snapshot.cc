@@ -121,13 +121,7 @@ public:
         if (!mutant("log-before-session")) {
             log_ = read_gc_log(repository_.store(), repository_.keys());
         }
-        auto parent = choose_parent(repository_, request_, snapshot);
-        // Level with the bundles of every snapshot that was listed.
-        repository_.refresh_index();
-        if (give_up_lost_packs() == Trees::lost) parent.reset();
-        if (!repository_.damaged_bundles().empty() && parent && !is_whole(parent->snapshot)) {
-            parent.reset();
-        }
+        auto const parent = readable_parent(snapshot);
         if (parent) {
             snapshot.parent = parent->id;
             progress_.total_files = parent->snapshot.statistics.files;
@@ -157,6 +151,16 @@ public:
     }
 
 private:
+    std::optional<NamedSnapshot> readable_parent(Snapshot const& snapshot) {
+        auto parent = choose_parent(repository_, request_, snapshot);
+        // Level with the bundles of every snapshot that was listed.
+        repository_.refresh_index();
+        if (give_up_lost_packs() == Trees::lost) return std::nullopt;
+        bool const may_lack = !repository_.damaged_bundles().empty();
+        if (may_lack && parent && !is_whole(parent->snapshot)) return std::nullopt;
+        return parent;
+    }
+
     // Whatever ends the run, what is stored by then becomes known, so that the next run goes on.
     std::set<PackNumber> save_or_keep(std::vector<std::string> const& paths,
                                       std::optional<NamedSnapshot> const& parent,
