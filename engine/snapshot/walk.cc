@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <filesystem>
 
 #include "engine/snapshot/source_file.h"
 #include "engine/util/paths.h"
@@ -78,10 +77,6 @@ bool is_cache_tag(int folder) {
     Bytes head(cache_signature.size());
     return tag && read_full(tag.get(), head) == static_cast<ssize_t>(head.size()) &&
            to_text(head) == cache_signature;
-}
-
-bool lies_beneath(std::string const& path, std::string const& folder) {
-    return folder == "/" || path.starts_with(folder + "/");
 }
 
 // The component of `path` that follows the folder `above` it.
@@ -336,35 +331,6 @@ void Walker::save_other(Place const& place, Node node, Node const* before) {
     }
     read_attributes(place, Attributes::of_entry(place.folder, place.entry()), node);
     split_.add(AddNode{std::move(node)});
-}
-
-std::vector<std::string> clean_paths(std::vector<std::string> const& paths) {
-    std::vector<std::string> absolute;
-    for (auto const& path : paths) {
-        std::string clean = std::filesystem::absolute(path).lexically_normal();
-        while (clean.size() > 1 && clean.ends_with('/')) clean.pop_back();
-        absolute.push_back(std::move(clean));
-    }
-    // Component-wise, so that what lies beneath a folder follows it at once.
-    std::sort(absolute.begin(), absolute.end(), [](std::string const& a, std::string const& b) {
-        return std::lexicographical_compare(
-            a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
-                auto const rank = [](char c) {
-                    return c == '/' ? 0 : static_cast<unsigned char>(c) + 1;
-                };
-                return rank(x) < rank(y);
-            });
-    });
-    return absolute;
-}
-
-std::vector<std::string> without_nested(std::vector<std::string> const& paths) {
-    std::vector<std::string> kept;
-    for (auto const& path : paths) {
-        if (!kept.empty() && (path == kept.back() || lies_beneath(path, kept.back()))) continue;
-        kept.push_back(path);
-    }
-    return kept;
 }
 
 }  // namespace coffre

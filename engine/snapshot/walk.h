@@ -80,11 +80,4 @@ private:
     std::uint64_t depth_ = 0;  // of the folder being walked, beneath its path
 };
 
-// Absolute, without "." and "..", without trailing slashes; sorted so that what lies beneath a
-// folder follows it.
-std::vector<std::string> clean_paths(std::vector<std::string> const& paths);
-
-// Cleaned paths without those that lie beneath another one.
-std::vector<std::string> without_nested(std::vector<std::string> const& paths);
-
 }  // namespace coffre

@@ -14,4 +14,9 @@ inline std::string join_path(std::string_view folder, std::string_view name) {
     return path += name;
 }
 
+// Both absolute and without "." and "..".
+inline bool lies_beneath(std::string const& path, std::string const& folder) {
+    return folder == "/" || path.starts_with(folder + "/");
+}
+
 }  // namespace coffre

@@ -1,0 +1,109 @@
+#include "engine/snapshot/parent.h"
+
+#include <map>
+
+#include "engine/repository/names.h"
+#include "engine/repository/tree_reader.h"
+#include "format/limits.h"
+
+namespace coffre {
+
+namespace {
+
+constexpr std::size_t tree_cache = 32 * limits::mib;
+
+std::optional<NamedSnapshot> choose(Repository& repository, SnapshotRequest const& request,
+                                    Snapshot const& begun) {
+    if (request.parent == ParentChoice::none) return std::nullopt;
+    if (request.parent == ParentChoice::given) {
+        auto found = find_snapshot(repository, request.parent_name, {});
+        return NamedSnapshot{found.id, std::move(found.snapshot)};
+    }
+    auto list = list_snapshots(repository).snapshots;
+    for (auto it = list.rbegin(); it != list.rend(); ++it) {
+        Snapshot const& candidate = it->snapshot;
+        if (candidate.host == begun.host && candidate.paths == begun.paths &&
+            candidate.time_ns <= begun.started_ns) {
+            return std::move(*it);
+        }
+    }
+    return std::nullopt;
+}
+
+std::map<std::string, std::uint64_t> stored_packs(Backend& store) {
+    std::map<std::string, std::uint64_t> packs;
+    for (auto const& object : store.list("packs/")) packs.emplace(object.name, object.size);
+    return packs;
+}
+
+enum class Trees { whole, lost };
+
+// Tells whether packs of trees are among the lost ones.
+Trees condemn_lost_packs(Repository& repository, GcState& log, Progress const& progress) {
+    auto const stored = stored_packs(repository.store());
+    Trees trees = Trees::whole;
+    Index::View const view = repository.index_view();
+    view.each_pack([&](PackNumber number, IndexedPack const& pack) {
+        auto const found = stored.find(names::pack(pack.id));
+        bool const is_there = found != stored.end() && found->second == pack.size;
+        if (is_there || log.swept.contains(pack.id)) return;
+        if (view.directory(number).kind == PackKind::meta) trees = Trees::lost;
+        log.condemned.insert(pack.id);
+        log.ends_in_condemn = true;
+        if (!progress.on_failure) return;
+        progress.on_failure(names::pack(pack.id),
+                            "is missing or cut off; what the sources still hold of it is stored "
+                            "again. Run `repo check` for what is lost");
+    });
+    return trees;
+}
+
+// Whether the index knows all that the snapshot needs.
+bool is_whole(Repository& repository, GcState const& log, Snapshot const& snapshot) {
+    ChunkReader reader(repository, tree_cache);
+    bool whole = true;
+    try {
+        walk_snapshot(repository, snapshot, "", [&](std::string const&, Node const& node) {
+            whole = whole && (!node.is_file() || is_usable(reader, log, node.content));
+            return whole;
+        });
+    } catch (RepositoryError const& error) {
+        if (error.kind() != RepositoryFailure::corrupt) throw;
+        return false;
+    }
+    return whole;
+}
+
+}  // namespace
+
+std::optional<NamedSnapshot> find_parent(Repository& repository, SnapshotRequest const& request,
+                                         Snapshot const& begun, GcState& log,
+                                         Progress const& progress) {
+    auto parent = choose(repository, request, begun);
+    // Level with the bundles of every snapshot that was listed.
+    repository.refresh_index();
+    if (condemn_lost_packs(repository, log, progress) == Trees::lost) return std::nullopt;
+    bool const may_lack = !repository.damaged_bundles().empty();
+    if (may_lack && parent && !is_whole(repository, log, parent->snapshot)) return std::nullopt;
+    return parent;
+}
+
+bool is_usable(ChunkReader& reader, GcState const& log, Content const& content) {
+    auto const in_usable_pack = [&](PackNumber pack) {
+        return log.usable(reader.view().pack(pack).id);
+    };
+    for (auto const& entry : content.entries) {
+        if (!reader.view().find(entry.id, in_usable_pack)) return false;
+        if (content.level == 0) continue;
+        auto const below = static_cast<std::uint8_t>(content.level - 1);
+        try {
+            Bytes const recipe = reader.read(PackKind::meta, entry.id);
+            if (!is_usable(reader, log, {below, decode_recipe(recipe, below)})) return false;
+        } catch (FormatError const&) {
+            return false;
+        }
+    }
+    return true;
+}
+
+}  // namespace coffre

@@ -1,0 +1,27 @@
+// The snapshot that a new one is compared with, and what of earlier ones may be relied on.
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <optional>
+
+#include "engine/progress.h"
+#include "engine/repository/chunk_reader.h"
+#include "engine/repository/gc_state.h"
+#include "engine/snapshot.h"
+#include "engine/snapshots.h"
+
+namespace coffre {
+
+// The parent of the snapshot `begun`: what the request says, or the newest one of the same host and
+// paths; none when it lacks anything. Levels the index with the store's bundles before. Packs that
+// the store has lost are named to `progress` and count as condemned in `log` from then on: what the
+// sources still hold of them is stored again.
+std::optional<NamedSnapshot> find_parent(Repository& repository, SnapshotRequest const& request,
+                                         Snapshot const& begun, GcState& log,
+                                         Progress const& progress);
+
+// Whether every chunk of the content, and of the recipes that list them, has a copy in a pack that
+// a writer who has read `log` may rely on.
+bool is_usable(ChunkReader& reader, GcState const& log, Content const& content);
+
+}  // namespace coffre

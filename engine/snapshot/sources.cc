@@ -1,0 +1,76 @@
+#include "engine/snapshot/sources.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "engine/util/paths.h"
+
+namespace coffre {
+
+namespace {
+
+std::string clean(std::string const& path) {
+    std::string absolute = std::filesystem::absolute(path).lexically_normal();
+    while (absolute.size() > 1 && absolute.ends_with('/')) absolute.pop_back();
+    return absolute;
+}
+
+// Component-wise, so that what lies beneath a folder follows it at once.
+bool comes_before(std::string const& a, std::string const& b) {
+    auto const rank = [](char c) { return c == '/' ? 0 : static_cast<unsigned char>(c) + 1; };
+    return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end(),
+                                        [&](char x, char y) { return rank(x) < rank(y); });
+}
+
+std::vector<std::string> without_nested(std::vector<std::string> const& paths) {
+    std::vector<std::string> kept;
+    for (auto const& path : paths) {
+        if (!kept.empty() && (path == kept.back() || lies_beneath(path, kept.back()))) continue;
+        kept.push_back(path);
+    }
+    return kept;
+}
+
+bool exists(std::string const& path) {
+    return ::faccessat(AT_FDCWD, path.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+void require_one(SnapshotRequest const& request, std::vector<std::string> const& paths) {
+    if (!request.streams.empty() || std::any_of(paths.begin(), paths.end(), exists)) return;
+    if (paths.empty()) throw SourceError("", "nothing to save: name a path or a stream");
+    throw SourceError(paths[0], paths[0] + ": none of the paths exists");
+}
+
+// Whether saving the path puts something of this name at the snapshot's root.
+bool takes_name(std::string const& path, std::string const& name) {
+    if (path == "/") return exists("/" + name);
+    return path.substr(1, path.find('/', 1) - 1) == name;
+}
+
+void require_free_names(SnapshotRequest const& request, std::vector<std::string> const& paths) {
+    for (auto const& stream : request.streams) {
+        for (auto const& path : paths) {
+            if (!takes_name(path, stream->name())) continue;
+            throw RepositoryError(RepositoryFailure::stream_failed,
+                                  "stream \"" + stream->name() + "\": the name is taken by " +
+                                      path + " at the root of the snapshot");
+        }
+    }
+}
+
+}  // namespace
+
+SourcePaths source_paths(SnapshotRequest const& request) {
+    SourcePaths paths;
+    for (auto const& path : request.paths) paths.named.push_back(clean(path));
+    std::sort(paths.named.begin(), paths.named.end(), comes_before);
+    paths.outermost = without_nested(paths.named);
+    require_one(request, paths.outermost);
+    require_free_names(request, paths.outermost);
+    return paths;
+}
+
+}  // namespace coffre
