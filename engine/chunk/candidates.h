@@ -11,13 +11,16 @@
 namespace coffre {
 
 inline constexpr std::size_t chunk_window = 64;
-inline constexpr std::size_t candidate_block = 1024;
+inline constexpr std::size_t candidate_block = 4096;
 
 using CandidatePositions = std::array<std::uint16_t, candidate_block>;
 
-// Writes to `positions`, ascending, each i in [0, count) at which the window that ends with byte
-// `bytes[i + 63]` is a candidate, and returns how many. `bytes` has count + 63 bytes, count is at
-// most `candidate_block`.
+// Writes to `positions`, ascending, each i in [0, count) at which the window that ends before
+// `bytes[i + 64]` is a candidate, and returns how many. `bytes` has the 64 bytes before the first
+// position and the one after each: count + 64. `count` is at most `candidate_block`.
+//
+// The form is chosen when the program runs: AVX-512, AVX2, SSE4, SSSE3, NEON, or plain loops. All
+// find the same.
 std::size_t find_candidates(ChunkerKey const& key, unsigned bits, ByteView bytes, std::size_t count,
                             CandidatePositions& positions);
 

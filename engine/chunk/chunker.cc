@@ -17,7 +17,7 @@ std::size_t Chunker::cut(ByteView data) const {
     CandidatePositions positions;
     for (std::size_t length = sizes_.min; length < end; length += candidate_block) {
         std::size_t const count = std::min(candidate_block, end - length);
-        ByteView const windows = data.subspan(length - chunk_window, count + chunk_window - 1);
+        ByteView const windows = data.subspan(length - chunk_window, count + chunk_window);
         std::size_t const found = find_candidates(key_, bits_, windows, count, positions);
         for (std::size_t i = 0; i < found; ++i) {
             if (is_cut(data, length + positions[i])) return length + positions[i];

@@ -1,8 +1,11 @@
 #include "engine/chunk/chunker.h"
 
 #include <gtest/gtest.h>
+#include <hwy/targets.h>
 
+#include <fstream>
 #include <set>
+#include <sstream>
 #include <string>
 
 #include "tests/unit/naive_chunker.h"
@@ -68,10 +71,30 @@ std::vector<std::size_t> lengths(AnyChunker const& chunker, ByteView data) {
     return found;
 }
 
+// While it lives, the chunker takes the form for this instruction set.
+class ForcedForm {
+public:
+    explicit ForcedForm(std::int64_t target) { choose(target); }
+    ForcedForm(ForcedForm const&) = delete;
+    ForcedForm& operator=(ForcedForm const&) = delete;
+    ~ForcedForm() { choose(0); }
+
+private:
+    static void choose(std::int64_t target) {
+        hwy::SetSupportedTargetsForTest(target);
+        hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+    }
+};
+
+// Every form of the hot loop that this machine can run.
 void expect_as_defined(ByteView data, ChunkerSizes const& sizes, unsigned secret = 1) {
     Chunker const chunker(secret_of(secret), sizes);
-    NaiveChunker const naive(secret_of(secret), sizes);
-    EXPECT_EQ(lengths(chunker, data), lengths(naive, data)) << "average " << sizes.average;
+    auto const expected = lengths(NaiveChunker(secret_of(secret), sizes), data);
+    for (auto const target : hwy::SupportedAndGeneratedTargets()) {
+        ForcedForm const form(target);
+        EXPECT_EQ(lengths(chunker, data), expected)
+            << hwy::TargetName(target) << ", average " << sizes.average;
+    }
 }
 
 // Where chunks end, counted from the end of the data.
@@ -119,6 +142,15 @@ TEST(Chunker, CutsTextAsDefined) {
     expect_as_defined(data, small_sizes);
     expect_as_defined(data, middle_sizes);
     expect_as_defined(data, default_sizes);
+}
+
+TEST(Chunker, CutsAProgramAsDefined) {
+    std::ostringstream text;
+    text << std::ifstream("/proc/self/exe", std::ios::binary).rdbuf();
+    std::string const program = text.str().substr(0, 4'000'000);
+    ASSERT_GT(program.size(), 1'000'000U);
+    expect_as_defined(as_bytes(program), middle_sizes);
+    expect_as_defined(as_bytes(program), default_sizes);
 }
 
 TEST(Chunker, NeverCutsWithinARunOfOneByte) {
