@@ -55,7 +55,7 @@ void append(std::vector<std::string>& to, std::vector<std::string> const& more) 
 
 int level_of(std::string const& compression) {
     static std::map<std::string, int> const levels{
-        {"off", 0}, {"fast", 1}, {"auto", 3}, {"better", 9}, {"max", 19}};
+        {"off", 0}, {"fast", -1}, {"auto", 1}, {"better", 6}, {"max", 19}};
     auto const found = levels.find(compression);
     if (found == levels.end()) {
         throw std::invalid_argument("--compression: off, fast, auto, better or max");

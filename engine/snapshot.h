@@ -34,7 +34,7 @@ struct SnapshotRequest {
     std::string parent_name;  // with ParentChoice::given; as find_snapshot() takes it
     bool dry_run = false;
     bool skip_if_unchanged = false;
-    int compression_level = 3;  // of zstd; 0: none
+    int compression_level = 1;  // of zstd; 0: none
     unsigned threads = 0;       // 0: one for each processor
     PointSection point;
 };

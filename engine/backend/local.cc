@@ -10,6 +10,7 @@
 #include <mutex>
 #include <set>
 
+#include "engine/util/direct_write.h"
 #include "engine/util/fd.h"
 #include "format/mutant.h"
 
@@ -130,7 +131,7 @@ public:
 
 private:
     static void write_durably(Fd const& file, std::string const& name, ByteView bytes) {
-        if (!write_full(file.get(), bytes)) fail("write", name);
+        if (!write_past_cache(file.get(), bytes)) fail("write", name);
         if (::fsync(file.get()) != 0 && !mutant("ignore-failed-sync")) fail("sync", name);
     }
 
