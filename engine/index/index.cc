@@ -18,7 +18,8 @@ constexpr std::size_t map_size = std::size_t{256} << 30U;
 constexpr std::size_t check_size = 8;
 // Each row may dirty a page of its own, which LMDB keeps in memory until the commit.
 constexpr std::size_t rows_per_transaction = 16 * std::size_t{1024};
-constexpr std::size_t pack_row_head = PackId::size + SessionId::size + 8;
+constexpr std::size_t pack_row_size = PackId::size + SessionId::size + 8;
+constexpr unsigned table_count = 5;
 
 // value | XXH3-64(table, key, value)
 Bytes with_check(std::uint8_t table, ByteView key, ByteView value, std::uint64_t seed) {
@@ -45,7 +46,13 @@ std::optional<Bytes> checked(std::uint8_t table, ByteView key, Bytes stored, std
     return stored;
 }
 
-enum Table : std::uint8_t { chunks_table = 1, packs_table, numbers_table, bundles_table };
+enum Table : std::uint8_t {
+    chunks_table = 1,
+    packs_table,
+    numbers_table,
+    bundles_table,
+    directories_table
+};
 
 Bytes number_key(PackNumber number) {
     Writer out;
@@ -97,7 +104,7 @@ Index::Index(std::string const& path, std::uint64_t seed) : seed_(seed) {
     lmdb_checked(::mdb_env_create(&environment), "create");
     environment_.reset(environment);
     guard(environment);
-    lmdb_checked(::mdb_env_set_maxdbs(environment, 4), "set tables");
+    lmdb_checked(::mdb_env_set_maxdbs(environment, table_count), "set tables");
     lmdb_checked(::mdb_env_set_mapsize(environment, map_size), "set size");
     lmdb_checked(lmdb_call([&] {
                      return ::mdb_env_open(environment, path.c_str(), MDB_NOTLS | MDB_NOMETASYNC,
@@ -121,8 +128,9 @@ bool Index::open_tables(unsigned transaction_flags) {
         return opened.has_value();
     };
     bool const all = open(tables_.chunks, "chunks", MDB_DUPSORT | MDB_DUPFIXED) &&
-                     open(tables_.packs, "packs", 0) && open(tables_.numbers, "numbers", 0) &&
-                     open(tables_.bundles, "bundles", 0);
+                     open(tables_.packs, "packs", 0) &&
+                     open(tables_.directories, "directories", 0) &&
+                     open(tables_.numbers, "numbers", 0) && open(tables_.bundles, "bundles", 0);
     if (all) commit(std::move(transaction));
     return all;
 }
@@ -197,9 +205,10 @@ PackNumber Index::add_pack(MDB_txn* transaction, BundleRow const& row) {
     out.id(row.pack);
     out.id(row.session);
     out.u64(row.pack_size);
-    out.raw(row.directory);
     Bytes const pack_value = with_check(packs_table, packed, out.view(), seed_);
     lmdb_put(transaction, tables_.packs, lmdb_value(packed), lmdb_value(pack_value));
+    Bytes const directory = with_check(directories_table, packed, row.directory, seed_);
+    lmdb_put(transaction, tables_.directories, lmdb_value(packed), lmdb_value(directory));
     return number;
 }
 
@@ -279,25 +288,28 @@ std::vector<ChunkPlace> Index::View::places(ChunkId const& id) const {
     return all;
 }
 
-Bytes Index::View::pack_row(PackNumber number) const {
+Bytes Index::View::pack_row(std::uint8_t table, PackNumber number) const {
     Moment const moment(*this);
+    Tables const& tables = index_->tables_;
     Bytes const packed = number_key(number);
     MDB_val value{};
-    if (!lmdb_get(transaction_.get(), index_->tables_.packs, lmdb_value(packed), value)) {
+    MDB_dbi const handle = table == packs_table ? tables.packs : tables.directories;
+    if (!lmdb_get(transaction_.get(), handle, lmdb_value(packed), value)) {
         throw IndexDamaged("index: a pack is missing");
     }
-    auto row = checked(packs_table, packed, lmdb_copy(value), index_->seed_);
-    if (!row || row->size() < pack_row_head) throw IndexDamaged("index: a pack's row is damaged");
+    auto row = checked(table, packed, lmdb_copy(value), index_->seed_);
+    if (!row) throw IndexDamaged("index: a pack's row is damaged");
     return std::move(*row);
 }
 
 IndexedPack Index::View::pack(PackNumber number) const {
-    return read_pack_row(pack_row(number));
+    Bytes const row = pack_row(packs_table, number);
+    if (row.size() != pack_row_size) throw IndexDamaged("index: a pack's row is damaged");
+    return read_pack_row(row);
 }
 
 PackDirectory Index::View::directory(PackNumber number) const {
-    Bytes const row = pack_row(number);
-    return decode_pack_directory(ByteView(row).subspan(pack_row_head));
+    return decode_pack_directory(pack_row(directories_table, number));
 }
 
 std::optional<PackNumber> Index::View::number(PackId const& id) const {

@@ -49,10 +49,11 @@ public:
 private:
     friend class View;
     struct Tables {
-        MDB_dbi chunks = 0;   // chunk id -> places (several)
-        MDB_dbi packs = 0;    // pack number -> id, session, size, directory
-        MDB_dbi numbers = 0;  // pack id -> pack number
-        MDB_dbi bundles = 0;  // bundle id -> nothing
+        MDB_dbi chunks = 0;       // chunk id -> places (several)
+        MDB_dbi packs = 0;        // pack number -> id, session, size
+        MDB_dbi directories = 0;  // pack number -> directory
+        MDB_dbi numbers = 0;      // pack id -> pack number
+        MDB_dbi bundles = 0;      // bundle id -> nothing
     };
     using Places = std::vector<std::pair<ChunkId, ChunkPlace>>;
     PackNumber add_pack(MDB_txn* transaction, BundleRow const& row);
@@ -104,7 +105,7 @@ private:
     private:
         View const& view_;
     };
-    Bytes pack_row(PackNumber number) const;
+    Bytes pack_row(std::uint8_t table, PackNumber number) const;
 
     std::shared_ptr<Index const> index_;
     LmdbTransaction transaction_;
