@@ -1,7 +1,9 @@
 // What every store must do, on each of them; and the stores around a store.
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <csignal>
 #include <filesystem>
 
 #include "engine/backend/local.h"
@@ -53,6 +55,21 @@ TEST_P(Store, GivesBackWhatWasPut) {
     std::string const large = random_bytes(1, 1U << 20U);
     put("packs/0a/large", large);
     EXPECT_EQ(get("packs/0a/large"), large);
+}
+
+// Large ones are written in aligned pieces.
+TEST_P(Store, GivesBackObjectsOfAnySize) {
+    constexpr std::size_t mib = 1U << 20U;
+    std::string const bytes = random_bytes(2, 8 * mib + 1);
+    int number = 0;
+    for (std::size_t const around : {mib, 4 * mib, 4 * mib + 4096, 8 * mib}) {
+        for (std::size_t const size : {around - 1, around, around + 1}) {
+            std::string const name = "packs/0a/" + std::to_string(number++);
+            put(name, std::string_view(bytes).substr(0, size));
+            EXPECT_EQ(store().stat(name)->size, size);
+            EXPECT_TRUE(to_text(store().get(name, 0, size)) == bytes.substr(0, size)) << size;
+        }
+    }
 }
 
 TEST_P(Store, HoldsEmptyObjects) {
@@ -183,6 +200,28 @@ TEST(LocalStore, LeavesNothingButObjectsAndClosesThemToOthers) {
     EXPECT_EQ(status.st_mode & 0077U, 0U);
     ASSERT_EQ(::stat((folder / "store/keys").c_str(), &status), 0);
     EXPECT_EQ(status.st_mode & 0077U, 0U);
+}
+
+// Whatever stops a large write: it is said, and nothing of it stays.
+TEST(LocalStore, LeavesNothingOfAWriteThatFails) {
+    TempFolder const folder;
+    create_local_store(folder / "store");
+    auto const store = open_local_store(folder / "store");
+    constexpr std::size_t mib = 1U << 20U;
+    std::string const bytes = random_bytes(3, 6 * mib);
+    ::signal(SIGXFSZ, SIG_IGN);
+    rlimit before{};
+    ::getrlimit(RLIMIT_FSIZE, &before);
+    for (std::size_t const limit : {mib / 2, 3 * mib, 5 * mib + 100}) {
+        rlimit const small{limit, before.rlim_max};
+        ::setrlimit(RLIMIT_FSIZE, &small);
+        auto const put = [&] { store->put("packs/0a/large", as_bytes(bytes)); };
+        EXPECT_TRUE(contains(message_of(put), "packs/0a/large: cannot write")) << limit;
+        ::setrlimit(RLIMIT_FSIZE, &before);
+        EXPECT_EQ(store->stat("packs/0a/large"), std::nullopt) << limit;
+    }
+    EXPECT_EQ(store->put("packs/0a/large", as_bytes(bytes)), PutResult::stored);
+    EXPECT_TRUE(to_text(store->get("packs/0a/large", 0, bytes.size())) == bytes);
 }
 
 TEST(LocalStore, FollowsNoLink) {
