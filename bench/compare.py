@@ -1,4 +1,4 @@
-"""Compares `repo` with cp, tar|zstd, restic and borg, end to end, on one tree of files.
+"""Compares `repo` with cp, rsync, tar|zstd, restic and borg, end to end, on one tree of files.
 
 Every tool of every round starts on its own fresh ext4 in a loop-mounted image, with a copy of the
 corpus in the page cache, and goes through the rows: first, unchanged, changed, restore, verify.
@@ -81,6 +81,12 @@ TOOLS = {
         save='cp -a "$SOURCE" "$STORE/$ROW"',
         restore='cp -a "$STORE/$LAST" "$TARGET/media"',
     ),
+    "rsync": Tool(
+        needs="rsync",
+        version="rsync --version",
+        save='rsync -a "$SOURCE" "$STORE/"',
+        restore='rsync -a "$STORE/media" "$TARGET/"',
+    ),
     "tar": Tool(
         needs="zstd",
         version="zstd --version",
@@ -107,24 +113,27 @@ class Sample:
     row: str
     round: int
     seconds: float  # of the command and the sync after it
+    cpu_seconds: float  # of the command and its children, user and system
     peak_kib: int  # of the largest process
     stored: int  # bytes in the store afterwards
     sync_seconds: float
 
-    HEAD = "tool\trow\tround\tseconds\tpeak_kib\tbytes\tsync_seconds"
+    HEAD = "tool\trow\tround\tseconds\tcpu_seconds\tpeak_kib\tbytes\tsync_seconds"
 
     def __str__(self):
-        return (f"{self.tool}\t{self.row}\t{self.round}\t{self.seconds:.3f}\t{self.peak_kib}"
+        return (f"{self.tool}\t{self.row}\t{self.round}\t{self.seconds:.3f}"
+                f"\t{self.cpu_seconds:.2f}\t{self.peak_kib}"
                 f"\t{self.stored}\t{self.sync_seconds:.3f}")
 
 
 def run(command, environment, cwd):
-    """Runs `command` in a shell; returns its wall time in seconds and its peak memory in KiB.
+    """Runs `command` in a shell; returns its wall time and CPU time in seconds, and its peak memory
+    in KiB.
 
-    GNU time does the second: a direct child of this process would inherit its peak.
+    GNU time sees the last two: a direct child of this process would inherit its peak.
     """
-    with tempfile.TemporaryFile("w+") as output, tempfile.NamedTemporaryFile("r") as peak:
-        argv = ["time", "-o", peak.name, "-f", "%M", "bash", "-o", "pipefail", "-c", command]
+    with tempfile.TemporaryFile("w+") as output, tempfile.NamedTemporaryFile("r") as seen:
+        argv = ["time", "-o", seen.name, "-f", "%U %S %M", "bash", "-o", "pipefail", "-c", command]
         started = time.perf_counter()
         process = subprocess.Popen(argv, env=environment, cwd=cwd, stdin=subprocess.DEVNULL,
                                    stdout=output, stderr=output, start_new_session=True)
@@ -138,7 +147,8 @@ def run(command, environment, cwd):
         if status:
             output.seek(0)
             sys.exit(f"failed with status {status}: {command}\n{output.read()[-2000:]}")
-        return seconds, int(peak.read())
+        user, system, peak = seen.read().split()
+        return seconds, float(user) + float(system), int(peak)
 
 
 def walk(tree):
@@ -294,11 +304,11 @@ class Bench:
         sync = ["sync", "-f", work]
         subprocess.run(sync, check=True)
         touch_memory(self.bytes + (1 << 29))
-        seconds, peak = run(command, environment, work)
+        seconds, cpu_seconds, peak = run(command, environment, work)
         started = time.perf_counter()
         subprocess.run(sync, check=True)
         sync_seconds = time.perf_counter() - started
-        sample = Sample(name, row, round_number, seconds + sync_seconds, peak,
+        sample = Sample(name, row, round_number, seconds + sync_seconds, cpu_seconds, peak,
                         size_of(work / "store")[1], sync_seconds)
         self.samples.append(sample)
         print(sample, file=self.tsv, flush=True)
@@ -327,10 +337,13 @@ class Bench:
         if label == "peak, MB":
             peaks = [of(row, lambda s: s.peak_kib * 1024 / 1e6) for row in self.rows]
             return [max(peaks_of_round) for peaks_of_round in zip(*filter(None, peaks))]
+        if label.endswith(" CPU, s"):
+            return of(label.removesuffix(" CPU, s"), lambda s: s.cpu_seconds)
         return of(label.removesuffix(", s"), lambda s: s.seconds)
 
     def table(self, names, cell):
-        labels = [f"{row}, s" for row in self.rows] + ["stored, MB", "growth, MB", "peak, MB"]
+        labels = [f"{row}, s" for row in self.rows] + [f"{row} CPU, s" for row in self.rows]
+        labels += ["stored, MB", "growth, MB", "peak, MB"]
         lines = [["", *names]]
         for label in labels:
             columns = [self.values(name, label) for name in names]

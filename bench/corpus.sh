@@ -1,10 +1,15 @@
 #!/bin/bash
-# Builds the media corpus of the benchmarks out of Debian 12 packages, and changes a copy of it.
+# Builds the corpora of the benchmarks, and changes a copy of one.
 #
-#   corpus.sh DIR            fill DIR/media (about 1.3 GB, 12,500 files); does nothing if complete
+#   corpus.sh DIR [KIND]     fill DIR/KIND; does nothing if it is complete
 #   corpus.sh --change TREE  edit TREE in place, the same way every time
 #
-# The packages are unpacked, not installed. DIR/media.complete marks a whole corpus.
+# media   images, music and models of Debian 12 packages: about 1.3 GB, 12,500 files (the default)
+# source  the Linux source of Debian 12: about 1.3 GB, 78,600 small files
+# sql     a dump of a database, 500 MB
+# large   one file of 10 GB that does not compress
+#
+# Packages are unpacked, not installed. DIR/KIND.complete marks a whole corpus.
 set -euo pipefail
 
 packages=(
@@ -12,21 +17,44 @@ packages=(
     sonic-pi-samples fluid-soundfont-gm wesnoth-1.16-music
 )
 
+# As root, apt downloads as user _apt, who may not be able to write here.
+download() {
+    mkdir -p "$1"
+    (cd "$1" && apt-get -q -o APT::Sandbox::User=root download "${@:2}")
+}
+
+build_media() {
+    local package
+    download "$1.packages" "${packages[@]}"
+    for package in "$1".packages/*.deb; do dpkg-deb -x "$package" "$1"; done
+    (cd "$1.packages" && ls) >"$1.versions"
+    rm -rf "$1.packages"
+}
+
+build_source() {
+    download "$1.packages" linux-source-6.1
+    dpkg-deb --fsys-tarfile "$1".packages/*.deb | tar -xO ./usr/src/linux-source-6.1.tar.xz | tar -xJ -C "$1"
+    (cd "$1.packages" && ls) >"$1.versions"
+    rm -rf "$1.packages"
+}
+
+build_sql() {
+    python3 "$(dirname "$0")/sql_dump.py" >"$1/day0.sql"
+}
+
+build_large() {
+    head -c 10000000000 /dev/zero | openssl enc -aes-256-ctr -K 00 -iv 00 >"$1/video.bin" 2>/dev/null
+}
+
 build() {
-    local dir=$1
-    if [[ ! -e $dir/media.complete ]]; then
-        rm -rf "${dir:?}/media" "$dir/packages"
-        mkdir -p "$dir/media" "$dir/packages"
-        # As root, apt downloads as user _apt, who may not be able to write here.
-        (cd "$dir/packages" && apt-get -q -o APT::Sandbox::User=root download "${packages[@]}")
-        for package in "$dir"/packages/*.deb; do
-            dpkg-deb -x "$package" "$dir/media"
-        done
-        (cd "$dir/packages" && ls) >"$dir/media.versions"
-        rm -rf "$dir/packages"
-        touch "$dir/media.complete"
+    local dir=$1 kind=$2
+    if [[ ! -e $dir/$kind.complete ]]; then
+        rm -rf "${dir:?}/$kind" "$dir/$kind.packages"
+        mkdir -p "$dir/$kind"
+        "build_$kind" "$dir/$kind"
+        touch "$dir/$kind.complete"
     fi
-    find "$dir/media" -type f -printf '%s\n' |
+    find "$dir/$kind" -type f -printf '%s\n' |
         awk '{ bytes += $1 } END { printf "%d files, %.0f bytes\n", NR, bytes }'
 }
 
@@ -76,6 +104,11 @@ PYTHON
 
 case ${1:-} in
     --change) change "${2:?corpus.sh --change TREE}" ;;
-    '' | -*) sed -n '2,7s/^# \?//p' "$0"; exit 2 ;;
-    *) build "$1" ;;
+    '' | -*) sed -n '2,13s/^# \?//p' "$0"; exit 2 ;;
+    *)
+        case ${2:-media} in
+            media | source | sql | large) build "$1" "${2:-media}" ;;
+            *) echo "corpus.sh: no such kind: $2" >&2; exit 2 ;;
+        esac
+        ;;
 esac

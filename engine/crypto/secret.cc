@@ -2,12 +2,19 @@
 
 #include <sodium.h>
 
+#include <array>
 #include <cstring>
 #include <new>
 
 #include "engine/error.h"
 
 namespace coffre {
+
+namespace {
+
+constexpr std::size_t drawn_at_once = 4096;
+
+}  // namespace
 
 void prepare_crypto() {
     if (::sodium_init() < 0) {
@@ -60,7 +67,12 @@ void wipe(std::string& text) {
 
 void fill_random(std::span<std::byte> bytes) {
     prepare_crypto();
-    ::randombytes_buf(bytes.data(), bytes.size());
+    if (bytes.size() <= drawn_at_once) return ::randombytes_buf(bytes.data(), bytes.size());
+    // The kernel's are slow: a stream cipher makes many of few.
+    std::array<unsigned char, randombytes_SEEDBYTES> seed;
+    ::randombytes_buf(seed.data(), seed.size());
+    ::randombytes_buf_deterministic(bytes.data(), bytes.size(), seed.data());
+    ::sodium_memzero(seed.data(), seed.size());
 }
 
 }  // namespace coffre
