@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "../unit/engine_test_repo.h"
+#include "../unit/sanitized.h"
 
 namespace coffre::proof {
 
@@ -19,11 +20,7 @@ using Objects = std::map<std::string, Bytes>;
 using Names = std::vector<std::string>;
 
 // A short run takes one case of this many more where a sanitizer slows each down.
-#ifdef __SANITIZE_ADDRESS__
-inline constexpr std::size_t thinning = 4;
-#else
-inline constexpr std::size_t thinning = 1;
-#endif
+inline constexpr std::size_t thinning = is_sanitized ? 4 : 1;
 
 // COFFRE_PROOF_LONG=1: all cases instead of a sample.
 bool is_long();

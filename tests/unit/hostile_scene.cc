@@ -13,17 +13,13 @@
 #include <filesystem>
 
 #include "engine/util/attributes.h"
+#include "sanitized.h"
 
 namespace coffre::test {
 
 namespace {
 
 constexpr std::size_t stack_size = std::size_t{512} << 20U;
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool is_sanitized = true;
-#else
-constexpr bool is_sanitized = false;
-#endif
 constexpr long memory_growth_kib = 400L << 10U;
 constexpr unsigned longest_case_s = is_sanitized ? 500 : 100;
 constexpr int scanned_depth = 12;  // deeper there is nothing but folders

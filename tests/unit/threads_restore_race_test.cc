@@ -12,17 +12,14 @@
 #include "engine/error.h"
 #include "engine/restore/target.h"
 #include "hostile_scene.h"
+#include "sanitized.h"
 
 namespace coffre {
 namespace {
 
 using namespace test;
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr int restores = 40;
-#else
-constexpr int restores = 200;
-#endif
+constexpr int restores = is_sanitized ? 40 : 200;
 constexpr unsigned seed = 20'240;
 
 // Puts links in the places of these, and them back, until it is told to stop.
