@@ -20,16 +20,11 @@ inline ByteView as_bytes(std::string_view text) {
 }
 
 inline std::string to_text(ByteView bytes) {
-    std::string text(bytes.size(), '\0');
-    for (std::size_t i = 0; i < bytes.size(); ++i) text[i] = static_cast<char>(bytes[i]);
-    return text;
+    return {static_cast<char const*>(static_cast<void const*>(bytes.data())), bytes.size()};
 }
 
 inline void append(Bytes& to, ByteView more) {
-    if (more.empty()) return;
-    std::size_t const old_size = to.size();
-    to.resize(old_size + more.size());
-    std::memcpy(to.data() + old_size, more.data(), more.size());
+    to.insert(to.end(), more.begin(), more.end());
 }
 
 }  // namespace coffre
