@@ -8,4 +8,9 @@ void Progress::check_stop() const {
     if (stop) throw RepositoryError(RepositoryFailure::interrupted, "interrupted");
 }
 
+void Progress::report_failure(std::string const& path, std::string const& message) const {
+    std::lock_guard const lock(failure_mutex_);
+    if (on_failure) on_failure(path, message);
+}
+
 }  // namespace coffre

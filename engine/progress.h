@@ -18,13 +18,19 @@ struct Progress {
     bool wants_total = false;       // somebody is shown what is left: worth counting ahead
     std::atomic<bool> stop{false};  // set it, and the command ends as interrupted
 
-    // Called for each thing that failed without ending the command: (path, message).
+    // Called for each thing that failed without ending the command: (path, message). Once at a
+    // time, but from any thread.
     std::function<void(std::string const&, std::string const&)> on_failure;
     // Called for each entry when somebody listens: ("new", "/a/b").
     std::function<void(std::string const&, std::string const&)> on_item;
 
     // Throws RepositoryError{interrupted} once `stop` is set.
     void check_stop() const;
+    // Calls on_failure.
+    void report_failure(std::string const& path, std::string const& message) const;
+
+private:
+    mutable std::mutex failure_mutex_;
 };
 
 }  // namespace coffre

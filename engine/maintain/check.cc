@@ -55,7 +55,7 @@ private:
     void note(std::string const& message) {
         if (!noted_.insert(message).second) return;
         report_.errors.push_back(message);
-        if (progress_.on_failure) progress_.on_failure("", message);
+        progress_.report_failure("", message);
     }
 
     void check_small_objects() {

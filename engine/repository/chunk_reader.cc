@@ -39,18 +39,17 @@ std::size_t memory_of(PackDirectory const& directory) {
 
 ChunkReader::ChunkReader(Repository& repository, std::size_t cache_bytes)
     : repository_(repository),
-      view_(repository.index_view()),
       index_generation_(repository.index_generation()),
+      view_(repository.index_view()),
       packs_(cached_directories),
       blocks_(cache_bytes) {}
 
 bool ChunkReader::recover() {
     // Another reader may have built it again: then this one only looks at an old one.
-    bool const is_current = index_generation_ == repository_.index_generation();
-    if (is_current && !repository_.rebuild_index_once()) return false;
+    if (!repository_.rebuild_index_once(index_generation_)) return false;
     view_.reset();
-    view_.emplace(repository_.index_view());
     index_generation_ = repository_.index_generation();
+    view_.emplace(repository_.index_view());
     // Packs have other numbers now.
     packs_.clear();
     blocks_.clear();

@@ -59,8 +59,8 @@ private:
     Bytes read_bases(PackKind kind, BlockRow const& row);
 
     Repository& repository_;
-    std::optional<Index::View> view_;
     std::uint64_t index_generation_;
+    std::optional<Index::View> view_;
     LruCache<PackNumber, KnownPack> packs_;
     LruCache<std::pair<PackNumber, std::uint32_t>, Bytes> blocks_;
     std::uint64_t held_ = 0;

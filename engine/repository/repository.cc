@@ -43,26 +43,45 @@ Repository::Repository(std::shared_ptr<Backend> store, ConfigSecrets const& conf
 }
 
 Index& Repository::index() {
-    if (!index_) refresh_index();
+    std::lock_guard const lock(index_mutex_);
+    if (!index_) level_index();
     return *index_;
 }
 
 Index::View Repository::index_view() {
-    index();
+    std::lock_guard const lock(index_mutex_);
+    if (!index_) level_index();
     return Index::View(index_);
 }
 
-bool Repository::rebuild_index_once() {
+void Repository::refresh_index() {
+    std::lock_guard const lock(index_mutex_);
+    level_index();
+}
+
+void Repository::rebuild_index() {
+    std::lock_guard const lock(index_mutex_);
+    build_index();
+}
+
+bool Repository::rebuild_index_once(std::uint64_t seen_generation) {
+    std::lock_guard const lock(index_mutex_);
+    if (seen_generation != index_generation_) return true;
     if (index_is_rebuilt_) return false;
-    rebuild_index();
+    build_index();
     return true;
+}
+
+std::uint64_t Repository::index_generation() {
+    std::lock_guard const lock(index_mutex_);
+    return index_generation_;
 }
 
 void Repository::open_index() {
     index_ = std::make_shared<Index>(folder_ + "/index", index_seed_);
 }
 
-void Repository::refresh_index() {
+void Repository::level_index() {
     auto const present = list_bundles();
     try {
         if (!index_) open_index();
@@ -72,11 +91,11 @@ void Repository::refresh_index() {
         if (!all_there) throw IndexDamaged("index: knows bundles that are gone");
         add_missing_bundles(present);
     } catch (IndexDamaged const&) {
-        rebuild_index();
+        build_index();
     }
 }
 
-void Repository::rebuild_index() {
+void Repository::build_index() {
     index_is_rebuilt_ = true;
     ++index_generation_;
     index_.reset();

@@ -28,7 +28,8 @@ public:
     ChunkNamer const& namer() const { return namer_; }
     Chunker const& chunker() const { return chunker_; }
 
-    // The index, level with the repository's bundles since the last refresh_index().
+    // The index, level with the repository's bundles since the last refresh_index(). All that is
+    // about it may be called from any thread, but what index() gives is for one that rebuilds none.
     Index& index();
     Index::View index_view();
     // Adds the bundles that the index lacks; builds it again when it is lost, damaged or foreign,
@@ -38,11 +39,11 @@ public:
     std::map<std::string, std::string> const& damaged_bundles() const { return damaged_bundles_; }
     // Builds the index from nothing. Views of the old one go on seeing that.
     void rebuild_index();
-    // The same, once in the life of this object: false when it was done before, so that the index
-    // cannot be what is wrong.
-    bool rebuild_index_once();
+    // The same, once in the life of this object, for who found the index of this generation wrong:
+    // false when that is one that was built again, so that the index cannot be what is wrong.
+    bool rebuild_index_once(std::uint64_t seen_generation);
     // Grows with each time it is built again: views of another generation see an old index.
-    std::uint64_t index_generation() const { return index_generation_; }
+    std::uint64_t index_generation();
 
     LocalState& local_state() { return local_state_; }
     void save_local_state();
@@ -52,6 +53,8 @@ public:
 
 private:
     void open_index();
+    void level_index();
+    void build_index();
     std::set<BundleId> list_bundles();
     void add_bundle(BundleId const& id);
     void add_missing_bundles(std::set<BundleId> const& present);
@@ -67,7 +70,8 @@ private:
     std::map<std::string, std::string> damaged_bundles_;
     std::uint64_t index_seed_;
     LocalState local_state_;
-    std::shared_ptr<Index> index_;
+    std::mutex index_mutex_;
+    std::shared_ptr<Index> index_;  // by index_mutex_, like what follows
     bool index_is_rebuilt_ = false;
     std::uint64_t index_generation_ = 0;
     std::mutex mutex_;

@@ -52,7 +52,7 @@ std::string folder_above(std::string const& path) {
 ContentsPass::ContentsPass(RestoreContext& context)
     : context_(context),
       writer_(context.target, context.metadata, context.request, context.progress),
-      fetcher_(context.reader, writer_, worker_count(context.request.threads)) {}
+      fetcher_(context.reader, writer_, 3 * worker_count(context.request.threads)) {}
 
 void ContentsPass::run() {
     SelectionVisitor visitor;
@@ -68,7 +68,7 @@ void ContentsPass::run() {
         context_.note_damage(path, message);
     };
     context_.selection.walk(visitor);
-    fetcher_.run();
+    fetcher_.finish();
     RestoreResult& result = context_.result;
     result.bytes_written = writer_.bytes_written();
     for (auto& failure : writer_.damaged()) result.damaged.push_back(std::move(failure));

@@ -26,12 +26,12 @@ RestoreContext::RestoreContext(Repository& opened, RestoreRequest const& asked, 
 
 void RestoreContext::note_failure(std::string const& path, std::string const& message) {
     result.failures.push_back({path, message});
-    if (progress.on_failure) progress.on_failure(path, message);
+    progress.report_failure(path, message);
 }
 
 void RestoreContext::note_damage(std::string const& path, std::string const& message) {
     result.damaged.push_back({path, message});
-    if (progress.on_failure) progress.on_failure(path, message);
+    progress.report_failure(path, message);
 }
 
 void RestoreContext::clear_way(std::string const& path, Node const& node) const {

@@ -3,7 +3,6 @@
 #include <thread>
 
 #include "engine/repository/tree_reader.h"
-#include "engine/util/ordered_stage.h"
 #include "format/limits.h"
 #include "format/mutant.h"
 
@@ -11,7 +10,8 @@ namespace coffre {
 
 namespace {
 
-constexpr std::size_t window_writes = 32 * std::size_t{1024};
+constexpr std::size_t window_writes = 2048;
+constexpr std::size_t copies_cache = 8 * limits::mib;
 constexpr std::uint64_t window_memory = 64 * limits::mib;  // paths and attributes may be long
 
 // The chunk's bytes, where the block's directory says they are; empty when it does not know it.
@@ -22,10 +22,50 @@ ByteView chunk_in(BlockSource const& source, Bytes const& plain, ChunkId const& 
     return {};
 }
 
+// Chunks that follow each other in the block as in the file are written as one.
+class WriteRun {
+public:
+    explicit WriteRun(FileWriter& writer) : writer_(writer) {}
+
+    void add(FileWrite const& write, ByteView bytes) {
+        if (!goes_on(write, bytes)) finish();
+        if (writes_.empty()) bytes_ = bytes.first(0);
+        writes_.push_back(&write);
+        bytes_ = {bytes_.data(), bytes_.size() + bytes.size()};
+    }
+    void finish() {
+        if (writes_.empty()) return;
+        writer_.write(*writes_.front(), bytes_);
+        for (auto const* write : writes_) writer_.release(*write->file);
+        writes_.clear();
+    }
+
+private:
+    bool goes_on(FileWrite const& write, ByteView bytes) const {
+        return !writes_.empty() && !writer_.takes_chunks_apart() &&
+               write.file == writes_.front()->file &&
+               write.offset == writes_.front()->offset + bytes_.size() &&
+               bytes.data() == bytes_.data() + bytes_.size();
+    }
+
+    FileWriter& writer_;
+    std::vector<FileWrite const*> writes_;
+    ByteView bytes_;
+};
+
 }  // namespace
 
 Fetcher::Fetcher(ChunkReader& reader, FileWriter& writer, unsigned threads)
-    : reader_(reader), writer_(writer), threads_(threads) {}
+    : reader_(reader),
+      writer_(writer),
+      copies_(reader.repository(), copies_cache),
+      stage_(
+          threads, 2 * std::size_t{threads},
+          [this](std::shared_ptr<Job> const& job) {
+              fetch(*job);
+              return 0;
+          },
+          [](int) {}) {}
 
 void Fetcher::plan(FileWrite write) {
     ++write.file->remaining;
@@ -39,17 +79,17 @@ void Fetcher::plan(FileWrite write) {
         writer_.mark_damaged(*write.file, error.what());
         return writer_.release(*write.file);
     }
-    if (++planned_ >= window_writes || planned_memory_ >= window_memory) run();
+    if (++planned_ >= window_writes || planned_memory_ >= window_memory) hand_on_window();
 }
 
 // Nothing when this place is of no use: its pack has no key for it, or the index turns out to be
 // damaged; then that is built again, and places have other numbers.
 std::optional<BlockSource> Fetcher::source_of(ChunkPlace const& place) {
-    std::lock_guard const lock(reader_mutex_);
+    std::lock_guard const lock(mutex_);
     try {
-        return reader_.source(place);
+        return copies_.source(place);
     } catch (IndexDamaged const&) {
-        reader_.recover();
+        copies_.recover();
         return std::nullopt;
     } catch (RepositoryError const& error) {
         if (error.kind() != RepositoryFailure::corrupt) throw;
@@ -57,18 +97,16 @@ std::optional<BlockSource> Fetcher::source_of(ChunkPlace const& place) {
     }
 }
 
-void Fetcher::run() {
-    OrderedStage<std::shared_ptr<Job>, int> stage(
-        threads_, 2 * std::size_t{threads_},
-        [&](std::shared_ptr<Job> const& job) {
-            fetch(*job);
-            return 0;
-        },
-        [](int) {});
+void Fetcher::finish() {
+    hand_on_window();
+    stage_.finish();
+}
+
+void Fetcher::hand_on_window() {
     for (auto& [place, writes] : window_) {
         auto source = source_of({place.first, place.second});
         if (source) {
-            stage.push(std::make_shared<Job>(Job{std::move(*source), std::move(writes)}));
+            stage_.push(std::make_shared<Job>(Job{std::move(*source), std::move(writes)}));
             continue;
         }
         for (auto const& write : writes) {
@@ -76,7 +114,6 @@ void Fetcher::run() {
             writer_.release(*write.file);
         }
     }
-    stage.finish();
     window_.clear();
     planned_ = 0;
     planned_memory_ = 0;
@@ -91,8 +128,8 @@ Bytes Fetcher::read_block(BlockSource const& source) {
         if (source.row.bases.empty()) {
             return decode_block(stored, source.row, *source.key, repository.id(), {});
         }
-        std::lock_guard const lock(reader_mutex_);
-        return reader_.decode(source, stored);
+        std::lock_guard const lock(mutex_);
+        return copies_.decode(source, stored);
     } catch (FormatError const&) {
         return {};
     } catch (RepositoryError const& error) {
@@ -104,22 +141,24 @@ Bytes Fetcher::read_block(BlockSource const& source) {
 void Fetcher::fetch(Job const& job) {
     Bytes const plain = read_block(job.source);
     ChunkNamer const& namer = reader_.repository().namer();
+    WriteRun run(writer_);
     for (auto const& write : job.writes) {
         ByteView const bytes = chunk_in(job.source, plain, write.chunk);
         bool const is_it = namer.name(PackKind::data, bytes) == write.chunk;
         if (bytes.size() == write.size && (is_it || mutant("any-chunk"))) {
-            writer_.write(write, bytes);
+            run.add(write, bytes);
         } else {
             write_from_copies(write);
+            writer_.release(*write.file);
         }
-        writer_.release(*write.file);
     }
+    run.finish();
 }
 
 void Fetcher::write_from_copies(FileWrite const& write) {
     try {
-        std::lock_guard const lock(reader_mutex_);
-        Bytes const bytes = reader_.read(PackKind::data, write.chunk);
+        std::lock_guard const lock(mutex_);
+        Bytes const bytes = copies_.read(PackKind::data, write.chunk);
         if (bytes.size() != write.size) {
             throw RepositoryError(RepositoryFailure::corrupt, "a chunk has another size");
         }

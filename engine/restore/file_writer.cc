@@ -7,6 +7,7 @@
 
 #include "engine/error.h"
 #include "engine/restore/extents.h"
+#include "engine/util/direct_write.h"
 #include "format/mutant.h"
 
 namespace coffre {
@@ -46,7 +47,9 @@ void FileWriter::write(FileWrite const& to, ByteView bytes) {
     try {
         auto const fd = open(*to.file);
         auto const put = [&](std::uint64_t at, std::uint64_t begin, std::uint64_t size) {
-            if (pwrite_full(fd->get(), bytes.subspan(begin, size), static_cast<off_t>(at))) return;
+            ByteView const part = bytes.subspan(begin, size);
+            auto const write = to.file->is_new ? pwrite_past_cache : pwrite_full;
+            if (write(fd->get(), part, static_cast<off_t>(at))) return;
             throw SourceError(to.file->path, "cannot write: " + errno_text());
         };
         each_extent(to.file->node.holes, to.offset, bytes.size(), put);
@@ -86,7 +89,7 @@ void FileWriter::note(std::vector<SourceFailure>& list, RestoredFile& file,
     if (file.failed.exchange(true)) return;
     std::lock_guard const lock(mutex_);
     list.push_back({file.path, message});
-    if (progress_.on_failure) progress_.on_failure(file.path, message);
+    progress_.report_failure(file.path, message);
 }
 
 void FileWriter::mark_damaged(RestoredFile& file, std::string const& message) {

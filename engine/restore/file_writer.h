@@ -52,7 +52,9 @@ public:
           progress_(progress),
           open_files_(128) {}
 
+    // `bytes` may go on into the file's next chunks, unless each may stay a hole of its own.
     void write(FileWrite const& to, ByteView bytes);
+    bool takes_chunks_apart() const { return request_.sparse; }
     // One chunk of the file (or the plan's own share) is done.
     void release(RestoredFile& file);
     // The file's contents cannot be had.

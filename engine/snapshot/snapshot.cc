@@ -226,7 +226,7 @@ private:
         try {
             repository_.save_local_state();
         } catch (SourceError const& error) {
-            if (progress_.on_failure) progress_.on_failure(error.path(), error.what());
+            progress_.report_failure(error.path(), error.what());
         }
     }
 

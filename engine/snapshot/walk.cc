@@ -102,7 +102,7 @@ void Walker::fail(std::string const& path, std::string const& message) {
 void Walker::report(std::string const& path, std::string const& message) {
     ++failure_count_;
     if (failures_.size() < listed_failures) failures_.push_back({path, message});
-    if (progress_.on_failure) progress_.on_failure(path, message);
+    progress_.report_failure(path, message);
 }
 
 void Walker::walk(std::vector<std::string> const& paths, std::vector<std::string> const& named) {

@@ -17,6 +17,7 @@ namespace coffre {
 namespace {
 
 constexpr std::size_t smallest = limits::mib;
+constexpr std::size_t smallest_part = 256 * std::size_t{1024};
 constexpr std::size_t part = 4 * limits::mib;
 constexpr std::size_t alignment = 4096;  // a multiple of what disks ask for
 
@@ -32,13 +33,16 @@ std::span<std::byte> aligned_buffer() {
 
 bool set_direct(int fd, bool direct) {
     int const flags = ::fcntl(fd, F_GETFL);
-    return flags >= 0 &&
-           ::fcntl(fd, F_SETFL, direct ? flags | O_DIRECT : flags & ~O_DIRECT) == 0;
+    return flags >= 0 && ::fcntl(fd, F_SETFL, direct ? flags | O_DIRECT : flags & ~O_DIRECT) == 0;
 }
 
-// A piece of the file through `buffer`, filled up to the alignment with zeros.
+// How much is written of a piece that ends a file: the rest is zeros.
+std::size_t aligned(std::size_t size) {
+    return (size + alignment - 1) / alignment * alignment;
+}
+
 bool write_piece(int fd, ByteView piece, std::span<std::byte> buffer) {
-    std::size_t const size = (piece.size() + alignment - 1) / alignment * alignment;
+    std::size_t const size = aligned(piece.size());
     std::memcpy(buffer.data(), piece.data(), piece.size());
     std::memset(buffer.data() + piece.size(), 0, size - piece.size());
     return write_full(fd, buffer.first(size));
@@ -47,6 +51,26 @@ bool write_piece(int fd, ByteView piece, std::span<std::byte> buffer) {
 bool write_through_cache(int fd, ByteView bytes, std::size_t from) {
     return set_direct(fd, false) && ::lseek(fd, static_cast<off_t>(from), SEEK_SET) >= 0 &&
            write_full(fd, bytes.subspan(from));
+}
+
+Fd reopen_direct(int fd, int mode) {
+    std::string const self = "/proc/self/fd/" + std::to_string(fd);
+    return Fd(::open(self.c_str(), mode | O_DIRECT | O_CLOEXEC));
+}
+
+// Whole pages, from a page's begin on.
+bool pwrite_pages(int fd, ByteView pages, off_t offset) {
+    auto const buffer = aligned_buffer();
+    Fd const direct = reopen_direct(fd, O_WRONLY);
+    if (buffer.empty() || !direct) return pwrite_full(fd, pages, offset);
+    for (std::size_t at = 0; at < pages.size(); at += part) {
+        auto const piece = buffer.first(std::min(part, pages.size() - at));
+        std::memcpy(piece.data(), pages.data() + at, piece.size());
+        off_t const to = offset + static_cast<off_t>(at);
+        if (pwrite_full(direct.get(), piece, to)) continue;
+        return errno == EINVAL && pwrite_full(fd, pages.subspan(at), to);
+    }
+    return true;
 }
 
 }  // namespace
@@ -62,6 +86,17 @@ bool write_past_cache(int fd, ByteView bytes) {
         return errno == EINVAL && write_through_cache(fd, bytes, at);
     }
     return ::ftruncate(fd, static_cast<off_t>(bytes.size())) == 0;
+}
+
+bool pwrite_past_cache(int fd, ByteView bytes, off_t offset) {
+    if (bytes.size() < smallest_part) return pwrite_full(fd, bytes, offset);
+    auto const start = static_cast<std::size_t>(offset);
+    std::size_t const head = aligned(start) - start;
+    std::size_t const pages = (bytes.size() - head) / alignment * alignment;
+    off_t const body = offset + static_cast<off_t>(head);
+    return pwrite_full(fd, bytes.first(head), offset) &&
+           pwrite_pages(fd, bytes.subspan(head, pages), body) &&
+           pwrite_full(fd, bytes.subspan(head + pages), body + static_cast<off_t>(pages));
 }
 
 }  // namespace coffre
