@@ -29,8 +29,8 @@ void add_padding(Bytes& bytes) {
     fill_random(std::span(bytes).subspan(content));
 }
 
-// Throws FormatError.
-VerifiedPack verify(KeyRing const& keys, std::string const& name, ByteView bytes) {
+// Compares the pack with its checksums. Throws FormatError.
+PackFooter checked_footer(ByteView bytes) {
     if (bytes.size() < pack_header_size + pack_footer_size)
         throw FormatError("the pack is cut off");
     auto const footer = decode_pack_footer(bytes.last(pack_footer_size), bytes.size());
@@ -46,6 +46,12 @@ VerifiedPack verify(KeyRing const& keys, std::string const& name, ByteView bytes
                               " and " + std::to_string((i + 1) * checksum_unit));
         }
     }
+    return footer;
+}
+
+// Throws FormatError.
+VerifiedPack verify(KeyRing const& keys, std::string const& name, ByteView bytes) {
+    auto const footer = checked_footer(bytes);
     ByteView const header = bytes.first(pack_header_size);
     VerifiedPack pack;
     pack.header = decode_pack_header(header);
@@ -59,6 +65,18 @@ VerifiedPack verify(KeyRing const& keys, std::string const& name, ByteView bytes
              footer.directory_offset);
     if (!fits) throw FormatError("directory does not fit the pack");
     return pack;
+}
+
+// What is wrong with the pack becomes an error that names it.
+template <class Action>
+auto naming(std::string const& name, Action const& action) {
+    try {
+        return action();
+    } catch (UnsupportedFormat const& error) {
+        throw RepositoryError(RepositoryFailure::unusable, name + ": " + error.what());
+    } catch (FormatError const& error) {
+        throw RepositoryError(RepositoryFailure::corrupt, name + ": " + error.what());
+    }
 }
 
 }  // namespace
@@ -109,13 +127,14 @@ FinishedPack finish_pack(KeyRing const& keys, OpenPack pack) {
 }
 
 VerifiedPack verify_pack(KeyRing const& keys, std::string const& name, ByteView bytes) {
-    try {
-        return verify(keys, name, bytes);
-    } catch (UnsupportedFormat const& error) {
-        throw RepositoryError(RepositoryFailure::unusable, name + ": " + error.what());
-    } catch (FormatError const& error) {
-        throw RepositoryError(RepositoryFailure::corrupt, name + ": " + error.what());
-    }
+    return naming(name, [&] { return verify(keys, name, bytes); });
+}
+
+void verify_checksums(std::string const& name, ByteView bytes) {
+    naming(name, [&] {
+        decode_pack_header(bytes.first(std::min(bytes.size(), pack_header_size)));
+        checked_footer(bytes);
+    });
 }
 
 }  // namespace coffre

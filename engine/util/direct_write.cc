@@ -5,9 +5,9 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <new>
 
 #include "engine/util/fd.h"
 #include "format/limits.h"
@@ -21,14 +21,16 @@ constexpr std::size_t smallest_part = 256 * std::size_t{1024};
 constexpr std::size_t part = 4 * limits::mib;
 constexpr std::size_t alignment = 4096;  // a multiple of what disks ask for
 
-struct Free {
-    void operator()(std::byte* memory) const { std::free(memory); }
+struct FreeAligned {
+    void operator()(std::byte* memory) const {
+        ::operator delete[](memory, std::align_val_t{alignment});
+    }
 };
 
 std::span<std::byte> aligned_buffer() {
-    thread_local std::unique_ptr<std::byte, Free> const buffer(
-        static_cast<std::byte*>(std::aligned_alloc(alignment, part)));
-    return {buffer.get(), buffer ? part : 0};
+    thread_local std::unique_ptr<std::byte[], FreeAligned> const buffer(
+        new (std::align_val_t{alignment}) std::byte[part]);
+    return {buffer.get(), part};
 }
 
 bool set_direct(int fd, bool direct) {
@@ -36,11 +38,11 @@ bool set_direct(int fd, bool direct) {
     return flags >= 0 && ::fcntl(fd, F_SETFL, direct ? flags | O_DIRECT : flags & ~O_DIRECT) == 0;
 }
 
-// How much is written of a piece that ends a file: the rest is zeros.
 std::size_t aligned(std::size_t size) {
     return (size + alignment - 1) / alignment * alignment;
 }
 
+// Up to the alignment with zeros, which are cut off in the end.
 bool write_piece(int fd, ByteView piece, std::span<std::byte> buffer) {
     std::size_t const size = aligned(piece.size());
     std::memcpy(buffer.data(), piece.data(), piece.size());
@@ -53,16 +55,13 @@ bool write_through_cache(int fd, ByteView bytes, std::size_t from) {
            write_full(fd, bytes.subspan(from));
 }
 
-Fd reopen_direct(int fd, int mode) {
-    std::string const self = "/proc/self/fd/" + std::to_string(fd);
-    return Fd(::open(self.c_str(), mode | O_DIRECT | O_CLOEXEC));
-}
-
 // Whole pages, from a page's begin on.
 bool pwrite_pages(int fd, ByteView pages, off_t offset) {
     auto const buffer = aligned_buffer();
-    Fd const direct = reopen_direct(fd, O_WRONLY);
-    if (buffer.empty() || !direct) return pwrite_full(fd, pages, offset);
+    // A descriptor of its own: other threads write to this one.
+    std::string const self = "/proc/self/fd/" + std::to_string(fd);
+    Fd const direct(::open(self.c_str(), O_WRONLY | O_DIRECT | O_CLOEXEC));
+    if (!direct) return pwrite_full(fd, pages, offset);
     for (std::size_t at = 0; at < pages.size(); at += part) {
         auto const piece = buffer.first(std::min(part, pages.size() - at));
         std::memcpy(piece.data(), pages.data() + at, piece.size());
@@ -76,10 +75,10 @@ bool pwrite_pages(int fd, ByteView pages, off_t offset) {
 }  // namespace
 
 bool write_past_cache(int fd, ByteView bytes) {
-    auto const buffer = aligned_buffer();
-    if (bytes.size() < smallest || buffer.empty() || !set_direct(fd, true)) {
+    if (bytes.size() < smallest || !set_direct(fd, true)) {
         return write_full(fd, bytes);
     }
+    auto const buffer = aligned_buffer();
     for (std::size_t at = 0; at < bytes.size(); at += part) {
         if (write_piece(fd, bytes.subspan(at, std::min(part, bytes.size() - at)), buffer)) continue;
         // Some file systems let a file be set so and refuse to write then.

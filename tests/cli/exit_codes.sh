@@ -235,4 +235,15 @@ set +m
 expect_code 0 repo snapshot --stdin <fed
 repo cat latest:/stdin | cmp - fed
 expect_code 0 repo check --read-data
+
+# A scrub asks for no key, and finds accidents.
+(
+    unset REPO_PASSWORD REPO_PASSWORD_FILE REPO_PASSWORD_COMMAND REPO_KEY_FILE
+    expect_code 0 repo check --scrub
+    pack=$(find main/packs -type f | head -n 1)
+    printf 'x' | dd of="$pack" bs=1 seek=100 conv=notrunc status=none
+    expect_code 20 repo check --scrub
+    expect_error "${pack##*/}"
+)
+expect_code 2 repo check --scrub --read-data
 echo "all as expected"
