@@ -14,6 +14,7 @@ namespace coffre {
 namespace {
 
 constexpr std::uint64_t preallocate_from = limits::mib;
+constexpr unsigned waiting_workers = 4;  // for the disk, while others compute
 
 bool looks_equal(struct stat const& there, Node const& node) {
     return static_cast<std::uint64_t>(there.st_size) == node.size &&
@@ -52,7 +53,7 @@ std::string folder_above(std::string const& path) {
 ContentsPass::ContentsPass(RestoreContext& context)
     : context_(context),
       writer_(context.target, context.metadata, context.request, context.progress),
-      fetcher_(context.reader, writer_, 3 * worker_count(context.request.threads)) {}
+      fetcher_(context.reader, writer_, worker_count(context.request.threads) + waiting_workers) {}
 
 void ContentsPass::run() {
     SelectionVisitor visitor;

@@ -50,9 +50,10 @@ Trees condemn_lost_packs(Repository& repository, GcState& log, Progress const& p
         if (view.directory(number).kind == PackKind::meta) trees = Trees::lost;
         log.condemned.insert(pack.id);
         log.ends_in_condemn = true;
-        progress.report_failure(names::pack(pack.id),
-                            "is missing or cut off; what the sources still hold of it is stored "
-                            "again. Run `repo check` for what is lost");
+        progress.report_failure(
+            names::pack(pack.id),
+            "is missing or cut off; what the sources still hold of it is stored "
+            "again. Run `repo check` for what is lost");
     });
     return trees;
 }
