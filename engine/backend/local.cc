@@ -81,9 +81,6 @@ public:
             throw RepositoryError(RepositoryFailure::corrupt, name + ": is missing");
         }
         if (!file) fail("open", name);
-        // In one go, not in the small steps of a read that nobody foresees.
-        ::posix_fadvise(file.get(), static_cast<off_t>(offset), static_cast<off_t>(size),
-                        POSIX_FADV_WILLNEED);
         Bytes bytes(size);
         ssize_t const got = pread_full(file.get(), bytes, static_cast<off_t>(offset));
         if (got < 0) fail("read", name);

@@ -1,7 +1,6 @@
 #include "engine/chunk/candidates.h"
 
 #include <algorithm>
-#include <cstring>
 
 // This file is compiled once for each instruction set, each time in a namespace of its own.
 #define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_RVV)  // vectors of unknown length

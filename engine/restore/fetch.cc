@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t window_writes = 2048;
 constexpr std::size_t copies_cache = 8 * limits::mib;
-constexpr std::uint64_t window_memory = 64 * limits::mib;  // paths and attributes may be long
+constexpr std::uint64_t window_memory = 32 * limits::mib;  // paths and attributes may be long
 
 // The chunk's bytes, where the block's directory says they are; empty when it does not know it.
 ByteView chunk_in(BlockSource const& source, Bytes const& plain, ChunkId const& id) {
@@ -58,14 +58,8 @@ private:
 Fetcher::Fetcher(ChunkReader& reader, FileWriter& writer, unsigned threads)
     : reader_(reader),
       writer_(writer),
-      copies_(reader.repository(), copies_cache),
-      stage_(
-          threads, 2 * std::size_t{threads},
-          [this](std::shared_ptr<Job> const& job) {
-              fetch(*job);
-              return 0;
-          },
-          [](int) {}) {}
+      threads_(threads),
+      copies_(reader.repository(), copies_cache) {}
 
 void Fetcher::plan(FileWrite write) {
     ++write.file->remaining;
@@ -99,14 +93,28 @@ std::optional<BlockSource> Fetcher::source_of(ChunkPlace const& place) {
 
 void Fetcher::finish() {
     hand_on_window();
-    stage_.finish();
+    await_window();
 }
 
+void Fetcher::await_window() {
+    if (running_) running_->finish();
+    running_.reset();
+}
+
+// There are two windows at the most, one planned and one fetched: that bounds their memory.
 void Fetcher::hand_on_window() {
+    await_window();
+    running_ = std::make_unique<Stage>(
+        threads_, window_.size() + 1,
+        [this](std::shared_ptr<Job> const& job) {
+            fetch(*job);
+            return 0;
+        },
+        [](int) {});
     for (auto& [place, writes] : window_) {
         auto source = source_of({place.first, place.second});
         if (source) {
-            stage_.push(std::make_shared<Job>(Job{std::move(*source), std::move(writes)}));
+            running_->push(std::make_shared<Job>(Job{std::move(*source), std::move(writes)}));
             continue;
         }
         for (auto const& write : writes) {

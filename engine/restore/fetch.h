@@ -24,7 +24,9 @@ private:
         BlockSource source;
         std::vector<FileWrite> writes;
     };
+    using Stage = OrderedStage<std::shared_ptr<Job>, int>;
     void hand_on_window();
+    void await_window();
     std::optional<BlockSource> source_of(ChunkPlace const& place);
     Bytes read_block(BlockSource const& source);
     void fetch(Job const& job);
@@ -32,12 +34,13 @@ private:
 
     ChunkReader& reader_;
     FileWriter& writer_;
+    unsigned threads_;
     std::mutex mutex_;
     ChunkReader copies_;  // by mutex_: for what a block alone does not give
     std::map<std::pair<PackNumber, std::uint32_t>, std::vector<FileWrite>> window_;
     std::size_t planned_ = 0;
     std::uint64_t planned_memory_ = 0;  // of the files that are planned
-    OrderedStage<std::shared_ptr<Job>, int> stage_;
+    std::unique_ptr<Stage> running_;    // the window before, being fetched
 };
 
 }  // namespace coffre
