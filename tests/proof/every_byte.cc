@@ -24,7 +24,7 @@ public:
         init.chunker = {256, 1024, 4096};
         auto const store = std::make_shared<MemoryBackend>();
         auto const repository = init_repository(store, init, credentials_, options());
-        std::size_t const size = is_long() ? 200'000 : 6'000;
+        std::size_t const size = is_long() ? 20'000 : 6'000;
         write_file(source + "/noise", random_bytes(1, size));
         write_file(source + "/text", compressible_text(2, 20'000));
         make_folder(source + "/folder");
