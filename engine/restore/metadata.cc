@@ -130,7 +130,10 @@ void Metadata::set_attributes(std::string const& path, Attributes const& of, Nod
 
 void Metadata::apply(std::string const& path, int fd, Node const& node) {
     auto const [user, group] = owner_of(node);
-    bool const is_owner_set = owner_is_set(path, ::fchown(fd, user, group));
+    struct stat there {};
+    if (::fstat(fd, &there) != 0) fail(path, "look at it");
+    bool const is_owner_there = there.st_uid == user && there.st_gid == group;
+    bool const is_owner_set = is_owner_there || owner_is_set(path, ::fchown(fd, user, group));
     // After the owner: changing that clears the set-id bits.
     if (::fchmod(fd, mode_of(node, is_owner_set)) != 0) fail(path, "set the mode");
     if ((node.flags & node_flags::above) != 0) return;
