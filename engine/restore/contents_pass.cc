@@ -13,7 +13,6 @@ namespace coffre {
 
 namespace {
 
-constexpr std::uint64_t preallocate_from = limits::mib;
 constexpr unsigned waiting_workers = 4;  // for the disk, while others compute
 
 bool looks_equal(struct stat const& there, Node const& node) {
@@ -70,6 +69,7 @@ void ContentsPass::run() {
     };
     context_.selection.walk(visitor);
     fetcher_.finish();
+    writer_.finish();
     RestoreResult& result = context_.result;
     result.bytes_written = writer_.bytes_written();
     for (auto& failure : writer_.damaged()) result.damaged.push_back(std::move(failure));
@@ -79,28 +79,37 @@ void ContentsPass::run() {
 bool ContentsPass::enter(std::string const& path, Node const& folder) {
     note_name(folder);
     if (!path.empty()) ++context_.result.directories;
+    bool is_made = false;
     bool const is_there = context_.guarded(path, [&] {
-        if (path.empty() || context_.request.dry_run) return;
-        auto const there = context_.target.look(path);
-        if (there && S_ISDIR(there->st_mode)) {
-            return context_.target.allow_writing(path, *there);
-        }
-        if (there) context_.clear_way(path, folder);
-        context_.target.make_directory(path);
+        if (!path.empty() && !context_.request.dry_run) is_made = make_folder(path, folder);
     });
-    if (is_there) names_.emplace_back();
+    if (is_there) folders_.push_back({is_made, {}});
     return is_there;
 }
 
+// False when it was there already.
+bool ContentsPass::make_folder(std::string const& path, Node const& folder) {
+    if (!is_above_made()) {
+        auto const there = context_.target.look(path);
+        if (there && S_ISDIR(there->st_mode)) {
+            context_.target.allow_writing(path, *there);
+            return false;
+        }
+        if (there) context_.clear_way(path, folder);
+    }
+    context_.target.make_directory(path);
+    return true;
+}
+
 void ContentsPass::note_name(Node const& node) {
-    if (context_.request.delete_extra && !names_.empty()) names_.back().insert(node.name);
+    if (context_.request.delete_extra && !folders_.empty()) folders_.back().names.insert(node.name);
 }
 
 void ContentsPass::leave(SelectionVisitor::Left const& left) {
     if (context_.request.delete_extra && context_.target.has_folder(left.path)) {
         context_.guarded(left.path, [&] { delete_extra(left); });
     }
-    if (left.was_entered) names_.pop_back();
+    if (left.was_entered) folders_.pop_back();
 }
 
 // What the snapshot could not see, or cannot show any more, is no reason to delete.
@@ -116,7 +125,7 @@ void ContentsPass::delete_extra(SelectionVisitor::Left const& left) {
         std::string const path = join_path(left.path, name);
         std::string const shown = "/" + path;
         bool const is_ours = left.is_selected || request.include.matches(shown);
-        bool const is_wanted = left.was_entered && names_.back().contains(name);
+        bool const is_wanted = left.was_entered && folders_.back().names.contains(name);
         if (is_wanted || !is_ours || request.exclude.matches(shown)) continue;
         if (context_.progress.on_item) context_.progress.on_item("deleted", path);
         context_.guarded(path, [&] {
@@ -159,6 +168,7 @@ void ContentsPass::restore_file(std::string const& path, Node const& node) {
 
 // The file that is there already; what is there and is none is cleared away.
 std::optional<struct stat> ContentsPass::file_at(std::string const& path, Node const& node) {
+    if (is_above_made()) return std::nullopt;
     if (context_.request.dry_run && !context_.target.has_folder(folder_above(path))) {
         return std::nullopt;
     }
@@ -204,25 +214,7 @@ std::shared_ptr<RestoredFile> ContentsPass::begin_file(std::string const& path, 
 void ContentsPass::create_file(std::string const& path, Node const& node) {
     auto const file = begin_file(path, node);
     if (context_.request.dry_run) return;
-    Fd const fd = context_.target.create_file(path);
-    file->identity = identity_of(fd, path);
-    if (!context_.guarded(path, [&] { set_size(path, fd, node); })) {
-        context_.target.remove(path);
-        return;
-    }
     plan_chunks(node, file, [](std::uint64_t, ListEntry const&) { return false; });
-}
-
-void ContentsPass::set_size(std::string const& path, Fd const& fd, Node const& node) const {
-    auto const size = static_cast<off_t>(node.size);
-    bool const preallocate =
-        !context_.request.sparse && node.holes.empty() && node.size >= preallocate_from;
-    bool ok = preallocate && ::fallocate(fd.get(), 0, 0, size) == 0;
-    if (preallocate && !ok && errno == ENOSPC) {
-        throw SourceError(path, "cannot write: " + errno_text());
-    }
-    if (!ok) ok = ::ftruncate(fd.get(), size) == 0;
-    if (!ok) throw SourceError(path, "cannot set the size: " + errno_text());
 }
 
 bool ContentsPass::has_chunk(Fd const& fd, Node const& node, std::uint64_t offset,

@@ -17,6 +17,9 @@ public:
 
 private:
     bool enter(std::string const& path, Node const& folder);
+    bool make_folder(std::string const& path, Node const& folder);
+    // Nothing can be in a folder that this restore has made.
+    bool is_above_made() const { return !folders_.empty() && folders_.back().is_made; }
     void note_name(Node const& node);
     void leave(SelectionVisitor::Left const& left);
     void delete_extra(SelectionVisitor::Left const& left);
@@ -27,7 +30,6 @@ private:
     void keep_contents(std::string const& path, Node const& node, struct stat const& there);
     std::shared_ptr<RestoredFile> begin_file(std::string const& path, Node const& node);
     void create_file(std::string const& path, Node const& node);
-    void set_size(std::string const& path, Fd const& fd, Node const& node) const;
     void update_file(std::string const& path, Node const& node, struct stat const& there);
     void replace_file(std::string const& path, Node const& node, struct stat const& there);
     bool is_equal(Fd const& fd, Node const& node);
@@ -42,8 +44,11 @@ private:
     Fetcher fetcher_;
     LinkGroups links_;
     std::set<std::pair<dev_t, ino_t>> met_;  // files of several names in the target
-    // The names of what the snapshot has in each folder from the start down; for --delete.
-    std::vector<std::set<std::string>> names_;
+    struct Folder {
+        bool is_made;                 // by this restore
+        std::set<std::string> names;  // of what the snapshot has in it; for --delete
+    };
+    std::vector<Folder> folders_;  // from the start down
     Bytes buffer_;
 };
 

@@ -8,11 +8,14 @@
 #include "engine/error.h"
 #include "engine/restore/extents.h"
 #include "engine/util/direct_write.h"
+#include "format/limits.h"
 #include "format/mutant.h"
 
 namespace coffre {
 
 namespace {
+
+constexpr std::uint64_t preallocate_from = limits::mib;
 
 bool is_zero(ByteView bytes) {
     return std::all_of(bytes.begin(), bytes.end(), [](std::byte b) { return b == std::byte{0}; });
@@ -28,15 +31,53 @@ FileIdentity identity_of(Fd const& fd, std::string const& path) {
     return {status.st_dev, status.st_ino};
 }
 
-// Whoever puts another file in its place meanwhile must not have that written to.
-std::shared_ptr<Fd const> FileWriter::open(RestoredFile const& file) {
+std::shared_ptr<Fd const> FileWriter::open(RestoredFile& file, std::uint64_t to_write) {
+    std::lock_guard const opening(file.opening);
+    if (auto fd = known(file)) return fd;
+    Fd fd = file.identity ? open_again(file) : create(file, to_write);
     std::lock_guard const lock(mutex_);
-    if (auto known = open_files_.find(&file)) return known;
+    return open_files_.insert(&file, std::move(fd), 1);
+}
+
+std::shared_ptr<Fd const> FileWriter::known(RestoredFile const& file) {
+    std::lock_guard const lock(mutex_);
+    return open_files_.find(&file);
+}
+
+// Whoever puts another file in its place meanwhile must not have that written to.
+Fd FileWriter::open_again(RestoredFile const& file) const {
     Fd fd = target_.open_file(file.path, O_WRONLY);
     if (identity_of(fd, file.path) != file.identity && !mutant("write-to-exchanged")) {
         throw SourceError(file.path, "was exchanged while it was restored");
     }
-    return open_files_.insert(&file, std::move(fd), 1);
+    return fd;
+}
+
+Fd FileWriter::create(RestoredFile& file, std::uint64_t to_write) const {
+    Fd fd = target_.create_file(file.path);
+    file.identity = identity_of(fd, file.path);
+    if (to_write == file.node.size) return fd;
+    try {
+        set_size(file, fd);
+    } catch (SourceError const&) {
+        target_.remove(file.path);
+        file.identity.reset();
+        throw;
+    }
+    return fd;
+}
+
+void FileWriter::set_size(RestoredFile const& file, Fd const& fd) const {
+    Node const& node = file.node;
+    auto const size = static_cast<off_t>(node.size);
+    bool const preallocate =
+        !request_.sparse && node.holes.empty() && node.size >= preallocate_from;
+    bool ok = preallocate && ::fallocate(fd.get(), 0, 0, size) == 0;
+    if (preallocate && !ok && errno == ENOSPC) {
+        throw SourceError(file.path, "cannot write: " + errno_text());
+    }
+    if (!ok) ok = ::ftruncate(fd.get(), size) == 0;
+    if (!ok) throw SourceError(file.path, "cannot set the size: " + errno_text());
 }
 
 void FileWriter::write(FileWrite const& to, ByteView bytes) {
@@ -45,7 +86,7 @@ void FileWriter::write(FileWrite const& to, ByteView bytes) {
     bool const stays_hole = request_.sparse && to.file->is_new && is_zero(bytes);
     if (stays_hole) return;
     try {
-        auto const fd = open(*to.file);
+        auto const fd = open(*to.file, bytes.size());
         auto const put = [&](std::uint64_t at, std::uint64_t begin, std::uint64_t size) {
             ByteView const part = bytes.subspan(begin, size);
             auto const write = to.file->is_new ? pwrite_past_cache : pwrite_full;
@@ -54,6 +95,7 @@ void FileWriter::write(FileWrite const& to, ByteView bytes) {
         };
         each_extent(to.file->node.holes, to.offset, bytes.size(), put);
         bytes_written_ += bytes.size();
+        sync_behind_.add(bytes.size());
     } catch (SourceError const& error) {
         mark_failed(*to.file, error.what());
     }
@@ -62,26 +104,22 @@ void FileWriter::write(FileWrite const& to, ByteView bytes) {
 void FileWriter::release(RestoredFile& file) {
     if (--file.remaining > 0) return;
     try {
-        finish(file);
+        complete(file);
     } catch (SourceError const& error) {
         mark_failed(file, error.what());
     }
     ++progress_.files;
 }
 
-void FileWriter::finish(RestoredFile& file) {
-    auto const fd = open(file);
+void FileWriter::complete(RestoredFile& file) {
+    auto const fd = file.failed ? nullptr : open(file, 0);
     {
         std::lock_guard const lock(mutex_);
         open_files_.erase(&file);
     }
-    if (file.failed) {
-        // Better no file than one with wrong bytes; one that was there before is named, not
-        // removed.
-        if (file.is_new) target_.remove(file.path);
-        return;
-    }
-    metadata_.apply(file.path, fd->get(), file.node);
+    if (fd) return metadata_.apply(file.path, fd->get(), file.node);
+    // Better no file than one with wrong bytes; one that was there before is named, not removed.
+    if (file.is_new && file.identity) target_.remove(file.path);
 }
 
 void FileWriter::note(std::vector<SourceFailure>& list, RestoredFile& file,

@@ -5,10 +5,13 @@
 #include <atomic>
 #include <map>
 #include <mutex>
+#include <optional>
 
 #include "engine/restore/metadata.h"
+#include "engine/restore/sync_behind.h"
 #include "engine/restore/target.h"
 #include "engine/util/lru_cache.h"
+#include "format/limits.h"
 
 namespace coffre {
 
@@ -24,10 +27,11 @@ FileIdentity identity_of(Fd const& fd, std::string const& path);
 
 // A file that gets (some of) its contents. Lives until its last chunk is written.
 struct RestoredFile {
-    std::string path;  // in the target
-    Node node;         // without content
-    FileIdentity identity;
+    std::string path;                      // in the target
+    Node node;                             // without content
+    std::optional<FileIdentity> identity;  // by opening; nothing until it is there
     bool is_new = true;
+    std::mutex opening;
     // Chunks not written yet, plus one while more may be planned: whoever takes away the last one
     // finishes the file.
     std::atomic<std::uint64_t> remaining{1};
@@ -50,9 +54,11 @@ public:
           metadata_(metadata),
           request_(request),
           progress_(progress),
+          sync_behind_([this] { target_.sync(); }, sync_step),
           open_files_(128) {}
 
-    // `bytes` may go on into the file's next chunks, unless each may stay a hole of its own.
+    // A new file is made by its first write, or when all of it is done. `bytes` may go on into the
+    // file's next chunks, unless each may stay a hole of its own.
     void write(FileWrite const& to, ByteView bytes);
     bool takes_chunks_apart() const { return request_.sparse; }
     // One chunk of the file (or the plan's own share) is done.
@@ -61,19 +67,29 @@ public:
     void mark_damaged(RestoredFile& file, std::string const& message);
     void mark_failed(RestoredFile& file, std::string const& message);
 
+    // When all is released. Throws what a sync has failed with.
+    void finish() { sync_behind_.finish(); }
+
     std::uint64_t bytes_written() const { return bytes_written_; }
     std::vector<SourceFailure> damaged() const;
     std::vector<SourceFailure> failures() const;
 
 private:
-    std::shared_ptr<Fd const> open(RestoredFile const& file);
-    void finish(RestoredFile& file);
+    static constexpr std::uint64_t sync_step = 64 * limits::mib;
+
+    std::shared_ptr<Fd const> open(RestoredFile& file, std::uint64_t to_write);
+    std::shared_ptr<Fd const> known(RestoredFile const& file);
+    Fd open_again(RestoredFile const& file) const;
+    Fd create(RestoredFile& file, std::uint64_t to_write) const;
+    void set_size(RestoredFile const& file, Fd const& fd) const;
+    void complete(RestoredFile& file);
     void note(std::vector<SourceFailure>& list, RestoredFile& file, std::string const& message);
 
     Target const& target_;
     Metadata& metadata_;
     RestoreRequest const& request_;
     Progress& progress_;
+    SyncBehind sync_behind_;
     std::atomic<std::uint64_t> bytes_written_{0};
     mutable std::mutex mutex_;
     LruCache<RestoredFile const*, Fd> open_files_;  // by mutex_
