@@ -287,6 +287,16 @@ Credentials new_credentials(GlobalOptions const& options, NewKeySource const& so
     return credentials;
 }
 
+int compression_level(std::string const& name) {
+    static std::map<std::string, int> const levels{
+        {"off", 0}, {"fast", -1}, {"auto", 1}, {"better", 6}, {"max", 19}};
+    auto const found = levels.find(name);
+    if (found == levels.end()) {
+        throw std::invalid_argument("--compression: off, fast, auto, better or max");
+    }
+    return found->second;
+}
+
 void add_filter(CLI::App& command, SnapshotFilter& filter) {
     command.add_option("-H,--host", filter.host, "only snapshots of this host");
     command.add_option("--path", filter.paths, "only snapshots of this path (repeatable)");

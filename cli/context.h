@@ -66,6 +66,9 @@ struct NewKeySource {
 Credentials new_credentials(GlobalOptions const& options, NewKeySource const& source);
 OpenOptions open_options(GlobalOptions const& options, Purpose purpose = Purpose::use);
 
+// The zstd level that goes by this name; 0 for none. Throws std::invalid_argument.
+int compression_level(std::string const& name);
+
 // Options that narrow a search for a snapshot.
 void add_filter(CLI::App& command, SnapshotFilter& filter);
 
@@ -79,6 +82,7 @@ void add_dump(CLI::App& app, Context& context);
 void add_check(CLI::App& app, Context& context);
 void add_stats(CLI::App& app, Context& context);
 void add_key(CLI::App& app, Context& context);
+void add_bench(CLI::App& app, Context& context);
 void add_version(CLI::App& app, Context& context);
 
 }  // namespace coffre::cli

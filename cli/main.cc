@@ -147,7 +147,7 @@ int main(int argc, char** argv) {
     app.require_subcommand(1);
     app.fallthrough();
     for (auto const add : {add_init, add_snapshot, add_snapshots, add_ls, add_restore, add_cat,
-                           add_dump, add_check, add_stats, add_key, add_version}) {
+                           add_dump, add_check, add_stats, add_key, add_bench, add_version}) {
         add(app, context);
     }
     // An option takes one value: what follows it is a path.

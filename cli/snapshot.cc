@@ -53,16 +53,6 @@ void append(std::vector<std::string>& to, std::vector<std::string> const& more) 
     to.insert(to.end(), more.begin(), more.end());
 }
 
-int level_of(std::string const& compression) {
-    static std::map<std::string, int> const levels{
-        {"off", 0}, {"fast", -1}, {"auto", 1}, {"better", 6}, {"max", 19}};
-    auto const found = levels.find(compression);
-    if (found == levels.end()) {
-        throw std::invalid_argument("--compression: off, fast, auto, better or max");
-    }
-    return found->second;
-}
-
 void add_streams(SnapshotRequest& request, SnapshotArguments const& arguments,
                  std::vector<std::string>& paths) {
     for (auto const& stream : arguments.streams) {
@@ -109,7 +99,7 @@ SnapshotRequest make_request(GlobalOptions const& options, SnapshotArguments con
     }
     request.dry_run = arguments.dry_run;
     request.skip_if_unchanged = arguments.skip_if_unchanged;
-    request.compression_level = level_of(arguments.compression);
+    request.compression_level = compression_level(arguments.compression);
     request.threads = options.threads;
     return request;
 }

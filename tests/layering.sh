@@ -22,7 +22,7 @@ BEGIN {
     level["chunk"] = level["codec"] = 3
     level["index"] = level["backend"] = 4
     level["repository"] = 5
-    level["snapshot"] = level["restore"] = level["maintain"] = 6
+    level["snapshot"] = level["restore"] = level["maintain"] = level["measure"] = 6
 }
 
 # "engine/index/a.h" -> "index"; "engine/a.h" -> "", a public header or its source.

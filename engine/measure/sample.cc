@@ -1,0 +1,52 @@
+#include "engine/measure/sample.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <set>
+
+#include "engine/util/fd.h"
+#include "format/limits.h"
+
+namespace coffre {
+
+void read_piece(Piece const& piece, Bytes& bytes, Progress& progress) {
+    progress.check_stop();
+    Fd const file(::open(piece.path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    ssize_t const size =
+        file ? pread_full(file.get(), bytes, static_cast<off_t>(piece.offset)) : -1;
+    if (size < 0) progress.report_failure(piece.path, errno_text());
+    bytes.resize(static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
+    progress.bytes += bytes.size();
+}
+
+void cut(SamplePiece& piece, Chunker const& chunker) {
+    piece.chunks.clear();
+    for (ByteView rest = piece.bytes; !rest.empty();) {
+        piece.chunks.push_back(rest.first(chunker.cut(rest)));
+        rest = rest.subspan(piece.chunks.back().size());
+    }
+}
+
+void identify(SamplePiece& piece, ChunkNamer const& namer) {
+    piece.ids.clear();
+    for (auto const chunk : piece.chunks) piece.ids.push_back(namer.name(PackKind::data, chunk));
+}
+
+std::vector<Block> unique_blocks(std::span<SamplePiece const> pieces) {
+    std::vector<Block> blocks;
+    std::set<ChunkId> known;
+    for (auto const& piece : pieces) {
+        for (std::size_t i = 0; i < piece.chunks.size(); ++i) {
+            if (!known.insert(piece.ids[i]).second) continue;
+            if (blocks.empty() || blocks.back().plain.size() >= limits::mib) blocks.emplace_back();
+            Block& block = blocks.back();
+            block.chunks.push_back({piece.ids[i], static_cast<std::uint32_t>(block.plain.size()),
+                                    static_cast<std::uint32_t>(piece.chunks[i].size())});
+            append(block.plain, piece.chunks[i]);
+        }
+    }
+    return blocks;
+}
+
+}  // namespace coffre
