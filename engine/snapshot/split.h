@@ -9,7 +9,7 @@
 
 namespace coffre {
 
-inline constexpr std::size_t batch_buffer_size = 4U << 20U;
+inline constexpr std::size_t batch_buffer_size = 2U << 20U;
 
 // Fills the span as far as the source goes; fewer bytes mean the end.
 using ReadBytes = std::function<std::size_t(std::span<std::byte>)>;
