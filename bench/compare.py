@@ -1,9 +1,9 @@
 """Compares `repo` with cp, rsync, tar|zstd, restic and borg, end to end, on one tree of files.
 
 Every tool of every round starts on its own fresh ext4 in a loop-mounted image, with a copy of the
-corpus in the page cache, and goes through the rows: first, unchanged, changed, restore, verify.
+corpus in the page cache (before restore and verify: what it has stored, too), and goes through the rows: first, unchanged, changed, restore, verify.
 What it restores is compared with the source. Rounds alternate the tools and start with a different
-one each. Every time includes a final `sync -f`, so a tool that does not sync gains nothing by it.
+one each. It ends with what bounds `repo` on this machine, and how near it comes (bound.py). Every time includes a final `sync -f`, so a tool that does not sync gains nothing by it.
 
 Programs: REPO_BIN (default build/release/cli/repo), RESTIC_BIN and BORG_BIN (default: from PATH).
 """
@@ -23,6 +23,9 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+
+import bound
+import plot
 
 PROJECT = Path(__file__).resolve().parent.parent
 SAVES = ["first", "unchanged", "changed"]
@@ -50,15 +53,17 @@ class Tool:
     init: str = ""
 
 
-def repo_tool():
+def repo_tool(processors=""):
+    """`processors`: those it may use, as taskset takes them; empty for all."""
+    repo = f'taskset -c {processors} "$REPO_BIN"' if processors else '"$REPO_BIN"'
     options = '-r "$STORE" --key-file "$WORK/key" --cache-dir "$CACHE"'
     return Tool(
         needs=PROGRAMS["REPO_BIN"],
         version='"$REPO_BIN" version',
-        init=f'"$REPO_BIN" init {options}',
-        save=f'"$REPO_BIN" snapshot {options} "$SOURCE"',
-        restore=f'"$REPO_BIN" restore {options} "latest:$SOURCE" -t "$TARGET"',
-        verify=f'"$REPO_BIN" check {options} --read-data',
+        init=f'{repo} init {options}',
+        save=f'{repo} snapshot {options} "$SOURCE"',
+        restore=f'{repo} restore {options} "latest:$SOURCE" -t "$TARGET"',
+        verify=f'{repo} check {options} --read-data',
     )
 
 
@@ -104,7 +109,17 @@ TOOLS = {
     ),
     "borg": borg_tool("repokey-blake2", "zstd,3"),
     "borg-none": borg_tool("none", "lz4"),
+    # How it grows with the processors; and what looking at each file costs at the least.
+    "repo-1cpu": repo_tool("0"),
+    "repo-2cpu": repo_tool("0,1"),
+    "find": Tool(
+        needs="find",
+        version="find --version",
+        save="find \"$SOURCE\" -printf '%s %T@ %C@ %i\\n'",
+        restore="",
+    ),
 }
+ON_REQUEST = {"repo-1cpu", "repo-2cpu", "find"}
 
 
 @dataclass
@@ -295,6 +310,8 @@ class Bench:
                 if row == "changed":
                     subprocess.run([PROJECT / "bench/corpus.sh", "--change", work / "media"],
                                    check=True, stdout=subprocess.DEVNULL)
+                if row == "restore" or row == "verify":
+                    read_once(work / "store")
                 if row in SAVES:
                     environment |= {"ROW": row, "LAST": row}
                 self.measure(name, row, round_number, command, environment)
@@ -342,6 +359,17 @@ class Bench:
         if label.endswith(" CPU, s"):
             return of(label.removesuffix(" CPU, s"), lambda s: s.cpu_seconds)
         return of(label.removesuffix(", s"), lambda s: s.seconds)
+
+    def medians(self, name):
+        """Returns the tool's seconds by row."""
+        values = {row: self.values(name, f"{row}, s") for row in self.rows}
+        return {row: statistics.median(seconds) for row, seconds in values.items() if seconds}
+
+    def bounds(self):
+        with self.scratch as work:
+            touch_memory(2 * self.bytes)
+            read_once(self.corpus)
+            return bound.bounds(bound.measure(PROGRAMS["REPO_BIN"], self.corpus, work, self.bytes))
 
     def table(self, names, cell):
         labels = [f"{row}, s" for row in self.rows] + [f"{row} CPU, s" for row in self.rows]
@@ -411,7 +439,9 @@ def parse_arguments():
     parser.add_argument("--corpus", type=Path, metavar="DIR",
                         default=Path(tempfile.gettempdir(), "corpus"),
                         help="what corpus.sh made, or any tree (default: corpus in TMPDIR)")
-    parser.add_argument("--only", type=choice_of(TOOLS), default=list(TOOLS), metavar="TOOL,TOOL")
+    parser.add_argument("--only", type=choice_of(TOOLS), 
+                        default=[name for name in TOOLS if name not in ON_REQUEST],
+                        metavar="TOOL,TOOL", help=f"also known: {', '.join(sorted(ON_REQUEST))}")
     parser.add_argument("--rows", type=choice_of(ROWS), default=ROWS, metavar="ROW,ROW",
                         help="`first` always runs")
     return parser.parse_args()
@@ -444,8 +474,14 @@ def main():
     report += f"\n{bench.table(names, median_and_ratio)}\n"
     if arguments.runs > 1:
         report += f"\nSmallest and largest\n{bench.table(names, spread)}\n"
+    if "repo" in names:
+        report += f"\n{bound.table(bench.bounds(), bench.medians('repo'))}\n"
     (out / "results.txt").write_text(report)
-    print(f"{report}\nin {out}: results.tsv, results.txt")
+    by_row = {row: {name: bench.medians(name)[row] for name in names if row in bench.medians(name)}
+              for row in bench.rows}
+    title = f"{bench.files} files, {bench.bytes / 1e6:.0f} MB: seconds"
+    (out / "results.svg").write_text(plot.chart(title, by_row))
+    print(f"{report}\nin {out}: results.tsv, results.txt, results.svg")
 
 
 if __name__ == "__main__":
