@@ -225,8 +225,18 @@ void put_packs(benchmark::State& state) {
 }
 BENCHMARK(put_packs)->UseRealTime()->Iterations(64);
 
+ChunkId draw_id(std::mt19937_64& random) {
+    ChunkId id;
+    for (std::size_t at = 0; at < ChunkId::size; at += sizeof(std::uint64_t)) {
+        std::uint64_t const word = random();
+        std::memcpy(id.bytes.data() + at, &word, sizeof word);
+    }
+    return id;
+}
+
 // A bundle of 16 packs of 16 blocks, each with 16 chunks.
 Bundle make_bundle(std::vector<ChunkId>& ids) {
+    static std::mt19937_64 random(4);
     Bundle bundle(16);
     for (auto& row : bundle) {
         row.pack = random_id<PackId>();
@@ -236,7 +246,7 @@ Bundle make_bundle(std::vector<ChunkId>& ids) {
             block.offset = 64 + std::uint64_t{at} * mib;
             block.stored_size = block.plain_size = mib;
             for (std::uint32_t i = 0; i < 16; ++i) {
-                ids.push_back(random_id<ChunkId>());
+                ids.push_back(draw_id(random));
                 block.chunks.push_back({ids.back(), i * 65536, 65536});
             }
             directory.blocks.push_back(std::move(block));
@@ -261,21 +271,42 @@ void add_to_index(benchmark::State& state) {
 }
 BENCHMARK(add_to_index)->UseRealTime()->Iterations(64);
 
+// As a machine does that sees a repository for the first time.
+std::vector<ChunkId> fill_index(Index& index, std::size_t chunks) {
+    std::vector<ChunkId> ids;
+    ids.reserve(chunks);
+    Index::Load load(index);
+    while (ids.size() < chunks) load.add(random_id<BundleId>(), make_bundle(ids));
+    load.finish();
+    return ids;
+}
+
+void load_index(benchmark::State& state) {
+    for (auto _ : state) {
+        Folder const folder;
+        Index index(folder.path(), 1);
+        fill_index(index, static_cast<std::size_t>(state.range(0)));
+    }
+    state.SetItemsProcessed(state.range(0));
+}
+BENCHMARK(load_index)->ArgName("chunks")->Arg(10'000'000)->UseRealTime()->Iterations(1);
+
 void find_in_index(benchmark::State& state) {
     Folder const folder;
     auto const index = std::make_shared<Index>(folder.path(), 1);
-    std::vector<ChunkId> ids;
-    while (ids.size() < 1'000'000) index->add(random_id<BundleId>(), make_bundle(ids));
+    auto const ids = fill_index(*index, static_cast<std::size_t>(state.range(1)));
     Index::View const view(index);
     bool const is_miss = state.range(0) != 0;
     std::mt19937_64 random(3);
     for (auto _ : state) {
-        ChunkId const id = is_miss ? random_id<ChunkId>() : ids[random() % ids.size()];
+        ChunkId const id = is_miss ? draw_id(random) : ids[random() % ids.size()];
         benchmark::DoNotOptimize(view.find(id, [](PackNumber) { return true; }));
     }
     state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations()));
 }
-BENCHMARK(find_in_index)->ArgName("miss")->Arg(0)->Arg(1);
+BENCHMARK(find_in_index)
+    ->ArgNames({"miss", "chunks"})
+    ->ArgsProduct({{0, 1}, {1'000'000, 10'000'000}});
 
 }  // namespace
 }  // namespace coffre

@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <tuple>
 
 #include "engine/crypto/hash.h"
 #include "engine/index/page_check.h"
@@ -16,33 +18,45 @@ namespace {
 // Address space only: the file grows as it is written. Enough for 100 TiB of 64 KiB chunks.
 constexpr std::size_t map_size = std::size_t{256} << 30U;
 constexpr std::size_t check_size = 8;
-// Each row may dirty a page of its own, which LMDB keeps in memory until the commit.
-constexpr std::size_t rows_per_transaction = 16 * std::size_t{1024};
+// LMDB keeps the pages that a transaction writes in memory until its end: of rows in order each
+// page is filled, any other row may need a page of its own.
+constexpr std::size_t dirty_bound = 256 * std::size_t{1024};
+constexpr std::size_t rows_per_page = 16;
+constexpr std::size_t rows_in_memory = 1024 * std::size_t{1024};  // 40 bytes each
 constexpr std::size_t pack_row_size = PackId::size + SessionId::size + 8;
 constexpr unsigned table_count = 5;
 
-// value | XXH3-64(table, key, value)
+// XXH3-64(table, key, value)
+std::uint64_t check_of(std::uint8_t table, ByteView key, ByteView value, std::uint64_t seed) {
+    // A chunk's row is looked up millions of times: it needs no memory.
+    std::array<std::byte, 64> small;
+    Bytes large;
+    std::size_t const size = 1 + key.size() + value.size();
+    if (size > small.size()) large.resize(size);
+    auto const all = size > small.size() ? std::span(large) : std::span(small).first(size);
+    all[0] = std::byte{table};
+    std::copy(key.begin(), key.end(), all.begin() + 1);
+    std::copy(value.begin(), value.end(),
+              all.begin() + 1 + static_cast<std::ptrdiff_t>(key.size()));
+    return xxh3_keyed(all, seed);
+}
+
+// value | check
 Bytes with_check(std::uint8_t table, ByteView key, ByteView value, std::uint64_t seed) {
-    Writer all;
-    all.u8(table);
-    all.raw(key);
-    all.raw(value);
     Writer out;
     out.raw(value);
-    out.u64(xxh3_keyed(all.view(), seed));
+    out.u64(check_of(table, key, value, seed));
     return out.take();
 }
 
 // The value, or nothing when its check does not fit.
 std::optional<Bytes> checked(std::uint8_t table, ByteView key, Bytes stored, std::uint64_t seed) {
     if (stored.size() < check_size) return std::nullopt;
-    ByteView const value = ByteView(stored).first(stored.size() - check_size);
-    Bytes const expected = with_check(table, key, value, seed);
-    bool const fits = std::equal(stored.begin(), stored.end(), expected.begin(), expected.end());
-    if (!fits && !mutant("any-index-value")) {
-        return std::nullopt;
-    }
-    stored.resize(stored.size() - check_size);
+    std::size_t const size = stored.size() - check_size;
+    Reader check(ByteView(stored).subspan(size), "check of an index row");
+    bool const fits = check.u64() == check_of(table, key, ByteView(stored).first(size), seed);
+    if (!fits && !mutant("any-index-value")) return std::nullopt;
+    stored.resize(size);
     return stored;
 }
 
@@ -99,7 +113,7 @@ IndexedPack read_pack_row(ByteView row) {
 
 }  // namespace
 
-Index::Index(std::string const& path, std::uint64_t seed) : seed_(seed) {
+Index::Index(std::string const& path, std::uint64_t seed) : path_(path), seed_(seed) {
     MDB_env* environment = nullptr;
     lmdb_checked(::mdb_env_create(&environment), "create");
     environment_.reset(environment);
@@ -212,49 +226,106 @@ PackNumber Index::add_pack(MDB_txn* transaction, BundleRow const& row) {
     return number;
 }
 
-Index::Places Index::add_packs(Bundle const& bundle) {
-    Places places;
-    auto transaction = begin_writing();
+void Index::add(BundleId const& id, Bundle const& bundle) {
+    Load load(*this);
+    load.add(id, bundle);
+    load.finish();
+}
+
+struct Index::Load::Row {
+    ChunkId id;
+    ChunkPlace place;
+
+    bool operator<(Row const& other) const {
+        return std::tie(id, place.pack, place.block) <
+               std::tie(other.id, other.place.pack, other.place.block);
+    }
+};
+
+// Writes rows that come in ascending order. Behind the last row there is, LMDB need not look for
+// their place, and fills its pages.
+class Index::Load::Appender {
+public:
+    explicit Appender(Index& index) : index_(index) { begin(); }
+
+    void add(Row const& row) {
+        bool const is_behind = !last_ || *last_ < row.id;
+        if (is_behind) last_ = row.id;
+        put(row, is_behind ? MDB_APPEND : MDB_NODUPDATA);
+        dirty_ += is_behind ? 1 : rows_per_page;
+        if (dirty_ < dirty_bound) return;
+        commit(std::move(transaction_));
+        begin();
+    }
+    void finish() { commit(std::move(transaction_)); }
+
+private:
+    // Others may have written since the last transaction.
+    void begin() {
+        transaction_ = index_.begin_writing();
+        dirty_ = 0;
+        auto const cursor = open_cursor(transaction_.get(), index_.tables_.chunks);
+        MDB_val key{};
+        MDB_val value{};
+        if (!lmdb_move(cursor, MDB_LAST, key, value)) return;
+        Bytes const last = lmdb_copy(key);
+        if (last.size() != ChunkId::size) throw IndexDamaged("index: a chunk's row is damaged");
+        last_ = ChunkId::from(last);
+    }
+    void put(Row const& row, unsigned flags) {
+        MDB_val key = lmdb_value(row.id.bytes);
+        Bytes const place =
+            with_check(chunks_table, row.id.bytes, place_value(row.place), index_.seed_);
+        MDB_val value = lmdb_value(place);
+        int const code = lmdb_call([&] {
+            return ::mdb_put(transaction_.get(), index_.tables_.chunks, &key, &value, flags);
+        });
+        bool const is_there = code == MDB_KEYEXIST && flags == MDB_NODUPDATA;
+        if (!is_there) lmdb_checked(code, "write");
+    }
+
+    Index& index_;
+    LmdbTransaction transaction_;
+    std::size_t dirty_ = 0;  // rows that the pages to be written could hold
+    std::optional<ChunkId> last_;
+};
+
+Index::Load::Load(Index& index)
+    : index_(index), rows_(std::make_unique<SortedRuns<Row>>(index.path_, rows_in_memory)) {}
+
+Index::Load::~Load() = default;
+
+void Index::Load::add(BundleId const& id, Bundle const& bundle) {
+    std::vector<Row> rows;
+    auto transaction = index_.begin_writing();
     for (auto const& row : bundle) {
-        PackNumber const pack = add_pack(transaction.get(), row);
+        PackNumber const pack = index_.add_pack(transaction.get(), row);
         auto const directory = decode_pack_directory(row.directory);
         for (std::uint32_t block = 0; block < directory.blocks.size(); ++block) {
             for (auto const& chunk : directory.blocks[block].chunks) {
-                places.push_back({chunk.id, {pack, block}});
+                rows.push_back({chunk.id, {pack, block}});
             }
         }
     }
     commit(std::move(transaction));
-    // In order of keys, neighbours share pages.
-    std::sort(places.begin(), places.end(),
-              [](auto const& a, auto const& b) { return a.first < b.first; });
-    return places;
+    for (auto const& row : rows) rows_->add(row);
+    added_.push_back(id);
 }
 
-void Index::add_places(std::span<Places::value_type const> places) {
-    auto transaction = begin_writing();
-    for (auto const& [chunk, place] : places) {
-        MDB_val key = lmdb_value(chunk.bytes);
-        Bytes const row = with_check(chunks_table, chunk.bytes, place_value(place), seed_);
-        MDB_val value = lmdb_value(row);
-        int const code = lmdb_call([&] {
-            return ::mdb_put(transaction.get(), tables_.chunks, &key, &value, MDB_NODUPDATA);
-        });
-        if (code != MDB_KEYEXIST) lmdb_checked(code, "write");
-    }
-    commit(std::move(transaction));
+void Index::Load::write_rows() {
+    Appender appender(index_);
+    rows_->each([&](Row const& row) { appender.add(row); });
+    appender.finish();
 }
 
-void Index::add(BundleId const& id, Bundle const& bundle) {
-    Places const places = add_packs(bundle);
-    for (std::span<Places::value_type const> rest(places); !rest.empty();) {
-        std::size_t const count = std::min(rows_per_transaction, rest.size());
-        add_places(rest.first(count));
-        rest = rest.subspan(count);
+void Index::Load::finish() {
+    if (added_.empty()) return;
+    write_rows();
+    auto transaction = index_.begin_writing();
+    for (auto const& id : added_) {
+        Bytes const mark = with_check(bundles_table, id.bytes, {}, index_.seed_);
+        lmdb_put(transaction.get(), index_.tables_.bundles, lmdb_value(id.bytes), lmdb_value(mark));
     }
-    auto transaction = begin_writing();
-    Bytes const mark = with_check(bundles_table, id.bytes, {}, seed_);
-    lmdb_put(transaction.get(), tables_.bundles, lmdb_value(id.bytes), lmdb_value(mark));
     commit(std::move(transaction));
 }
 

@@ -11,6 +11,7 @@
 #include <set>
 
 #include "engine/index/lmdb.h"
+#include "engine/util/sorted_runs.h"
 #include "format/bundle.h"
 
 namespace coffre {
@@ -41,12 +42,13 @@ public:
     static void erase(std::string const& path);
 
     std::set<BundleId> bundles() const;
-    // The bundle counts as known once all its rows are there, also when this is cut short.
     void add(BundleId const& id, Bundle const& bundle);
 
+    class Load;
     class View;
 
 private:
+    friend class Load;
     friend class View;
     struct Tables {
         MDB_dbi chunks = 0;       // chunk id -> places (several)
@@ -55,18 +57,41 @@ private:
         MDB_dbi numbers = 0;      // pack id -> pack number
         MDB_dbi bundles = 0;      // bundle id -> nothing
     };
-    using Places = std::vector<std::pair<ChunkId, ChunkPlace>>;
     PackNumber add_pack(MDB_txn* transaction, BundleRow const& row);
-    Places add_packs(Bundle const& bundle);
-    void add_places(std::span<Places::value_type const> places);
     void require_whole_file() const;
     bool open_tables(unsigned transaction_flags);
     LmdbTransaction begin_writing();
 
+    std::string path_;
     LmdbEnvironment environment_;
     Tables tables_;
     std::uint64_t seed_;
     bool pages_were_checked_ = false;
+};
+
+// Takes in many bundles at once: their rows are sorted first, so that the database is written from
+// its begin to its end. A bundle counts as known once all rows are there, also when this is cut
+// short. Its members throw IndexDamaged, and SourceError when the sorting finds no room.
+class Index::Load {
+public:
+    // `index` outlives this.
+    explicit Load(Index& index);
+    Load(Load const&) = delete;
+    Load& operator=(Load const&) = delete;
+    ~Load();
+
+    // Throws FormatError when a directory cannot be read: then nothing of the bundle is taken in.
+    void add(BundleId const& id, Bundle const& bundle);
+    void finish();
+
+private:
+    struct Row;
+    class Appender;
+    void write_rows();
+
+    Index& index_;
+    std::unique_ptr<SortedRuns<Row>> rows_;
+    std::vector<BundleId> added_;
 };
 
 // Look-ups. Each sees the newest moment of the index and holds none between calls, so a view may

@@ -121,10 +121,10 @@ std::set<BundleId> Repository::list_bundles() {
     return ids;
 }
 
-void Repository::add_bundle(BundleId const& id) {
+void Repository::add_bundle(BundleId const& id, Index::Load& load) {
     std::string const name = names::bundle(id);
     try {
-        index_->add(id, read_bundle(*store_, keys_, name));
+        load.add(id, read_bundle(*store_, keys_, name));
     } catch (FormatError const& error) {
         throw RepositoryError(RepositoryFailure::corrupt, name + ": " + error.what());
     }
@@ -132,16 +132,18 @@ void Repository::add_bundle(BundleId const& id) {
 
 void Repository::add_missing_bundles(std::set<BundleId> const& present) {
     auto const known = index_->bundles();
+    Index::Load load(*index_);
     for (auto const& id : present) {
         if (known.contains(id)) continue;
         try {
-            add_bundle(id);
+            add_bundle(id, load);
             damaged_bundles_.erase(names::bundle(id));
         } catch (RepositoryError const& error) {
             if (error.kind() != RepositoryFailure::corrupt) throw;
             leave_out(names::bundle(id), error.what());
         }
     }
+    load.finish();
 }
 
 void Repository::leave_out(std::string const& bundle, std::string const& why) {

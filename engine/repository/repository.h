@@ -56,7 +56,7 @@ private:
     void level_index();
     void build_index();
     std::set<BundleId> list_bundles();
-    void add_bundle(BundleId const& id);
+    void add_bundle(BundleId const& id, Index::Load& load);
     void add_missing_bundles(std::set<BundleId> const& present);
     void leave_out(std::string const& bundle, std::string const& why);
 

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <set>
+#include <thread>
 
 #include "engine_test_repo.h"
 
@@ -104,6 +105,83 @@ TEST_F(IndexFile, AddsABundleWholeOrNotAtAll) {
     EXPECT_EQ(index_->bundles().size(), 0U);
     EXPECT_EQ(Index::View(index_).find(id_of<ChunkId>(10), any_pack), std::nullopt);
     EXPECT_EQ(Index::View(index_).number(id_of<PackId>(1)), std::nullopt);
+}
+
+std::set<PackId> packs_of(Index::View const& view, unsigned chunk) {
+    std::set<PackId> packs;
+    for (auto const& place : view.places(id_of<ChunkId>(chunk))) {
+        packs.insert(view.pack(place.pack).id);
+    }
+    return packs;
+}
+
+std::set<PackId> packs(std::vector<unsigned> const& numbers) {
+    std::set<PackId> ids;
+    for (unsigned const number : numbers) ids.insert(id_of<PackId>(number));
+    return ids;
+}
+
+TEST_F(IndexFile, LoadsManyBundlesAsOneByOne) {
+    index_->add(id_of<BundleId>(1), {row(1, {{10}, {20}})});
+    Index::Load load(*index_);
+    load.add(id_of<BundleId>(2), {row(2, {{30, 10}})});
+    load.add(id_of<BundleId>(3), {row(3, {{5}}), row(4, {{10}})});
+    EXPECT_EQ(index_->bundles().size(), 1U);
+    load.finish();
+    EXPECT_EQ(index_->bundles().size(), 3U);
+    auto const view = Index::View(index_);
+    EXPECT_EQ(packs_of(view, 10), packs({1, 2, 4}));
+    EXPECT_EQ(packs_of(view, 5), packs({3}));
+    EXPECT_EQ(packs_of(view, 20), packs({1}));
+    EXPECT_EQ(packs_of(view, 30), packs({2}));
+    EXPECT_EQ(view.chunk_count(), 6U);
+}
+
+// A bundle that cannot be read takes none of the others with it.
+TEST_F(IndexFile, LoadsTheOthersOfADamagedBundle) {
+    BundleRow broken = row(2, {{11}});
+    broken.directory.pop_back();
+    Index::Load load(*index_);
+    load.add(id_of<BundleId>(1), {row(1, {{10}})});
+    EXPECT_THROW(load.add(id_of<BundleId>(2), {row(3, {{12}}), broken}), FormatError);
+    load.finish();
+    EXPECT_EQ(index_->bundles(), std::set<BundleId>{id_of<BundleId>(1)});
+    EXPECT_TRUE(Index::View(index_).find(id_of<ChunkId>(10), any_pack));
+    EXPECT_FALSE(Index::View(index_).find(id_of<ChunkId>(12), any_pack));
+}
+
+TEST_F(IndexFile, LoadsAgainWhatWasCutShort) {
+    {
+        Index::Load load(*index_);
+        load.add(id_of<BundleId>(1), {row(1, {{10}})});
+    }
+    EXPECT_EQ(index_->bundles().size(), 0U);
+    EXPECT_FALSE(Index::View(index_).find(id_of<ChunkId>(10), any_pack));
+    index_->add(id_of<BundleId>(1), {row(1, {{10}})});
+    EXPECT_EQ(packs_of(Index::View(index_), 10), packs({1}));
+}
+
+// Another program fills the same index at the same time: no row of either is lost.
+TEST_F(IndexFile, LoadsBesideAnother) {
+    auto const rows_of = [](unsigned first) {
+        Bundle bundle;
+        for (unsigned pack = 0; pack < 60; ++pack) {
+            std::vector<unsigned> chunks;
+            for (unsigned i = 0; i < 1000; ++i) chunks.push_back(first + 2 * (pack * 1000 + i));
+            bundle.push_back(row(first * 100 + pack, {chunks}));
+        }
+        return bundle;
+    };
+    std::thread other([&] { index_->add(id_of<BundleId>(1), rows_of(1)); });
+    index_->add(id_of<BundleId>(2), rows_of(2));
+    other.join();
+    auto const view = Index::View(index_);
+    EXPECT_EQ(index_->bundles().size(), 2U);
+    unsigned missing = 0;
+    for (unsigned chunk = 1; chunk <= 65'000; ++chunk) {
+        missing += view.find(id_of<ChunkId>(chunk), any_pack) ? 0U : 1U;
+    }
+    EXPECT_EQ(missing, 0U);
 }
 
 TEST_F(IndexFile, AViewSeesWhatIsAddedLater) {
