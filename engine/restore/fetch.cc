@@ -1,6 +1,6 @@
 #include "engine/restore/fetch.h"
 
-#include <thread>
+#include <algorithm>
 
 #include "engine/repository/tree_reader.h"
 #include "format/limits.h"
@@ -10,7 +10,10 @@ namespace coffre {
 
 namespace {
 
-constexpr std::size_t window_writes = 2048;
+// The first windows are small, so that the workers soon have something to do; then the larger they
+// are, the fewer blocks are needed by several.
+constexpr std::size_t first_window_writes = 2048;
+constexpr std::size_t most_window_writes = 16 * first_window_writes;
 constexpr std::size_t copies_cache = 8 * limits::mib;
 constexpr std::uint64_t window_memory = 32 * limits::mib;  // paths and attributes may be long
 
@@ -59,7 +62,8 @@ Fetcher::Fetcher(ChunkReader& reader, FileWriter& writer, unsigned threads)
     : reader_(reader),
       writer_(writer),
       threads_(threads),
-      copies_(reader.repository(), copies_cache) {}
+      copies_(reader.repository(), copies_cache),
+      bound_(first_window_writes) {}
 
 void Fetcher::plan(FileWrite write) {
     ++write.file->remaining;
@@ -73,7 +77,7 @@ void Fetcher::plan(FileWrite write) {
         writer_.mark_damaged(*write.file, error.what());
         return writer_.release(*write.file);
     }
-    if (++planned_ >= window_writes || planned_memory_ >= window_memory) hand_on_window();
+    if (++planned_ >= bound_ || planned_memory_ >= window_memory) hand_on_window();
 }
 
 // Nothing when this place is of no use: its pack has no key for it, or the index turns out to be
@@ -125,6 +129,7 @@ void Fetcher::hand_on_window() {
     window_.clear();
     planned_ = 0;
     planned_memory_ = 0;
+    bound_ = std::min(2 * bound_, most_window_writes);
 }
 
 // Empty when this copy of the block cannot be read: then each chunk is looked for in its others.

@@ -38,6 +38,7 @@ private:
     std::mutex mutex_;
     ChunkReader copies_;  // by mutex_: for what a block alone does not give
     std::map<std::pair<PackNumber, std::uint32_t>, std::vector<FileWrite>> window_;
+    std::size_t bound_;  // of the window, in writes
     std::size_t planned_ = 0;
     std::uint64_t planned_memory_ = 0;  // of the files that are planned
     std::unique_ptr<Stage> running_;    // the window before, being fetched
