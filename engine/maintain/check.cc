@@ -5,12 +5,12 @@
 #include <tuple>
 #include <unordered_set>
 
+#include "engine/maintain/pack_reads.h"
 #include "engine/repository/gc_state.h"
 #include "engine/repository/key_slots.h"
 #include "engine/repository/names.h"
 #include "engine/repository/snapshot_store.h"
 #include "engine/repository/tree_reader.h"
-#include "engine/util/ordered_stage.h"
 #include "engine/util/workers.h"
 #include "format/limits.h"
 #include "format/session.h"
@@ -31,8 +31,10 @@ public:
         guarded([&] { log_ = read_gc_log(repository_.store(), repository_.keys()); });
         check_bundles();
         check_packs();
+        // Packs are read while the trees are walked.
+        if (depth_ == CheckDepth::read_data) begin_reading();
         check_snapshots();
-        if (depth_ == CheckDepth::read_data) read_packs();
+        if (reads_) finish_reading();
         return std::move(report_);
     }
 
@@ -53,6 +55,7 @@ private:
     }
 
     void note(std::string const& message) {
+        std::lock_guard const lock(note_mutex_);
         if (!noted_.insert(message).second) return;
         report_.errors.push_back(message);
         progress_.report_failure("", message);
@@ -110,7 +113,7 @@ private:
     }
 
     void add_row(BundleRow& row) {
-        Expected expected{row.pack_size, xxh3(row.directory), row.session};
+        ExpectedPack const expected{row.pack_size, xxh3(row.directory), row.session};
         if (decode_pack_directory(row.directory).blocks.empty())
             throw FormatError("a pack without blocks");
         expected_.insert_or_assign(row.pack, expected);
@@ -267,99 +270,43 @@ private:
         }
     }
 
-    void read_packs() {
-        OrderedStage<PackId, PackReading> stage(
-            threads_, 2 * std::size_t{threads_}, [&](PackId const& id) { return read_pack(id); },
-            [&](PackReading const& reading) {
-                for (auto const& message : reading.errors) note(message);
-                report_.chunks_read += reading.chunks;
-                report_.bytes_read += reading.bytes;
-                progress_.bytes += reading.bytes;
-            });
-        for (auto const& [pack, expected] : expected_) progress_.total_bytes += expected.size;
+    // Everything the bundles or the listing know of, but for what is gone.
+    void begin_reading() {
+        std::vector<PackId> packs;
         for (auto const& [pack, expected] : expected_) {
-            progress_.check_stop();
-            if (!lost_.contains(pack) && !log_.swept.contains(pack)) stage.push(pack);
+            if (lost_.contains(pack) || log_.swept.contains(pack)) continue;
+            packs.push_back(pack);
+            progress_.total_bytes += expected.size;
         }
-        for (auto const& pack : unlisted_) stage.push(pack);
-        stage.finish();
+        packs.insert(packs.end(), unlisted_.begin(), unlisted_.end());
+        reads_.emplace(repository_, expected_, threads_, progress_,
+                       [this](std::string const& message) { note(message); });
+        reads_->begin(std::move(packs));
     }
 
-    struct PackReading {
-        std::vector<std::string> errors;
-        std::uint64_t chunks = 0;
-        std::uint64_t bytes = 0;
-    };
-
-    PackReading read_pack(PackId const& id) {
-        PackReading reading;
-        std::string const name = names::pack(id);
-        try {
-            Bytes const bytes = get_whole(repository_.store(), name, limits::pack_size);
-            reading.bytes = bytes.size();
-            VerifiedPack const pack = verify_pack(repository_.keys(), name, bytes);
-            if (auto const known = expected_.find(id); known != expected_.end()) {
-                bool const same =
-                    xxh3(encode_pack_directory(pack.directory)) == known->second.directory &&
-                    pack.header.session == known->second.session;
-                if (!same)
-                    reading.errors.push_back(name + ": its bundle says something else of it");
-            }
-            for (auto const& row : pack.directory.blocks)
-                read_block(name, pack, row, bytes, reading);
-        } catch (RepositoryError const& error) {
-            if (error.kind() != RepositoryFailure::corrupt) throw;
-            reading.errors.emplace_back(error.what());
-        }
-        return reading;
+    void finish_reading() {
+        auto const totals = reads_->finish();
+        report_.chunks_read = totals.chunks;
+        report_.bytes_read = totals.bytes;
     }
-
-    void read_block(std::string const& name, VerifiedPack const& pack, BlockRow const& row,
-                    Bytes const& bytes, PackReading& reading) {
-        try {
-            auto const key = repository_.session_key(pack.directory, row.key);
-            Bytes const prefix = delta_prefix(pack.header.kind, row);
-            Bytes const plain = decode_block(ByteView(bytes).subspan(row.offset, row.stored_size),
-                                             row, *key, repository_.id(), prefix);
-            verify_chunks(plain, row, pack.header.kind, repository_.namer());
-            reading.chunks += row.chunks.size();
-        } catch (FormatError const& error) {
-            reading.errors.push_back(name + ": at byte " + std::to_string(row.offset) + ": " +
-                                     error.what());
-        }
-    }
-
-    // One at a time: a reader may build the index again.
-    Bytes delta_prefix(PackKind kind, BlockRow const& row) {
-        if (row.bases.empty()) return {};
-        std::lock_guard const lock(bases_mutex_);
-        if (!bases_) bases_.emplace(repository_, meta_cache);
-        return bases_->delta_prefix(kind, row);
-    }
-
-    struct Expected {
-        std::uint64_t size = 0;
-        std::uint64_t directory = 0;  // XXH3-64 of it
-        SessionId session;
-    };
 
     Repository& repository_;
     CheckDepth depth_;
     unsigned threads_;
     Progress& progress_;
-    CheckReport report_;
-    std::set<std::string> noted_;
+    CheckReport report_;  // its errors by note_mutex_
+    std::mutex note_mutex_;
+    std::set<std::string> noted_;  // by note_mutex_
     GcState log_;
-    std::map<PackId, Expected> expected_;  // by the bundles
+    std::map<PackId, ExpectedPack> expected_;  // by the bundles
     std::set<PackId> lost_;
     std::set<PackId> unlisted_;
     std::unordered_set<ChunkId, IdHash> seen_;
     std::set<Digest> seen_directories_;
     std::set<std::tuple<ChunkId, std::uint64_t, std::uint8_t>> seen_recipes_;
     std::string where_;
-    std::string path_;  // of where the check is in the snapshot
-    std::mutex bases_mutex_;
-    std::optional<ChunkReader> bases_;  // by bases_mutex_
+    std::string path_;                // of where the check is in the snapshot
+    std::optional<PackReads> reads_;  // ends before what it reads from
 };
 
 }  // namespace

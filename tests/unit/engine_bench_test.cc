@@ -167,14 +167,14 @@ TEST(PieceSampler, TakesAtLeastOnePiece) {
     EXPECT_EQ(sampler.take().size(), 1U);
 }
 
-TEST(RunJobs, RunsEachOnce) {
+TEST(ThreadsRunJobs, RunsEachOnce) {
     std::vector<int> runs(1000);
     run_jobs(runs.size(), 3, [&](std::size_t i) { ++runs[i]; });
     EXPECT_EQ(runs, std::vector<int>(1000, 1));
     run_jobs(0, 3, [](std::size_t) { FAIL(); });
 }
 
-TEST(RunJobs, TellsWhatAJobThrows) {
+TEST(ThreadsRunJobs, TellsWhatAJobThrows) {
     EXPECT_THROW(run_jobs(100, 2,
                           [](std::size_t i) {
                               if (i == 50) throw SourceError("x", "x");

@@ -9,7 +9,7 @@
 namespace coffre {
 namespace {
 
-TEST(SyncBehind, WaitsForTheStep) {
+TEST(ThreadsSyncBehind, WaitsForTheStep) {
     std::atomic<int> syncs{0};
     SyncBehind behind([&] { ++syncs; }, 100);
     behind.add(99);
@@ -23,7 +23,7 @@ TEST(SyncBehind, WaitsForTheStep) {
     EXPECT_EQ(syncs, 1);
 }
 
-TEST(SyncBehind, RunsOneAtATime) {
+TEST(ThreadsSyncBehind, RunsOneAtATime) {
     std::atomic<int> syncs{0};
     std::latch begun(1);
     std::latch may_end(1);
@@ -47,7 +47,7 @@ TEST(SyncBehind, RunsOneAtATime) {
 }
 
 // The system tells a failed write once: a later sync that succeeds means nothing.
-TEST(SyncBehind, KeepsTheFirstFailure) {
+TEST(ThreadsSyncBehind, KeepsTheFirstFailure) {
     std::atomic<int> syncs{0};
     SyncBehind behind(
         [&] {
