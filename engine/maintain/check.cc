@@ -20,6 +20,7 @@ namespace coffre {
 namespace {
 
 constexpr std::size_t meta_cache = 32 * limits::mib;
+constexpr std::size_t most_seen = 500'000;
 
 class Checker {
 public:
@@ -206,7 +207,7 @@ private:
             return !seen_recipes_.insert({recipe.id, recipe.weight, level}).second;
         });
         while (auto const entry = chunks.next()) {
-            if (!seen_.insert(entry->id).second) continue;
+            if (!is_new(entry->id)) continue;
             auto const places = reader.locate(entry->id);
             bool const there =
                 std::any_of(places.begin(), places.end(), [&](ChunkPlace const& place) {
@@ -218,6 +219,12 @@ private:
                     "chunk " + entry->id.hex() + " was in a pack that is missing");
             }
         }
+    }
+
+    // Forgetting one costs a look-up, remembering all of them more memory than a check may take.
+    bool is_new(ChunkId const& chunk) {
+        if (seen_.size() >= most_seen) seen_.clear();
+        return seen_.insert(chunk).second;
     }
 
     // A directory that was checked under another name or snapshot is not entered again.

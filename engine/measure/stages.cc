@@ -67,7 +67,9 @@ void Stages::read(std::vector<Piece> const& pieces) {
         auto const bytes = static_cast<double>(progress_.bytes - before);
         (half == 0 ? speed.one_thread : speed.all_threads) = bytes / seconds;
     }
-    if (pieces.size() < 2) speed.all_threads = speed.one_thread;
+    // One half may have nothing that can be read.
+    if (speed.all_threads == 0) speed.all_threads = speed.one_thread;
+    if (speed.one_thread == 0) speed.one_thread = speed.all_threads;
     speeds_.push_back(speed);
     for (std::size_t i = 0; i < pieces.size(); ++i) {
         if (i == 0 || pieces[i].path != pieces[i - 1].path) ++sample_.files;
@@ -95,7 +97,7 @@ void Stages::measure(std::string const& stage, std::uint64_t bytes, std::size_t 
     speeds_.push_back({stage, one, all});
 }
 
-void Stages::measure_all() {
+void Stages::make_groups() {
     std::size_t size = group_size;
     for (std::size_t i = 0; i < pieces_.size(); ++i) {
         if (size >= group_size) {
@@ -105,6 +107,10 @@ void Stages::measure_all() {
         size += pieces_[i].bytes.size();
     }
     groups_.push_back(pieces_.size());
+}
+
+void Stages::measure_all() {
+    make_groups();
     std::size_t const count = pieces_.size();
     measure("chunk", sample_.bytes, count, [&](std::size_t i) { cut(pieces_[i], keys_.chunker); });
     measure("identify", sample_.bytes, count,
