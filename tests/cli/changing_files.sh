@@ -100,7 +100,7 @@ expect_whole_next_time
 
 # Shrinks below what has been read.
 cp src/changes before
-begin_reading 2 changes
+begin_reading 3 changes
 truncate -s 1000 src/changes
 go_on 3
 expect_named changes "changed while it was read: saved as it was found"
