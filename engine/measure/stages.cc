@@ -1,6 +1,5 @@
 #include "engine/measure/stages.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -170,7 +169,7 @@ double measure_writing(std::string const& folder, Progress& progress) {
     auto const start = std::chrono::steady_clock::now();
     for (int i = 0; i < packs; ++i) {
         progress.check_stop();
-        Fd const file(::open(folder.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600));
+        Fd const file = open_nameless(folder);
         if (!file || !write_past_cache(file.get(), pack) || ::fsync(file.get()) != 0) {
             throw SourceError(folder, folder + ": cannot write there: " + errno_text());
         }

@@ -1,14 +1,26 @@
 #include "engine/util/fd.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 
 namespace coffre {
 
 void Fd::reset() {
     if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+}
+
+Fd open_nameless(std::string const& folder) {
+    Fd file(::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+    if (file || (errno != EOPNOTSUPP && errno != EISDIR)) return file;
+    // The file system has none without a name.
+    std::string name = folder + "/.coffre-XXXXXX";
+    file = Fd(::mkostemp(name.data(), O_CLOEXEC));
+    if (file) ::unlink(name.c_str());
+    return file;
 }
 
 std::string errno_text() {

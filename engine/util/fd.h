@@ -37,6 +37,10 @@ private:
     int fd_ = -1;
 };
 
+// A file in `folder` that goes with its descriptor, to be read and written. Empty with errno on
+// failure.
+Fd open_nameless(std::string const& folder);
+
 // The text of the current errno.
 std::string errno_text();
 

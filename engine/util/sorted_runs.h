@@ -4,8 +4,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include <fcntl.h>
-
 #include <algorithm>
 #include <queue>
 #include <span>
@@ -58,7 +56,7 @@ private:
 
     void spill() {
         std::sort(rows_.begin(), rows_.end());
-        if (!file_) file_ = Fd(::open(folder_.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+        if (!file_) file_ = open_nameless(folder_);
         if (!file_ || !write_full(file_.get(), std::as_bytes(std::span(rows_)))) fail("write");
         runs_.push_back({end_, rows_.size(), {}, 0});
         end_ += static_cast<off_t>(rows_.size() * sizeof(Row));
