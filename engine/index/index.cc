@@ -3,13 +3,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
-#include <tuple>
-
-#include "engine/crypto/hash.h"
 #include "engine/index/page_check.h"
-#include "format/mutant.h"
+#include "engine/index/rows.h"
 
 namespace coffre {
 
@@ -17,75 +12,8 @@ namespace {
 
 // Address space only: the file grows as it is written. Enough for 100 TiB of 64 KiB chunks.
 constexpr std::size_t map_size = std::size_t{256} << 30U;
-constexpr std::size_t check_size = 8;
-// LMDB keeps the pages that a transaction writes in memory until its end: of rows in order each
-// page is filled, any other row may need a page of its own.
-constexpr std::size_t dirty_bound = 256 * std::size_t{1024};
-constexpr std::size_t rows_per_page = 16;
-constexpr std::size_t rows_in_memory = 1024 * std::size_t{1024};  // 40 bytes each
 constexpr std::size_t pack_row_size = PackId::size + SessionId::size + 8;
 constexpr unsigned table_count = 5;
-
-// XXH3-64(table, key, value)
-std::uint64_t check_of(std::uint8_t table, ByteView key, ByteView value, std::uint64_t seed) {
-    // A chunk's row is looked up millions of times: it needs no memory.
-    std::array<std::byte, 64> small;
-    Bytes large;
-    std::size_t const size = 1 + key.size() + value.size();
-    if (size > small.size()) large.resize(size);
-    auto const all = size > small.size() ? std::span(large) : std::span(small).first(size);
-    all[0] = std::byte{table};
-    std::copy(key.begin(), key.end(), all.begin() + 1);
-    std::copy(value.begin(), value.end(),
-              all.begin() + 1 + static_cast<std::ptrdiff_t>(key.size()));
-    return xxh3_keyed(all, seed);
-}
-
-// value | check
-Bytes with_check(std::uint8_t table, ByteView key, ByteView value, std::uint64_t seed) {
-    Writer out;
-    out.raw(value);
-    out.u64(check_of(table, key, value, seed));
-    return out.take();
-}
-
-// The value, or nothing when its check does not fit.
-std::optional<Bytes> checked(std::uint8_t table, ByteView key, Bytes stored, std::uint64_t seed) {
-    if (stored.size() < check_size) return std::nullopt;
-    std::size_t const size = stored.size() - check_size;
-    Reader check(ByteView(stored).subspan(size), "check of an index row");
-    bool const fits = check.u64() == check_of(table, key, ByteView(stored).first(size), seed);
-    if (!fits && !mutant("any-index-value")) return std::nullopt;
-    stored.resize(size);
-    return stored;
-}
-
-enum Table : std::uint8_t {
-    chunks_table = 1,
-    packs_table,
-    numbers_table,
-    bundles_table,
-    directories_table
-};
-
-Bytes number_key(PackNumber number) {
-    Writer out;
-    for (unsigned shift = 32; shift > 0;) out.u8(static_cast<std::uint8_t>(number >> (shift -= 8)));
-    return out.take();  // big-endian, so that keys ascend
-}
-
-PackNumber number_of_key(ByteView key) {
-    PackNumber number = 0;
-    for (std::byte const b : key) number = number << 8U | std::to_integer<PackNumber>(b);
-    return number;
-}
-
-Bytes place_value(ChunkPlace const& place) {
-    Writer out;
-    out.u32(place.pack);
-    out.u32(place.block);
-    return out.take();
-}
 
 // Nothing when there is no such table yet.
 std::optional<MDB_dbi> open_table(MDB_txn* transaction, char const* name, unsigned flags) {
@@ -94,12 +22,6 @@ std::optional<MDB_dbi> open_table(MDB_txn* transaction, char const* name, unsign
     if (code == MDB_NOTFOUND) return std::nullopt;
     lmdb_checked(code, "open a table");
     return table;
-}
-
-std::uint64_t entries_of(MDB_txn* transaction, MDB_dbi table) {
-    MDB_stat statistics{};
-    lmdb_checked(lmdb_call([&] { return ::mdb_stat(transaction, table, &statistics); }), "count");
-    return statistics.ms_entries;
 }
 
 IndexedPack read_pack_row(ByteView row) {
@@ -201,132 +123,6 @@ std::set<BundleId> Index::bundles() const {
         }
     }
     return found;
-}
-
-PackNumber Index::add_pack(MDB_txn* transaction, BundleRow const& row) {
-    MDB_val const key = lmdb_value(row.pack.bytes);
-    MDB_val found{};
-    if (lmdb_get(transaction, tables_.numbers, key, found)) {
-        auto const value = checked(numbers_table, row.pack.bytes, lmdb_copy(found), seed_);
-        if (!value || value->size() != 4) throw IndexDamaged("index: a pack's number is damaged");
-        return number_of_key(*value);
-    }
-    auto const number = static_cast<PackNumber>(entries_of(transaction, tables_.packs));
-    Bytes const packed = number_key(number);
-    Bytes const number_value = with_check(numbers_table, row.pack.bytes, packed, seed_);
-    lmdb_put(transaction, tables_.numbers, key, lmdb_value(number_value));
-    Writer out;
-    out.id(row.pack);
-    out.id(row.session);
-    out.u64(row.pack_size);
-    Bytes const pack_value = with_check(packs_table, packed, out.view(), seed_);
-    lmdb_put(transaction, tables_.packs, lmdb_value(packed), lmdb_value(pack_value));
-    Bytes const directory = with_check(directories_table, packed, row.directory, seed_);
-    lmdb_put(transaction, tables_.directories, lmdb_value(packed), lmdb_value(directory));
-    return number;
-}
-
-void Index::add(BundleId const& id, Bundle const& bundle) {
-    Load load(*this);
-    load.add(id, bundle);
-    load.finish();
-}
-
-struct Index::Load::Row {
-    ChunkId id;
-    ChunkPlace place;
-
-    bool operator<(Row const& other) const {
-        return std::tie(id, place.pack, place.block) <
-               std::tie(other.id, other.place.pack, other.place.block);
-    }
-};
-
-// Writes rows that come in ascending order. Behind the last row there is, LMDB need not look for
-// their place, and fills its pages.
-class Index::Load::Appender {
-public:
-    explicit Appender(Index& index) : index_(index) { begin(); }
-
-    void add(Row const& row) {
-        bool const is_behind = !last_ || *last_ < row.id;
-        if (is_behind) last_ = row.id;
-        put(row, is_behind ? MDB_APPEND : MDB_NODUPDATA);
-        dirty_ += is_behind ? 1 : rows_per_page;
-        if (dirty_ < dirty_bound) return;
-        commit(std::move(transaction_));
-        begin();
-    }
-    void finish() { commit(std::move(transaction_)); }
-
-private:
-    // Others may have written since the last transaction.
-    void begin() {
-        transaction_ = index_.begin_writing();
-        dirty_ = 0;
-        auto const cursor = open_cursor(transaction_.get(), index_.tables_.chunks);
-        MDB_val key{};
-        MDB_val value{};
-        if (!lmdb_move(cursor, MDB_LAST, key, value)) return;
-        Bytes const last = lmdb_copy(key);
-        if (last.size() != ChunkId::size) throw IndexDamaged("index: a chunk's row is damaged");
-        last_ = ChunkId::from(last);
-    }
-    void put(Row const& row, unsigned flags) {
-        MDB_val key = lmdb_value(row.id.bytes);
-        Bytes const place =
-            with_check(chunks_table, row.id.bytes, place_value(row.place), index_.seed_);
-        MDB_val value = lmdb_value(place);
-        int const code = lmdb_call([&] {
-            return ::mdb_put(transaction_.get(), index_.tables_.chunks, &key, &value, flags);
-        });
-        bool const is_there = code == MDB_KEYEXIST && flags == MDB_NODUPDATA;
-        if (!is_there) lmdb_checked(code, "write");
-    }
-
-    Index& index_;
-    LmdbTransaction transaction_;
-    std::size_t dirty_ = 0;  // rows that the pages to be written could hold
-    std::optional<ChunkId> last_;
-};
-
-Index::Load::Load(Index& index)
-    : index_(index), rows_(std::make_unique<SortedRuns<Row>>(index.path_, rows_in_memory)) {}
-
-Index::Load::~Load() = default;
-
-void Index::Load::add(BundleId const& id, Bundle const& bundle) {
-    std::vector<Row> rows;
-    auto transaction = index_.begin_writing();
-    for (auto const& row : bundle) {
-        PackNumber const pack = index_.add_pack(transaction.get(), row);
-        auto const directory = decode_pack_directory(row.directory);
-        for (std::uint32_t block = 0; block < directory.blocks.size(); ++block) {
-            for (auto const& chunk : directory.blocks[block].chunks) {
-                rows.push_back({chunk.id, {pack, block}});
-            }
-        }
-    }
-    commit(std::move(transaction));
-    for (auto const& row : rows) rows_->add(row);
-    added_.push_back(id);
-}
-
-void Index::Load::write_rows() {
-    Appender appender(index_);
-    rows_->each([&](Row const& row) { appender.add(row); });
-    appender.finish();
-}
-
-void Index::Load::finish() {
-    if (added_.empty()) return;
-    write_rows();
-    auto transaction = index_.begin_writing();
-    for (auto const& id : added_) {
-        Bytes const mark = with_check(bundles_table, id.bytes, {}, index_.seed_);
-        lmdb_put(transaction.get(), index_.tables_.bundles, lmdb_value(id.bytes), lmdb_value(mark));
-    }
-    commit(std::move(transaction));
 }
 
 std::optional<ChunkPlace> Index::View::find(ChunkId const& id,

@@ -11,7 +11,6 @@
 #include <set>
 
 #include "engine/index/lmdb.h"
-#include "engine/util/sorted_runs.h"
 #include "format/bundle.h"
 
 namespace coffre {
@@ -57,7 +56,6 @@ private:
         MDB_dbi numbers = 0;      // pack id -> pack number
         MDB_dbi bundles = 0;      // bundle id -> nothing
     };
-    PackNumber add_pack(MDB_txn* transaction, BundleRow const& row);
     void require_whole_file() const;
     bool open_tables(unsigned transaction_flags);
     LmdbTransaction begin_writing();
@@ -67,31 +65,6 @@ private:
     Tables tables_;
     std::uint64_t seed_;
     bool pages_were_checked_ = false;
-};
-
-// Takes in many bundles at once: their rows are sorted first, so that the database is written from
-// its begin to its end. A bundle counts as known once all rows are there, also when this is cut
-// short. Its members throw IndexDamaged, and SourceError when the sorting finds no room.
-class Index::Load {
-public:
-    // `index` outlives this.
-    explicit Load(Index& index);
-    Load(Load const&) = delete;
-    Load& operator=(Load const&) = delete;
-    ~Load();
-
-    // Throws FormatError when a directory cannot be read: then nothing of the bundle is taken in.
-    void add(BundleId const& id, Bundle const& bundle);
-    void finish();
-
-private:
-    struct Row;
-    class Appender;
-    void write_rows();
-
-    Index& index_;
-    std::unique_ptr<SortedRuns<Row>> rows_;
-    std::vector<BundleId> added_;
 };
 
 // Look-ups. Each sees the newest moment of the index and holds none between calls, so a view may

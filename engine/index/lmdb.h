@@ -99,6 +99,12 @@ inline void lmdb_put(MDB_txn* transaction, MDB_dbi table, MDB_val key, MDB_val v
                  "write");
 }
 
+inline std::uint64_t entries_of(MDB_txn* transaction, MDB_dbi table) {
+    MDB_stat statistics{};
+    lmdb_checked(lmdb_call([&] { return ::mdb_stat(transaction, table, &statistics); }), "count");
+    return statistics.ms_entries;
+}
+
 // What LMDB points to, copied: it may lie anywhere.
 inline Bytes lmdb_copy(MDB_val const& value) {
     if (value.mv_size == 0) return {};

@@ -8,7 +8,7 @@
 #include "engine/chunk/chunker.h"
 #include "engine/crypto/hash.h"
 #include "engine/crypto/key_ring.h"
-#include "engine/index/index.h"
+#include "engine/index/load.h"
 #include "engine/repository.h"
 #include "engine/repository/local_state.h"
 

@@ -1,5 +1,5 @@
 // The index is disposable: whatever happens to its file, the answers stay the same.
-#include "engine/index/index.h"
+#include "engine/index/load.h"
 
 #include <gtest/gtest.h>
 
