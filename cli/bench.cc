@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -22,10 +21,6 @@ struct BenchArguments {
     std::string html;
     std::string compression = "auto";
 };
-
-std::string rate_text(double speed) {
-    return size_text(static_cast<std::uint64_t>(speed)) + "/s";
-}
 
 double percent(std::uint64_t part, std::uint64_t whole) {
     return whole == 0 ? 0 : 100.0 * static_cast<double>(part) / static_cast<double>(whole);
@@ -132,13 +127,13 @@ int run_bench(GlobalOptions const& options, BenchArguments const& arguments) {
         report_failures(progress, display, options);
         report = bench_paths(request, progress);
     }
-    if (!arguments.html.empty()) {
-        write_page(arguments.html, report, "Backing up " + arguments.paths.front());
-    }
     if (options.json) {
         print(json_of(report).dump());
     } else if (!options.quiet) {
         print_text(report);
+    }
+    if (!arguments.html.empty()) {
+        write_page(arguments.html, report, "Backing up " + arguments.paths.front());
     }
     bool const is_whole = report.found.unreadable + report.sample.unreadable == 0;
     return is_whole ? exit_code::ok : exit_code::incomplete;
@@ -152,7 +147,7 @@ void add_bench(CLI::App& app, Context& context) {
     auto const arguments = std::make_shared<BenchArguments>();
     command->add_option("paths", arguments->paths, "what would be saved")->required();
     command->add_option("--sample", arguments->sample,
-                        "read this much at the most (default: 256M)");
+                        "read this much at the most, into memory (default: 256M)");
     command->add_option("--to", arguments->to,
                         "also measure writing in this folder (nothing stays there)");
     command->add_option("--compression", arguments->compression, "off, fast, auto, better or max")

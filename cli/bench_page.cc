@@ -42,10 +42,6 @@ std::string escaped(std::string const& text) {
     return out;
 }
 
-std::string rate_text(double speed) {
-    return size_text(static_cast<std::uint64_t>(speed)) + "/s";
-}
-
 std::string bar(double speed, double fastest, int y, char const* color) {
     double const width = std::max(1.0, speed / fastest * longest_bar);
     return fmt::format(

@@ -15,10 +15,9 @@ namespace {
 enum class How { structure, read_data, scrub };
 
 void print_speed(std::string const& what, std::uint64_t bytes, double seconds) {
-    auto const rate =
-        static_cast<std::uint64_t>(static_cast<double>(bytes) / std::max(seconds, 0.001));
-    print(fmt::format("read      {}, {} in {}, {}/s", what, size_text(bytes),
-                      duration_text(seconds), size_text(rate)));
+    double const rate = static_cast<double>(bytes) / std::max(seconds, 0.001);
+    print(fmt::format("read      {}, {} in {}, {}", what, size_text(bytes), duration_text(seconds),
+                      rate_text(rate)));
 }
 
 void print_text(CheckReport const& report, How how, double seconds) {

@@ -116,6 +116,10 @@ std::string size_text(std::uint64_t bytes) {
     return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.2f} {}", value, units[unit]);
 }
 
+std::string rate_text(double bytes_a_second) {
+    return size_text(static_cast<std::uint64_t>(bytes_a_second)) + "/s";
+}
+
 std::string number_text(std::uint64_t number) {
     std::string text = std::to_string(number);
     for (std::size_t at = text.size(); at > 3;) text.insert(at -= 3, 1, ',');
@@ -301,9 +305,9 @@ void ProgressDisplay::run(double interval_seconds) {
 
 std::string ProgressDisplay::line() const {
     double const rate = static_cast<double>(progress_.bytes) / std::max(seconds(), 0.001);
-    std::string text = fmt::format("{}  {} files  {}  {}/s", duration_text(seconds()),
-                                   number_text(progress_.files), size_text(progress_.bytes),
-                                   size_text(static_cast<std::uint64_t>(rate)));
+    std::string text =
+        fmt::format("{}  {} files  {}  {}", duration_text(seconds()), number_text(progress_.files),
+                    size_text(progress_.bytes), rate_text(rate));
     if (progress_.total_bytes > progress_.bytes && rate > 0) {
         double const left = static_cast<double>(progress_.total_bytes - progress_.bytes) / rate;
         text += fmt::format("  {:.0f} %, {} left",

@@ -80,9 +80,8 @@ void print_summary(RestoreArguments const& arguments, RestoreResult const& resul
                       size_text(result.bytes)));
     if (arguments.verify)
         print(fmt::format("verified  {} files", number_text(result.files_verified)));
-    print(fmt::format("time      {}, {}/s", duration_text(seconds),
-                      size_text(static_cast<std::uint64_t>(static_cast<double>(result.bytes) /
-                                                           std::max(seconds, 0.001)))));
+    double const rate = static_cast<double>(result.bytes) / std::max(seconds, 0.001);
+    print(fmt::format("time      {}, {}", duration_text(seconds), rate_text(rate)));
     if (arguments.dry_run) print("dry run: nothing was changed");
 }
 

@@ -14,7 +14,7 @@ namespace coffre {
 
 struct BenchRequest {
     std::vector<std::string> paths;
-    std::uint64_t sample_bytes = std::uint64_t{256} << 20U;  // read at the most; kept in memory
+    std::uint64_t sample_bytes = std::uint64_t{256} << 20U;  // read at the most, into memory
     std::string store_folder;   // where packs would be written; empty: writing is not measured
     int compression_level = 1;  // 0: never compress
     unsigned threads = 0;       // 0: one for each processor

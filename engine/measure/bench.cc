@@ -36,6 +36,10 @@ RunCost cost_of(BenchReport const& report, std::uint64_t read_bytes) {
 BenchReport bench_paths(BenchRequest const& request, Progress& progress) {
     BenchReport report;
     report.threads = worker_count(request.threads);
+    // First, so that a folder that cannot be written to is told at once.
+    if (!request.store_folder.empty()) {
+        report.write_speed = measure_writing(request.store_folder, progress);
+    }
     PieceSampler sampler(request.sample_bytes);
     report.found = survey_paths(request.paths, sampler, progress);
     Stages stages(request, progress);
@@ -46,9 +50,6 @@ BenchReport bench_paths(BenchRequest const& request, Progress& progress) {
                           "be read there");
     }
     stages.measure_all();
-    if (!request.store_folder.empty()) {
-        report.write_speed = measure_writing(request.store_folder, progress);
-    }
     report.sample = stages.sample();
     report.sample.is_all = !sampler.has_left_out();
     report.stages = stages.speeds();

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 
 #include <algorithm>
-#include <set>
 
 #include "engine/util/fd.h"
 #include "format/limits.h"
@@ -33,20 +32,15 @@ void identify(SamplePiece& piece, ChunkNamer const& namer) {
     for (auto const chunk : piece.chunks) piece.ids.push_back(namer.name(PackKind::data, chunk));
 }
 
-std::vector<Block> unique_blocks(std::span<SamplePiece const> pieces) {
-    std::vector<Block> blocks;
-    std::set<ChunkId> known;
-    for (auto const& piece : pieces) {
-        for (std::size_t i = 0; i < piece.chunks.size(); ++i) {
-            if (!known.insert(piece.ids[i]).second) continue;
-            if (blocks.empty() || blocks.back().plain.size() >= limits::mib) blocks.emplace_back();
-            Block& block = blocks.back();
-            block.chunks.push_back({piece.ids[i], static_cast<std::uint32_t>(block.plain.size()),
-                                    static_cast<std::uint32_t>(piece.chunks[i].size())});
-            append(block.plain, piece.chunks[i]);
-        }
+void UniqueBlocks::add(SamplePiece const& piece) {
+    for (std::size_t i = 0; i < piece.chunks.size(); ++i) {
+        if (!known_.insert(piece.ids[i]).second) continue;
+        if (blocks_.empty() || blocks_.back().plain.size() >= limits::mib) blocks_.emplace_back();
+        Block& block = blocks_.back();
+        block.chunks.push_back({piece.ids[i], static_cast<std::uint32_t>(block.plain.size()),
+                                static_cast<std::uint32_t>(piece.chunks[i].size())});
+        append(block.plain, piece.chunks[i]);
     }
-    return blocks;
 }
 
 }  // namespace coffre

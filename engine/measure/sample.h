@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <set>
+
 #include "engine/chunk/chunker.h"
 #include "engine/crypto/block_seal.h"
 #include "engine/measure/survey.h"
@@ -31,7 +33,16 @@ void read_piece(Piece const& piece, Bytes& bytes, Progress& progress);
 void cut(SamplePiece& piece, Chunker const& chunker);
 void identify(SamplePiece& piece, ChunkNamer const& namer);
 
-// The chunks that differ, in blocks as a pack would have them.
-std::vector<Block> unique_blocks(std::span<SamplePiece const> pieces);
+// Gathers the chunks that differ, in blocks as a pack would have them.
+class UniqueBlocks {
+public:
+    // Copies what is new of the piece.
+    void add(SamplePiece const& piece);
+    std::vector<Block> take() { return std::move(blocks_); }
+
+private:
+    std::set<ChunkId> known_;
+    std::vector<Block> blocks_;
+};
 
 }  // namespace coffre

@@ -3,11 +3,12 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <chrono>
 #include <future>
 #include <numeric>
+#include <utility>
 
 #include "engine/error.h"
+#include "engine/util/clock.h"
 #include "engine/util/direct_write.h"
 #include "engine/util/fd.h"
 #include "engine/util/workers.h"
@@ -21,10 +22,6 @@ constexpr double shortest_seconds = 0.1;  // of a measurement: shorter ones are 
 constexpr std::size_t group_size = 4 * limits::mib;
 constexpr std::size_t pack_size = 16 * limits::mib;
 constexpr int packs = 16;
-
-double seconds_since(std::chrono::steady_clock::time_point start) {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
 
 std::uint64_t plain_bytes(std::vector<Block> const& blocks) {
     return std::accumulate(
@@ -89,11 +86,11 @@ double Stages::speed(std::uint64_t bytes, std::size_t count, unsigned threads,
     return passed / seconds;
 }
 
-void Stages::measure(std::string const& stage, std::uint64_t bytes, std::size_t count,
-                     Job const& job) {
+StageSpeed Stages::measure(std::string const& stage, std::uint64_t bytes, std::size_t count,
+                           Job const& job) const {
     double const one = speed(bytes, count, 1, job);
     double const all = threads_ == 1 ? one : speed(bytes, count, threads_, job);
-    speeds_.push_back({stage, one, all});
+    return {stage, one, all};
 }
 
 void Stages::make_groups() {
@@ -108,50 +105,55 @@ void Stages::make_groups() {
     groups_.push_back(pieces_.size());
 }
 
+// The sample is in memory once: what a later stage works on takes the place of what was before.
 void Stages::measure_all() {
     make_groups();
     std::size_t const count = pieces_.size();
-    measure("chunk", sample_.bytes, count, [&](std::size_t i) { cut(pieces_[i], keys_.chunker); });
-    measure("identify", sample_.bytes, count,
-            [&](std::size_t i) { identify(pieces_[i], keys_.namer); });
+    speeds_.push_back(measure("chunk", sample_.bytes, count,
+                              [&](std::size_t i) { cut(pieces_[i], keys_.chunker); }));
+    speeds_.push_back(measure("identify", sample_.bytes, count,
+                              [&](std::size_t i) { identify(pieces_[i], keys_.namer); }));
     for (auto const& piece : pieces_) sample_.chunks += piece.chunks.size();
-    measure_blocks(unique_blocks(pieces_));
-    measure("snapshot", sample_.bytes, groups_.size() - 1, [&](std::size_t i) { save_group(i); });
-    measure("restore", sample_.unique_bytes, sealed_.size(),
-            [&](std::size_t i) { restore_block(i); });
+    auto const snapshot = measure("snapshot", sample_.bytes, groups_.size() - 1,
+                                  [&](std::size_t i) { save_group(i); });
+    UniqueBlocks unique;
+    for (auto& piece : pieces_) unique.add(std::exchange(piece, {}));
+    measure_blocks(unique.take());
+    speeds_.push_back(snapshot);
+    speeds_.push_back(measure("restore", sample_.unique_bytes, sealed_.size(),
+                              [&](std::size_t i) { restore_block(i); }));
 }
 
-void Stages::measure_blocks(std::vector<Block> const& blocks) {
+void Stages::measure_blocks(std::vector<Block> blocks) {
     sample_.unique_bytes = plain_bytes(blocks);
-    measure("compress", sample_.unique_bytes, blocks.size(), [&](std::size_t i) {
+    speeds_.push_back(measure("compress", sample_.unique_bytes, blocks.size(), [&](std::size_t i) {
         thread_local Compressor compressor;
         if (level_ != 0) compressor.compress_if_it_pays(blocks[i].plain, level_);
-    });
+    }));
     sealed_.resize(blocks.size());
     run_jobs(blocks.size(), threads_, [&](std::size_t i) {
-        sealed_[i] = encode_block(blocks[i], keys_.session, keys_.repository, level_);
+        sealed_[i] = encode_block(std::move(blocks[i]), keys_.session, keys_.repository, level_);
     });
     for (auto const& block : sealed_) sample_.stored_bytes += block.stored.size();
-    // As many bytes as are sealed when they are compressed.
-    measure("seal", sample_.unique_bytes, blocks.size(), [&](std::size_t i) {
-        seal_block(keys_.session, keys_.repository,
-                   ByteView(blocks[i].plain)
-                       .first(std::min(blocks[i].plain.size(), sealed_[i].stored.size())));
-    });
+    // What is sealed is as long as what comes out.
+    speeds_.push_back(measure("seal", sample_.unique_bytes, sealed_.size(), [&](std::size_t i) {
+        seal_block(keys_.session, keys_.repository, sealed_[i].stored);
+    }));
 }
 
 // All of a snapshot's work on some MiB, but for what is known already.
 void Stages::save_group(std::size_t group) {
-    auto const pieces =
-        std::span(pieces_).subspan(groups_[group], groups_[group + 1] - groups_[group]);
-    for (auto& piece : pieces) {
+    UniqueBlocks unique;
+    for (std::size_t i = groups_[group]; i < groups_[group + 1]; ++i) {
+        SamplePiece& piece = pieces_[i];
         FileHasher hasher;
         hasher.update(piece.bytes);
         hasher.hash();
         cut(piece, keys_.chunker);
         identify(piece, keys_.namer);
+        unique.add(piece);
     }
-    for (auto& block : unique_blocks(pieces)) {
+    for (auto& block : unique.take()) {
         encode_block(std::move(block), keys_.session, keys_.repository, level_);
     }
 }

@@ -29,10 +29,11 @@ public:
 private:
     using Job = std::function<void(std::size_t)>;
     // `bytes` of plaintext pass in the `count` jobs.
-    void measure(std::string const& stage, std::uint64_t bytes, std::size_t count, Job const& job);
+    StageSpeed measure(std::string const& stage, std::uint64_t bytes, std::size_t count,
+                       Job const& job) const;
     double speed(std::uint64_t bytes, std::size_t count, unsigned threads, Job const& job) const;
     void make_groups();
-    void measure_blocks(std::vector<Block> const& blocks);
+    void measure_blocks(std::vector<Block> blocks);
     void save_group(std::size_t group);
     void restore_block(std::size_t block) const;
 

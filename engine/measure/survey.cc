@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 #include <ctime>
 #include <memory>
@@ -13,6 +12,7 @@
 
 #include "engine/crypto/hash.h"
 #include "engine/error.h"
+#include "engine/util/clock.h"
 #include "engine/util/fd.h"
 #include "format/limits.h"
 
@@ -125,7 +125,7 @@ PathsFound survey_paths(std::vector<std::string> const& paths, PieceSampler& sam
         survey.add(*entry);
     }
     PathsFound found = survey.found();
-    found.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    found.seconds = seconds_since(start);
     return found;
 }
 
