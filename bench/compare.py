@@ -1,9 +1,12 @@
 """Compares `repo` with cp, rsync, tar|zstd, restic and borg, end to end, on one tree of files.
 
 Every tool of every round starts on its own fresh ext4 in a loop-mounted image, with a copy of the
-corpus in the page cache (before restore and verify: what it has stored, too), and goes through the rows: first, unchanged, changed, restore, verify.
-What it restores is compared with the source. Rounds alternate the tools and start with a different
-one each. It ends with what bounds `repo` on this machine, and how near it comes (bound.py). Every time includes a final `sync -f`, so a tool that does not sync gains nothing by it.
+corpus in the page cache, and goes through the rows: first, unchanged, changed, restore, verify.
+Before the last two, what it has stored is read into the page cache, too. What it restores is
+compared with the source. Rounds alternate the tools and start with a different one each. Every time
+includes a final `sync -f`, so a tool that does not sync gains nothing by it.
+
+It ends with what bounds `repo` on this machine, and how near that it comes: bound.py.
 
 Programs: REPO_BIN (default build/release/cli/repo), RESTIC_BIN and BORG_BIN (default: from PATH).
 """
@@ -109,7 +112,7 @@ TOOLS = {
     ),
     "borg": borg_tool("repokey-blake2", "zstd,3"),
     "borg-none": borg_tool("none", "lz4"),
-    # How it grows with the processors; and what looking at each file costs at the least.
+    # How repo grows with the processors; and what looking at each file costs at the least.
     "repo-1cpu": repo_tool("0"),
     "repo-2cpu": repo_tool("0,1"),
     "find": Tool(
@@ -310,10 +313,10 @@ class Bench:
                 if row == "changed":
                     subprocess.run([PROJECT / "bench/corpus.sh", "--change", work / "media"],
                                    check=True, stdout=subprocess.DEVNULL)
-                if row == "restore" or row == "verify":
-                    read_once(work / "store")
                 if row in SAVES:
                     environment |= {"ROW": row, "LAST": row}
+                else:
+                    read_once(work / "store")
                 self.measure(name, row, round_number, command, environment)
                 if row == "restore":
                     self.compare_restored(name, work)
@@ -439,7 +442,7 @@ def parse_arguments():
     parser.add_argument("--corpus", type=Path, metavar="DIR",
                         default=Path(tempfile.gettempdir(), "corpus"),
                         help="what corpus.sh made, or any tree (default: corpus in TMPDIR)")
-    parser.add_argument("--only", type=choice_of(TOOLS), 
+    parser.add_argument("--only", type=choice_of(TOOLS),
                         default=[name for name in TOOLS if name not in ON_REQUEST],
                         metavar="TOOL,TOOL", help=f"also known: {', '.join(sorted(ON_REQUEST))}")
     parser.add_argument("--rows", type=choice_of(ROWS), default=ROWS, metavar="ROW,ROW",
@@ -474,10 +477,11 @@ def main():
     report += f"\n{bench.table(names, median_and_ratio)}\n"
     if arguments.runs > 1:
         report += f"\nSmallest and largest\n{bench.table(names, spread)}\n"
+    medians = {name: bench.medians(name) for name in names}
     if "repo" in names:
-        report += f"\n{bound.table(bench.bounds(), bench.medians('repo'))}\n"
+        report += f"\n{bound.table(bench.bounds(), medians['repo'])}\n"
     (out / "results.txt").write_text(report)
-    by_row = {row: {name: bench.medians(name)[row] for name in names if row in bench.medians(name)}
+    by_row = {row: {name: medians[name][row] for name in names if row in medians[name]}
               for row in bench.rows}
     title = f"{bench.files} files, {bench.bytes / 1e6:.0f} MB: seconds"
     (out / "results.svg").write_text(plot.chart(title, by_row))

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <map>
 #include <random>
 
 #include "engine/backend/local.h"
@@ -18,7 +19,7 @@
 #include "engine/codec/zstd.h"
 #include "engine/crypto/block_seal.h"
 #include "engine/crypto/hash.h"
-#include "engine/index/index.h"
+#include "engine/index/load.h"
 #include "engine/util/fd.h"
 #include "format/limits.h"
 
@@ -291,10 +292,22 @@ void load_index(benchmark::State& state) {
 }
 BENCHMARK(load_index)->ArgName("chunks")->Arg(10'000'000)->UseRealTime()->Iterations(1);
 
+// Filled once: a benchmark is called several times.
+struct FilledIndex {
+    explicit FilledIndex(std::size_t chunks) : ids(fill_index(*index, chunks)) {}
+
+    Folder folder;
+    std::shared_ptr<Index> index = std::make_shared<Index>(folder.path(), 1);
+    std::vector<ChunkId> ids;
+};
+
+FilledIndex const& filled_index(std::size_t chunks) {
+    static std::map<std::size_t, FilledIndex> filled;
+    return filled.try_emplace(chunks, chunks).first->second;
+}
+
 void find_in_index(benchmark::State& state) {
-    Folder const folder;
-    auto const index = std::make_shared<Index>(folder.path(), 1);
-    auto const ids = fill_index(*index, static_cast<std::size_t>(state.range(1)));
+    auto const& [folder, index, ids] = filled_index(static_cast<std::size_t>(state.range(1)));
     Index::View const view(index);
     bool const is_miss = state.range(0) != 0;
     std::mt19937_64 random(3);

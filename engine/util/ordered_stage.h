@@ -1,6 +1,7 @@
 // A pipeline stage: many workers, results in the order of the inputs, bounded queues.
 //
-// All concurrency of the engine is here. The work is a pure function; the sink runs on one thread.
+// The work is a pure function; the sink runs on one thread. What else runs at once:
+// docs/architecture.md, "Threads".
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
