@@ -32,12 +32,15 @@ void require(bool ok) {
     if (!ok) throw RepositoryError(RepositoryFailure::failed, "OpenSSL refuses to work");
 }
 
-SecretKey key_of_block(SessionKey const& key, ByteView salt) {
+// Valid until this thread asks for another.
+SecretKey const& key_of_block(SessionKey const& key, ByteView salt) {
+    thread_local SecretKey derived;
     Writer label;
     label.raw(as_bytes("coffre-block-1"));
     label.u8(static_cast<std::uint8_t>(key.cipher));
     label.raw(salt);
-    return subkey(key.secret, label.view());
+    derive_subkey(derived, key.secret, label.view());
+    return derived;
 }
 
 Bytes authenticated(SessionKey const& key, RepositoryId const& repository) {
@@ -64,7 +67,7 @@ Bytes seal_block(SessionKey const& key, RepositoryId const& repository, ByteView
     Bytes sealed(block_salt_size + content.size() + block_tag_size);
     std::span<std::byte> const all(sealed);
     fill_random(all.first(block_salt_size));
-    SecretKey const block_key = key_of_block(key, all.first(block_salt_size));
+    SecretKey const& block_key = key_of_block(key, all.first(block_salt_size));
     Bytes const extra = authenticated(key, repository);
     Context const context(::EVP_CIPHER_CTX_new());
     int written = 0;
@@ -84,7 +87,7 @@ Bytes unseal_block(SessionKey const& key, RepositoryId const& repository, ByteVi
     if (sealed.size() < block_salt_size + block_tag_size) throw FormatError("block too short");
     ByteView const body =
         sealed.subspan(block_salt_size, sealed.size() - block_salt_size - block_tag_size);
-    SecretKey const block_key = key_of_block(key, sealed.first(block_salt_size));
+    SecretKey const& block_key = key_of_block(key, sealed.first(block_salt_size));
     Bytes const extra = authenticated(key, repository);
     std::array<std::byte, block_tag_size> tag;
     std::copy_n(sealed.last(block_tag_size).begin(), block_tag_size, tag.begin());

@@ -9,9 +9,13 @@ namespace coffre {
 
 SecretKey subkey(SecretKey const& master, ByteView label) {
     SecretKey key;
+    derive_subkey(key, master, label);
+    return key;
+}
+
+void derive_subkey(SecretKey& key, SecretKey const& master, ByteView label) {
     ::crypto_generichash(raw(key.writable()), SecretKey::size, raw(label), label.size(),
                          master.data(), SecretKey::size);
-    return key;
 }
 
 SecretKey subkey(SecretKey const& master, std::string_view label) {
