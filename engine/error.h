@@ -22,7 +22,8 @@ private:
 enum class RepositoryFailure {
     failed,         // anything without a code of its own
     not_found,      // no repository there
-    unusable,       // newer format, fenced session
+    unusable,       // newer format
+    fenced,         // the session was ended by a collector
     wrong_key,      // wrong passphrase or key file
     corrupt,        // not the bytes that were written
     no_space,       // the storage is full

@@ -21,23 +21,31 @@ delete-what-is-damaged  tests  Restore.DeletesNothingWhereTheSnapshotCannotBeRea
 follow-links            tests  *TargetTest.FollowsNoLink*
 ignore-failed-stream    tests  SnapshotStreams.OneThatFailsLeavesNoSnapshot
 ignore-failed-sync      proof  FailingSync.*
+ignore-fence            tests  Protocol.ASessionThatWasFenced*:*Prune.EndsASilentSession*
 index-before-durable    proof  *PowerCut.TheIndexKnows*
 inherit-condemned       tests  ProtocolLoses.DataThatIsStoredAgainAlthoughTheFilesAreUnchanged
 list-error-is-empty     tests  LocalStore.AFolderThatCannotBeListedIsAnError
 log-before-session      tests  Protocol.CommitsInOrder
+missing-is-unneeded     tests  *PruneRefuses.WhenAnyPack*
 no-barrier              tests  Protocol.CommitsInOrder
 no-barrier-after-key    proof  *PowerCutKeys*
 no-census               tests  Protocol*
 no-ctime                tests  IsUnchanged.*
 no-read-back            tests  Protocol.CommitsInOrder
+no-relist               tests  *Prune.WaitsFor*
+no-wait                 tests  *Prune.WaitsFor*
 old-key-first           proof  *KillEverywhere.InAKeyChange*
 rely-on-unsynced-key    proof  *PowerCutTwoKeys*TheOtherKeyGoes
 remember-unsynced-key   proof  *PowerCutTwoKeys*ANewSecretIsSeen
 remove-last-key         tests  Keys.TheLastOneStays
 reuse-condemned         tests  Protocol.ReusesNothingThatIsCondemned
+sessions-before-condemn tests  *Prune.WaitsForAWriterThatReadTheLogJustBefore*
 set-ids-for-all         tests  *HostileTree*
 trust-fresh-times       tests  Snapshot.ReadsAFileAgainThatIsYoungerThanTheParent
 unbounded               tests  *HostileContents*Shape*
+undo-unchecked          tests  *Prune.A*Snapshot*Back*
+unlogged-sweep          tests  *Prune.LeavesNoTrace*
+unreadable-is-unneeded  tests  *PruneRefuses.WhenASlot*
 write-to-exchanged      tests  *WritesToNoOtherFileOfTheName*
 TABLE
 }

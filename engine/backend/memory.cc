@@ -1,10 +1,13 @@
 #include "engine/backend/memory.h"
 
+#include "engine/util/clock.h"
+
 namespace coffre {
 
 PutResult MemoryBackend::put(std::string const& name, ByteView bytes) {
     std::lock_guard const lock(mutex_);
     bool const stored = objects_.try_emplace(name, bytes.begin(), bytes.end()).second;
+    if (stored) modified_[name] = now_ns();
     return stored ? PutResult::stored : PutResult::exists;
 }
 
@@ -28,7 +31,7 @@ std::optional<ObjectInfo> MemoryBackend::stat(std::string const& name) {
     std::lock_guard const lock(mutex_);
     auto const found = objects_.find(name);
     if (found == objects_.end()) return std::nullopt;
-    return ObjectInfo{name, found->second.size(), 0};
+    return info(name, found->second);
 }
 
 std::vector<ObjectInfo> MemoryBackend::list(std::string const& prefix) {
@@ -36,7 +39,7 @@ std::vector<ObjectInfo> MemoryBackend::list(std::string const& prefix) {
     std::vector<ObjectInfo> found;
     for (auto it = objects_.lower_bound(prefix);
          it != objects_.end() && it->first.starts_with(prefix); ++it) {
-        found.push_back({it->first, it->second.size(), 0});
+        found.push_back(info(it->first, it->second));
     }
     return found;
 }
@@ -44,6 +47,7 @@ std::vector<ObjectInfo> MemoryBackend::list(std::string const& prefix) {
 void MemoryBackend::remove(std::string const& name) {
     std::lock_guard const lock(mutex_);
     objects_.erase(name);
+    modified_.erase(name);
 }
 
 std::map<std::string, Bytes> MemoryBackend::objects() const {
@@ -54,6 +58,16 @@ std::map<std::string, Bytes> MemoryBackend::objects() const {
 void MemoryBackend::replace_all(std::map<std::string, Bytes> objects) {
     std::lock_guard const lock(mutex_);
     objects_ = std::move(objects);
+}
+
+void MemoryBackend::set_modified(std::string const& name, std::int64_t ns) {
+    std::lock_guard const lock(mutex_);
+    modified_[name] = ns;
+}
+
+ObjectInfo MemoryBackend::info(std::string const& name, Bytes const& bytes) const {
+    auto const modified = modified_.find(name);
+    return {name, bytes.size(), modified == modified_.end() ? 0 : modified->second};
 }
 
 }  // namespace coffre

@@ -21,10 +21,14 @@ public:
     // What a fault may do to a store: the objects themselves, to look at and to damage.
     std::map<std::string, Bytes> objects() const;
     void replace_all(std::map<std::string, Bytes> objects);
+    void set_modified(std::string const& name, std::int64_t ns);
 
 private:
+    ObjectInfo info(std::string const& name, Bytes const& bytes) const;
+
     mutable std::mutex mutex_;
-    std::map<std::string, Bytes> objects_;  // by mutex_
+    std::map<std::string, Bytes> objects_;          // by mutex_
+    std::map<std::string, std::int64_t> modified_;  // by mutex_
 };
 
 }  // namespace coffre

@@ -47,13 +47,24 @@ ChunkReader::ChunkReader(Repository& repository, std::size_t cache_bytes)
 bool ChunkReader::recover() {
     // Another reader may have built it again: then this one only looks at an old one.
     if (!repository_.rebuild_index_once(index_generation_)) return false;
+    take_new_view();
+    return true;
+}
+
+bool ChunkReader::renew() {
+    bool const has_changed = repository_.refresh_index();
+    if (!has_changed && repository_.index_generation() == index_generation_) return false;
+    take_new_view();
+    return true;
+}
+
+void ChunkReader::take_new_view() {
     view_.reset();
     index_generation_ = repository_.index_generation();
     view_.emplace(repository_.index_view());
     // Packs have other numbers now.
     packs_.clear();
     blocks_.clear();
-    return true;
 }
 
 std::vector<ChunkPlace> ChunkReader::locate(ChunkId const& id) {
@@ -153,6 +164,8 @@ Bytes ChunkReader::read(PackKind kind, ChunkId const& id) {
         return read_at_depth(kind, id, limits::delta_depth + 1);
     } catch (IndexDamaged const&) {
         if (!recover()) throw;
+    } catch (RepositoryError const& error) {
+        if (error.kind() != RepositoryFailure::corrupt || !renew()) throw;
     }
     return read_at_depth(kind, id, limits::delta_depth + 1);
 }

@@ -33,6 +33,9 @@ public:
     std::vector<ChunkPlace> locate(ChunkId const& id);
     // Goes on with an index that was built again; false when this one was.
     bool recover();
+    // Goes on with the index of now, since a collection may have moved what this one knows. False
+    // when nothing is new.
+    bool renew();
     BlockSource source(ChunkPlace const& place);
     // Decodes a fetched block, bases of a delta included. Throws RepositoryError{corrupt}.
     Bytes decode(BlockSource const& source, ByteView stored);
@@ -52,6 +55,7 @@ private:
         PackId id;
         PackDirectory directory;
     };
+    void take_new_view();
     std::shared_ptr<KnownPack const> pack(PackNumber number);
     Bytes read_at_depth(PackKind kind, ChunkId const& id, unsigned depth_limit);
     std::shared_ptr<Bytes const> block(ChunkPlace const& place, BlockSource const& source);

@@ -16,6 +16,7 @@ void apply(GcState& state, LogRecord const& record) {
         case LogKind::sweep:
             // What the sweep does not list is pardoned.
             state.swept.insert(record.packs.begin(), record.packs.end());
+            state.replaced = {record.bundles.begin(), record.bundles.end()};
             state.condemned.clear();
             state.ends_in_condemn = false;
             return;
@@ -28,23 +29,56 @@ void apply(GcState& state, LogRecord const& record) {
 
 }  // namespace
 
-GcState read_gc_log(Backend& store, KeyRing const& keys) {
-    GcState state;
+namespace {
+
+LogRecord read_record(Backend& store, KeyRing const& keys, std::string const& name) {
+    Bytes const bytes = get_whole(store, name, limits::object_size);
+    Bytes const content = keys.open_signed_object(ObjectKind::gc_log, name, bytes);
+    try {
+        return decode_log_record(content);
+    } catch (FormatError const& error) {
+        throw RepositoryError(RepositoryFailure::corrupt, name + ": " + error.what());
+    }
+}
+
+// The number of records, which have no gaps.
+std::uint64_t count_records(Backend& store) {
+    std::uint64_t count = 0;
     for (auto const& object : store.list("gclog/")) {
-        std::string const expected = names::log_record(state.next_record);
+        std::string const expected = names::log_record(count);
         if (object.name != expected) {
             throw RepositoryError(RepositoryFailure::corrupt, expected + ": is missing");
         }
-        Bytes const bytes = get_whole(store, object.name, limits::object_size);
-        Bytes const content = keys.open_signed_object(ObjectKind::gc_log, object.name, bytes);
-        try {
-            apply(state, decode_log_record(content));
-        } catch (FormatError const& error) {
-            throw RepositoryError(RepositoryFailure::corrupt, object.name + ": " + error.what());
-        }
-        ++state.next_record;
+        ++count;
     }
+    return count;
+}
+
+}  // namespace
+
+GcState read_gc_log(Backend& store, KeyRing const& keys) {
+    GcState state;
+    state.next_record = count_records(store);
+    std::vector<LogRecord> records;  // the last one first
+    for (auto number = state.next_record; number > 0; --number) {
+        records.push_back(read_record(store, keys, names::log_record(number - 1)));
+        if (records.back().kind == LogKind::checkpoint) break;
+        ++state.since_checkpoint;
+    }
+    for (auto it = records.rbegin(); it != records.rend(); ++it) apply(state, *it);
     return state;
+}
+
+bool append_to_gc_log(Backend& store, KeyRing const& keys, std::uint64_t number,
+                      LogRecord const& record) {
+    std::string const name = names::log_record(number);
+    Bytes const object =
+        keys.seal_signed_object(ObjectKind::gc_log, name, encode_log_record(record));
+    // What the record speaks of, and the records before it, may be another process's.
+    store.barrier();
+    if (store.put(name, object) != PutResult::stored) return false;
+    store.barrier();
+    return true;
 }
 
 }  // namespace coffre

@@ -11,11 +11,13 @@
 namespace coffre {
 
 struct GcState {
-    std::set<PackId> condemned;     // by a condemn record that no sweep has answered yet
-    std::set<PackId> swept;         // ever
-    std::set<SessionId> closed;     // slots void for ever
-    bool ends_in_condemn = false;   // then whatever is inherited is looked up as well
-    std::uint64_t next_record = 0;  // the number that the log's next record will have
+    std::set<PackId> condemned;          // by a condemn record that no sweep has answered yet
+    std::set<PackId> swept;              // ever
+    std::set<SessionId> closed;          // slots void for ever
+    std::set<BundleId> replaced;         // by the last sweep
+    std::uint64_t since_checkpoint = 0;  // records
+    bool ends_in_condemn = false;        // then whatever is inherited is looked up as well
+    std::uint64_t next_record = 0;       // the number that the log's next record will have
 
     // May a writer that has read this log rely on the pack?
     bool usable(PackId const& pack) const {
@@ -23,7 +25,13 @@ struct GcState {
     }
 };
 
-// Reads the whole log. Throws RepositoryError when a record is missing or damaged.
+// Reads the log from its last checkpoint on, which repeats what counts of all before it. Throws
+// RepositoryError when a record is missing or damaged.
 GcState read_gc_log(Backend& store, KeyRing const& keys);
+
+// Makes `record` the log's record number `number`, durably. False when there is one already:
+// another collector was faster, and all that led to `record` is to be done anew.
+bool append_to_gc_log(Backend& store, KeyRing const& keys, std::uint64_t number,
+                      LogRecord const& record);
 
 }  // namespace coffre

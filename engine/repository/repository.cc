@@ -3,28 +3,20 @@
 #include <algorithm>
 
 #include "engine/crypto/kdf.h"
+#include "engine/repository/bundles.h"
 #include "engine/repository/names.h"
 #include "engine/util/small_file.h"
-#include "format/limits.h"
 
 namespace coffre {
 
 namespace {
 
+constexpr int build_attempts = 5;  // others may replace bundles meanwhile
+
 std::uint64_t cache_seed(KeyRing const& keys) {
     SecretKey const key = keys.derive("coffre-cache");
     Reader in(key.view(), "cache seed");
     return in.u64();
-}
-
-Bundle read_bundle(Backend& store, KeyRing const& keys, std::string const& name) {
-    Bytes const object = get_whole(store, name, limits::object_size);
-    Bytes const content = keys.open_object(ObjectKind::bundle, name, object);
-    try {
-        return decode_bundle(unpad(content, "bundle"));
-    } catch (FormatError const& error) {
-        throw RepositoryError(RepositoryFailure::corrupt, name + ": " + error.what());
-    }
 }
 
 }  // namespace
@@ -54,9 +46,9 @@ Index::View Repository::index_view() {
     return Index::View(index_);
 }
 
-void Repository::refresh_index() {
+bool Repository::refresh_index() {
     std::lock_guard const lock(index_mutex_);
-    level_index();
+    return level_index();
 }
 
 void Repository::rebuild_index() {
@@ -81,30 +73,36 @@ void Repository::open_index() {
     index_ = std::make_shared<Index>(folder_ + "/index", index_seed_);
 }
 
-void Repository::level_index() {
+bool Repository::level_index() {
     auto const present = list_bundles();
     try {
-        if (!index_) open_index();
+        bool const is_new = !index_;
+        if (is_new) open_index();
         auto known = index_->bundles();
         bool const all_there =
             std::includes(present.begin(), present.end(), known.begin(), known.end());
         if (!all_there) throw IndexDamaged("index: knows bundles that are gone");
-        add_missing_bundles(present);
+        return add_missing_bundles(present) || is_new;
     } catch (IndexDamaged const&) {
         build_index();
+        return true;
     }
 }
 
 void Repository::build_index() {
     index_is_rebuilt_ = true;
     ++index_generation_;
-    index_.reset();
-    Index::erase(folder_ + "/index");
-    try {
-        open_index();
-        add_missing_bundles(list_bundles());
-    } catch (IndexDamaged const& error) {
-        throw RepositoryError(RepositoryFailure::failed, error.what());
+    for (int attempt = 1;; ++attempt) {
+        index_.reset();
+        Index::erase(folder_ + "/index");
+        try {
+            open_index();
+            add_missing_bundles(list_bundles());
+            return;
+        } catch (IndexDamaged const& error) {
+            if (attempt < build_attempts) continue;
+            throw RepositoryError(RepositoryFailure::failed, error.what());
+        }
     }
 }
 
@@ -130,20 +128,25 @@ void Repository::add_bundle(BundleId const& id, Index::Load& load) {
     }
 }
 
-void Repository::add_missing_bundles(std::set<BundleId> const& present) {
+bool Repository::add_missing_bundles(std::set<BundleId> const& present) {
     auto const known = index_->bundles();
     Index::Load load(*index_);
+    bool has_grown = false;
     for (auto const& id : present) {
         if (known.contains(id)) continue;
         try {
             add_bundle(id, load);
+            has_grown = true;
             damaged_bundles_.erase(names::bundle(id));
         } catch (RepositoryError const& error) {
             if (error.kind() != RepositoryFailure::corrupt) throw;
+            if (!store_->stat(names::bundle(id)))
+                throw IndexDamaged("index: bundles are being replaced");
             leave_out(names::bundle(id), error.what());
         }
     }
     load.finish();
+    return has_grown;
 }
 
 void Repository::leave_out(std::string const& bundle, std::string const& why) {

@@ -34,7 +34,8 @@ public:
     Index::View index_view();
     // Adds the bundles that the index lacks; builds it again when it is lost, damaged or foreign,
     // or knows bundles that are gone. Damaged bundles are left out: their chunks count as missing.
-    void refresh_index();
+    // Returns whether it changed.
+    bool refresh_index();
     // The bundles that were left out, by name, and what is wrong with each.
     std::map<std::string, std::string> const& damaged_bundles() const { return damaged_bundles_; }
     // Builds the index from nothing. Views of the old one go on seeing that.
@@ -45,6 +46,9 @@ public:
     // Grows with each time it is built again: views of another generation see an old index.
     std::uint64_t index_generation();
 
+    // What this machine keeps of the repository lies there: the index, what it has seen and
+    // checked.
+    std::string const& folder() const { return folder_; }
     LocalState& local_state() { return local_state_; }
     void save_local_state();
 
@@ -53,11 +57,11 @@ public:
 
 private:
     void open_index();
-    void level_index();
+    bool level_index();
     void build_index();
     std::set<BundleId> list_bundles();
     void add_bundle(BundleId const& id, Index::Load& load);
-    void add_missing_bundles(std::set<BundleId> const& present);
+    bool add_missing_bundles(std::set<BundleId> const& present);
     void leave_out(std::string const& bundle, std::string const& why);
 
     std::shared_ptr<Backend> store_;
@@ -65,7 +69,7 @@ private:
     std::string opened_by_;
     ChunkNamer namer_;
     Chunker chunker_;
-    std::string folder_;  // of this machine, for the index and the local state
+    std::string folder_;
     std::function<void(std::string const&)> warn_;
     std::map<std::string, std::string> damaged_bundles_;
     std::uint64_t index_seed_;

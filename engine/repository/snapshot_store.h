@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <set>
+
 #include "engine/repository/repository.h"
 #include "engine/snapshots.h"
 
@@ -9,5 +11,9 @@ namespace coffre {
 
 // Throws RepositoryError{corrupt} naming the object. A killed slot's signature is checked too.
 SlotContent read_slot(Repository& repository, std::string const& name);
+
+// The slots that are given up. A record that nobody of this repository signed gives up nothing:
+// `damaged` gets a message.
+std::set<SessionId> read_forgets(Repository& repository, std::vector<std::string>& damaged);
 
 }  // namespace coffre

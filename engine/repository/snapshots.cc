@@ -149,17 +149,14 @@ SlotContent read_slot(Repository& repository, std::string const& name) {
     }
 }
 
-namespace {
-
-// The names of the slots that are given up. A record that nobody of this repository signed gives up
-// nothing.
-std::set<std::string> read_forgets(Repository& repository, std::vector<std::string>& damaged) {
-    std::set<std::string> forgotten;
+std::set<SessionId> read_forgets(Repository& repository, std::vector<std::string>& damaged) {
+    std::set<SessionId> forgotten;
     for (auto const& object : repository.store().list("forgets/")) {
         try {
             Bytes const bytes = get_whole(repository.store(), object.name, limits::object_size);
             repository.keys().open_signed_object(ObjectKind::forget, object.name, bytes);
-            forgotten.insert(last_component(object.name));
+            if (auto const id = SessionId::parse(last_component(object.name)))
+                forgotten.insert(*id);
         } catch (RepositoryError const& error) {
             if (error.kind() != RepositoryFailure::corrupt) throw;
             damaged.emplace_back(error.what());
@@ -168,20 +165,20 @@ std::set<std::string> read_forgets(Repository& repository, std::vector<std::stri
     return forgotten;
 }
 
-}  // namespace
-
 SnapshotList list_snapshots(Repository& repository) {
     SnapshotList list;
-    std::set<std::string> const forgotten = read_forgets(repository, list.damaged);
+    std::set<SessionId> const forgotten = read_forgets(repository, list.damaged);
+    auto const slots = repository.store().list("snapshots/");
+    // After the slots: one that was closed and removed may have been made again since.
     GcState const log = read_gc_log(repository.store(), repository.keys());
-    for (auto const& object : repository.store().list("snapshots/")) {
+    for (auto const& object : slots) {
         std::string const hex = last_component(object.name);
         try {
             auto const id = SessionId::parse(hex);
             if (!id)
                 throw RepositoryError(RepositoryFailure::corrupt,
                                       object.name + ": not a snapshot's name");
-            if (forgotten.contains(hex) || log.closed.contains(*id)) continue;
+            if (forgotten.contains(*id) || log.closed.contains(*id)) continue;
             auto slot = read_slot(repository, object.name);
             if (!slot.killed()) list.snapshots.push_back({*id, std::move(*slot.snapshot)});
         } catch (RepositoryError const& error) {

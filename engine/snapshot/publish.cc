@@ -1,5 +1,6 @@
 #include "engine/snapshot/publish.h"
 
+#include "engine/repository/bundles.h"
 #include "engine/repository/gc_state.h"
 #include "engine/repository/names.h"
 #include "engine/repository/snapshot_store.h"
@@ -38,7 +39,7 @@ std::map<std::string, std::uint64_t> sizes_of(Backend& store, Census const& cens
 }
 
 RepositoryError fenced() {
-    return {RepositoryFailure::unusable,
+    return {RepositoryFailure::fenced,
             "this session was ended from elsewhere, as it showed no sign of life"};
 }
 
@@ -67,19 +68,9 @@ void Publisher::add(BundleRow row) {
 
 void Publisher::write_bundle() {
     if (pending_.empty()) return;
-    Backend& store = repository_.store();
-    BundleId const id = random_id<BundleId>();
-    std::string const name = names::bundle(id);
-    // A bundle speaks of durable packs only, and index rows follow their durable bundle: another
-    // snapshot may rely on them at once.
-    if (mutant("index-before-durable")) repository_.index().add(id, pending_);
-    store.barrier();
-    Bytes const object =
-        repository_.keys().seal_object(ObjectKind::bundle, name, pad(encode_bundle(pending_)));
-    if (store.put(name, object) != PutResult::stored) {
-        throw RepositoryError(RepositoryFailure::failed, name + ": exists already");
-    }
-    store.barrier();
+    // Index rows follow their durable bundle: another snapshot may rely on them at once.
+    if (mutant("index-before-durable")) repository_.index().add(random_id<BundleId>(), pending_);
+    BundleId const id = put_bundle(repository_.store(), repository_.keys(), pending_);
     if (!mutant("index-before-durable")) repository_.index().add(id, pending_);
     claimed_.release(chunks_of(pending_));
     pending_.clear();
@@ -110,13 +101,20 @@ void Publisher::take_census(std::set<PackNumber> const& reused) {
 }
 
 void Publisher::publish(Snapshot const& snapshot, std::set<PackNumber> const& reused) {
-    if (!mutant("no-census")) take_census(reused);
     std::string const name = names::snapshot(session_);
+    try {
+        if (!mutant("no-census")) take_census(reused);
+    } catch (RepositoryError const&) {
+        // The packs of a session that was ended may be gone already.
+        if (repository_.store().stat(name)) throw fenced();
+        throw;
+    }
     Bytes const object =
         repository_.keys().seal_object(ObjectKind::snapshot, name, encode_slot({snapshot}));
     // Also bundles that another writer has put and not yet synced, and that were relied on.
     repository_.store().barrier();
-    if (repository_.store().put(name, object) != PutResult::stored) throw fenced();
+    bool const is_published = repository_.store().put(name, object) == PutResult::stored;
+    if (!is_published && !mutant("ignore-fence")) throw fenced();
     if (!mutant("no-barrier")) repository_.store().barrier();
     // A checkpoint may have closed this slot before it was filled: then it is void.
     if (read_gc_log(repository_.store(), repository_.keys()).closed.contains(session_)) {

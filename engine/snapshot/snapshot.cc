@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "engine/snapshot/chain.h"
 #include "engine/snapshot/estimate.h"
 #include "engine/snapshot/identify.h"
 #include "engine/snapshot/pack.h"
@@ -59,16 +60,6 @@ Snapshot describe(SnapshotRequest const& request, std::vector<std::string> const
     return snapshot;
 }
 
-// The snapshot's place in the chain of this machine's snapshots.
-void continue_chain(Repository& repository, Snapshot& snapshot) {
-    LocalState const& state = repository.local_state();
-    snapshot.writer = state.writer;
-    auto const head = state.heads.find(state.writer);
-    if (head == state.heads.end()) return;
-    snapshot.previous = head->second;
-    snapshot.sequence = state.sequence + 1;
-}
-
 // The run of one session, from its announcement to its snapshot.
 class Run {
 public:
@@ -92,7 +83,7 @@ public:
             continue_chain(repository_, snapshot_);
             publisher.publish(snapshot_, reused);
             result.id = id_;
-            remember();
+            remember_published(repository_, id_, snapshot_, log_, progress_);
         }
         result.snapshot = std::move(snapshot_);
         return result;
@@ -217,19 +208,6 @@ private:
         if (!request_.dry_run) publisher.add(std::move(row));
     }
 
-    // The snapshot is real; what fails here is only the memory of having seen it.
-    void remember() const {
-        LocalState& state = repository_.local_state();
-        state.heads[snapshot_.writer] = id_;
-        state.sequence = snapshot_.sequence;
-        state.log_records = log_.next_record;
-        try {
-            repository_.save_local_state();
-        } catch (SourceError const& error) {
-            progress_.report_failure(error.path(), error.what());
-        }
-    }
-
     Repository& repository_;
     SnapshotRequest& request_;
     Progress& progress_;
@@ -246,7 +224,15 @@ private:
 
 SnapshotResult take_snapshot(Repository& repository, SnapshotRequest& request, Progress& progress) {
     auto const take = [&] { return Run(repository, request, progress).take(); };
-    if (request.streams.empty()) return with_sound_index(repository, take);
+    if (request.streams.empty()) {
+        try {
+            return with_sound_index(repository, take);
+        } catch (RepositoryError const& error) {
+            if (error.kind() != RepositoryFailure::fenced) throw;
+            progress.report_failure("", std::string(error.what()) + "; trying once more");
+        }
+        return with_sound_index(repository, take);
+    }
     try {
         return take();
     } catch (IndexDamaged const&) {

@@ -85,6 +85,12 @@ protected:
         std::sort(packs.begin(), packs.end());
         repo_.append_log({kind, std::move(packs), {}, {}});
     }
+    // Ends a session as a collector does.
+    void fence(SessionId const& id) {
+        std::string const slot = names::snapshot(id);
+        repo_.put(slot,
+                  repo_->keys().seal_signed_object(ObjectKind::snapshot, slot, encode_slot({})));
+    }
     // Runs `action` at the moment when a session becomes visible, with its id.
     template <class Action>
     void when_a_session_begins(Action const& action) {
@@ -133,41 +139,58 @@ TEST_F(Protocol, CommitsInOrder) {
 }
 
 TEST_F(Protocol, ASessionThatWasFencedPublishesNothing) {
+    std::optional<SessionId> fenced;
     when_a_session_begins([&](SessionId const& id) {
-        std::string const slot = names::snapshot(id);
-        repo_.put(slot,
-                  repo_->keys().seal_signed_object(ObjectKind::snapshot, slot, encode_slot({})));
+        fenced = id;
+        fence(id);
     });
-    EXPECT_EQ(failure_of([&] { repo_.save(source_.path()); }), RepositoryFailure::unusable);
+    auto const taken = repo_.save(source_.path());
     repo_.observe_nothing();
-    EXPECT_EQ(repo_.objects("snapshots/").size(), 1U);
-    EXPECT_EQ(repo_.ids(), Names{});
+    ASSERT_TRUE(fenced && taken.id);
+    EXPECT_NE(taken.id, fenced);
+    EXPECT_EQ(repo_.objects("snapshots/").size(), 2U);
+    EXPECT_EQ(repo_.ids(), Names{taken.id->hex()});
     EXPECT_EQ(repo_.errors(CheckDepth::read_data), Names{});
-    EXPECT_EQ(repo_.dumped(repo_.save(source_.path()).snapshot, source_ / "small"), "small");
+    EXPECT_EQ(repo_.dumped(taken.snapshot, source_ / "small"), "small");
+}
+
+TEST_F(Protocol, TriesOnlyTwice) {
+    std::set<std::string> fenced;
+    repo_.observe([&](Verb verb, std::string const& name) {
+        if (verb != Verb::put || !name.starts_with("snapshots/")) return;
+        if (fenced.insert(name).second) fence(*SessionId::parse(last_component(name)));
+    });
+    EXPECT_EQ(failure_of([&] { repo_.save(source_.path()); }), RepositoryFailure::fenced);
+    repo_.observe_nothing();
+    EXPECT_EQ(fenced.size(), 2U);
+    EXPECT_EQ(repo_.ids(), Names{});
 }
 
 TEST_F(Protocol, ASessionThatACheckpointClosedHasFailed) {
+    std::optional<SessionId> closed;
     when_a_session_begins([&](SessionId const& id) {
+        closed = id;
         repo_.append_log({LogKind::checkpoint, {}, {}, {id}});
     });
-    // The log is read at the session's beginning or after its slot was made: one of them must show
-    // it.
-    EXPECT_NE(failure_of([&] { repo_.save(source_.path()); }), std::nullopt);
+    auto const taken = repo_.save(source_.path());
     repo_.observe_nothing();
-    EXPECT_EQ(repo_.ids(), Names{});
+    ASSERT_TRUE(closed && taken.id);
+    EXPECT_NE(taken.id, closed);
+    EXPECT_EQ(repo_.ids(), Names{taken.id->hex()});
 }
 
 TEST_F(Protocol, ASessionThatACheckpointClosesAtItsEndHasFailed) {
-    bool done = false;
+    std::optional<SessionId> closed;
     repo_.observe([&](Verb verb, std::string const& name) {
-        if (done || verb != Verb::put || !name.starts_with("snapshots/")) return;
-        done = true;
-        repo_.append_log({LogKind::checkpoint, {}, {}, {*SessionId::parse(last_component(name))}});
+        if (closed || verb != Verb::put || !name.starts_with("snapshots/")) return;
+        closed = SessionId::parse(last_component(name));
+        repo_.append_log({LogKind::checkpoint, {}, {}, {*closed}});
     });
-    EXPECT_NE(failure_of([&] { repo_.save(source_.path()); }), std::nullopt);
+    auto const taken = repo_.save(source_.path());
     repo_.observe_nothing();
-    EXPECT_TRUE(done);
-    EXPECT_EQ(repo_.ids(), Names{});
+    ASSERT_TRUE(closed && taken.id);
+    EXPECT_NE(taken.id, closed);
+    EXPECT_EQ(repo_.ids(), Names{taken.id->hex()});
 }
 
 TEST_F(Protocol, ReusesNothingThatIsCondemned) {

@@ -1,0 +1,213 @@
+// repo forget: giving snapshots up, by name or by rules.
+#include "engine/forget.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/context.h"
+#include "cli/output.h"
+#include "cli/prune.h"
+#include "engine/tag.h"
+
+namespace coffre::cli {
+
+namespace {
+
+struct ForgetArguments {
+    ForgetRequest request;
+    std::string group_by = "host,paths";
+    std::string undo;
+    std::map<std::string, std::string> counts;   // by option
+    std::map<std::string, std::string> withins;  // by option
+    bool prune = false;
+    PruneArguments prune_arguments;
+};
+
+unsigned parse_keep(std::string const& text) {
+    if (text == "unlimited" || text == "all") return keep_all;
+    bool const is_number = !text.empty() && text.size() < 7 &&
+                           text.find_first_not_of("0123456789") == std::string::npos;
+    if (!is_number) {
+        throw std::invalid_argument("\"" + text + "\": how many to keep, a number or `unlimited`");
+    }
+    return static_cast<unsigned>(std::stoul(text));
+}
+
+void read_rules(ForgetArguments& arguments) {
+    auto& rules = arguments.request.rules;
+    std::map<std::string, unsigned*> const counts{
+        {"last", &rules.count.last},       {"hourly", &rules.count.hourly},
+        {"daily", &rules.count.daily},     {"weekly", &rules.count.weekly},
+        {"monthly", &rules.count.monthly}, {"yearly", &rules.count.yearly}};
+    std::map<std::string, CalendarSpan*> const spans{{"", &rules.within.all},
+                                                     {"hourly", &rules.within.hourly},
+                                                     {"daily", &rules.within.daily},
+                                                     {"weekly", &rules.within.weekly},
+                                                     {"monthly", &rules.within.monthly},
+                                                     {"yearly", &rules.within.yearly}};
+    for (auto const& [name, text] : arguments.counts) {
+        if (!text.empty()) *counts.at(name) = parse_keep(text);
+    }
+    for (auto const& [name, text] : arguments.withins) {
+        if (!text.empty()) *spans.at(name) = parse_span(text);
+    }
+    arguments.request.group_by = parse_group_by(arguments.group_by);
+}
+
+std::string joined(std::vector<std::string> const& texts, char const* separator) {
+    std::string all;
+    for (auto const& text : texts) all += (all.empty() ? "" : separator) + printable(text);
+    return all;
+}
+
+std::string title_of(ForgetGroup const& group) {
+    std::string title;
+    if (!group.host.empty()) title += " host " + printable(group.host);
+    if (!group.paths.empty()) title += " paths " + joined(group.paths, ", ");
+    if (!group.tags.empty()) title += " tags " + joined(group.tags, ", ");
+    return title.empty() ? "all snapshots:" : "snapshots of" + title + ":";
+}
+
+void print_group(ForgetGroup const& group, ForgetReport const& report) {
+    print(title_of(group));
+    for (auto const& [named, reasons] : group.decisions) {
+        std::string const freed = report.is_measured && reasons.empty()
+                                      ? "frees " + size_text(report.freed.at(named.id))
+                                      : "";
+        print(fmt::format("  {}  {}  {}  {}", reasons.empty() ? "remove" : "keep  ",
+                          named.id.hex().substr(0, 8), time_text(named.snapshot.time_ns),
+                          reasons.empty() ? freed : joined(reasons, ", ")));
+    }
+}
+
+void print_text(ForgetReport const& report, bool dry_run) {
+    for (auto const& group : report.groups) print_group(group, report);
+    std::string const frees =
+        report.is_measured ? ", which frees " + size_text(report.freed_bytes) : "";
+    print(fmt::format("{} {} snapshot{}{}", dry_run ? "would forget" : "forgot", report.removed(),
+                      report.removed() == 1 ? "" : "s", frees));
+    if (report.removed() > 0 && !dry_run) {
+        print("`repo prune` frees it; until then `repo forget --undo ID` takes it back");
+    }
+}
+
+nlohmann::json group_json(ForgetGroup const& group, ForgetReport const& report) {
+    nlohmann::json document{{"keep", nlohmann::json::array()}, {"remove", nlohmann::json::array()}};
+    put_text(document, "host", group.host);
+    put_texts(document, "paths", group.paths);
+    put_texts(document, "tags", group.tags);
+    for (auto const& [named, reasons] : group.decisions) {
+        auto entry = json_of(named);
+        if (!reasons.empty()) entry["reasons"] = reasons;
+        if (reasons.empty() && report.is_measured) entry["freed"] = report.freed.at(named.id);
+        document[reasons.empty() ? "remove" : "keep"].push_back(std::move(entry));
+    }
+    return document;
+}
+
+void print_report(GlobalOptions const& options, ForgetReport const& report, bool dry_run) {
+    if (!options.json) {
+        if (!options.quiet) print_text(report, dry_run);
+        return;
+    }
+    nlohmann::json document{{"message_type", "forget"},
+                            {"dry_run", dry_run},
+                            {"removed", report.removed()},
+                            {"groups", nlohmann::json::array()}};
+    if (report.is_measured) document["freed"] = report.freed_bytes;
+    for (auto const& group : report.groups) document["groups"].push_back(group_json(group, report));
+    print(document.dump());
+}
+
+int undo(GlobalOptions const& options, std::string const& id) {
+    auto const repository = open(options);
+    Progress progress;
+    auto const done = unforget(*repository, id, progress);
+    if (options.json) {
+        print(nlohmann::json{
+            {"message_type", "unforget"}, {"was", done.was.hex()}, {"id", done.now.id.hex()}}
+                  .dump());
+    } else if (!options.quiet) {
+        print("snapshot " + done.was.hex().substr(0, 8) + " is back as " +
+              done.now.id.hex().substr(0, 8));
+    }
+    return exit_code::ok;
+}
+
+int run_forget(GlobalOptions const& options, ForgetArguments& arguments) {
+    if (!arguments.undo.empty()) return undo(options, arguments.undo);
+    read_rules(arguments);
+    auto const repository = open(options);
+    Progress progress;
+    ForgetReport report;
+    {
+        ProgressDisplay display(progress, options);
+        report_failures(progress, display, options);
+        report = forget(*repository, arguments.request, progress);
+    }
+    print_report(options, report, arguments.request.dry_run);
+    if (!arguments.prune || (arguments.request.dry_run && report.removed() > 0)) {
+        return exit_code::ok;
+    }
+    arguments.prune_arguments.request.dry_run = arguments.request.dry_run;
+    return run_prune(options, *repository, arguments.prune_arguments);
+}
+
+void add_rules(CLI::App& command, ForgetArguments& arguments) {
+    auto const count = [&](std::string const& name, std::string const& what) {
+        command.add_option("--keep-" + name, arguments.counts[name], what)->group("Rules");
+    };
+    auto const within = [&](std::string const& name, std::string const& what) {
+        std::string const suffix = name.empty() ? "" : "-" + name;
+        command.add_option("--keep-within" + suffix, arguments.withins[name], what)->group("Rules");
+    };
+    count("last", "the newest N, or `unlimited` as in all of these");
+    count("hourly", "the newest of each of the last N hours that have any");
+    count("daily", "the same for days");
+    count("weekly", "for weeks, which begin on Mondays");
+    count("monthly", "for months");
+    count("yearly", "for years");
+    within("", "all not older than the newest by more than this, such as 2y5m7d3h");
+    within("hourly", "the newest of each hour within this");
+    within("daily", "of each day");
+    within("weekly", "of each week");
+    within("monthly", "of each month");
+    within("yearly", "of each year");
+    command.add_option("--keep-tag", arguments.request.rules.tags, "all with these tags (a,b)")
+        ->group("Rules");
+}
+
+}  // namespace
+
+void add_forget(CLI::App& app, Context& context) {
+    auto* const command =
+        app.add_subcommand("forget", "give snapshots up, by ID or by rules of what to keep");
+    auto const arguments = std::make_shared<ForgetArguments>();
+    ForgetRequest& request = arguments->request;
+    command->add_option("snapshots", request.names, "IDs");
+    add_rules(*command, *arguments);
+    command->add_option("--group-by", arguments->group_by,
+                        "the rules hold for each host, paths, tags (default: host,paths)");
+    command->add_flag("--allow-many", request.allow_many,
+                      "also more than half of a group's snapshots, or all of them");
+    command->add_flag("-n,--dry-run", request.dry_run, "only say what would go, and why");
+    command->add_option("--reason", request.reason, "a word kept with it");
+    command->add_option("--undo", arguments->undo,
+                        "take back a snapshot that is not collected yet");
+    command->add_flag("--prune", arguments->prune, "then free what nobody needs any more");
+    add_prune_options(*command, arguments->prune_arguments);
+    add_filter(*command, request.filter);
+    command->footer(
+        "Pinned snapshots (`repo tag --pin`) and those dated in the future are always kept.\n\n"
+        "Examples:\n"
+        "  repo forget --keep-hourly 48 --keep-daily 14 --keep-monthly 12 --dry-run\n"
+        "  repo forget --keep-within 30d --keep-yearly unlimited --prune\n"
+        "  repo forget 3f2a91c0\n"
+        "  repo forget --undo 3f2a91c0");
+    command->callback([&context, arguments] {
+        context.run = [&context, arguments] { return run_forget(context.options, *arguments); };
+    });
+}
+
+}  // namespace coffre::cli

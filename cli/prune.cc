@@ -1,0 +1,155 @@
+// repo prune: frees what no snapshot needs.
+#include "cli/prune.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/output.h"
+
+namespace coffre::cli {
+
+namespace {
+
+// "5%", or "unlimited": nothing is moved. Throws std::invalid_argument.
+double parse_share(std::string const& text) {
+    if (text == "unlimited") return 1;
+    bool const is_share = text.ends_with('%') && text.size() > 1 &&
+                          text.find_first_not_of("0123456789.") == text.size() - 1;
+    double const percent = is_share ? std::strtod(text.c_str(), nullptr) : -1;
+    if (percent < 0 || percent > 100) {
+        throw std::invalid_argument("\"" + text + "\": --max-unused takes 5% or `unlimited`");
+    }
+    return percent / 100;
+}
+
+void read_options(GlobalOptions const& options, PruneArguments& arguments) {
+    PruneRequest& request = arguments.request;
+    request.max_unused = parse_share(arguments.max_unused);
+    if (!arguments.max_repack_size.empty()) {
+        request.max_repack_bytes = parse_size(arguments.max_repack_size);
+    }
+    if (!arguments.time_budget.empty()) {
+        request.repack_time = std::chrono::seconds(parse_duration(arguments.time_budget));
+    }
+    request.compression_level = compression_level(arguments.compression);
+    request.threads = options.threads;
+}
+
+std::string amount_text(PruneReport::Amount const& amount) {
+    return fmt::format("{:>9} packs  {:>11}", number_text(amount.packs), size_text(amount.bytes));
+}
+
+void print_plan(PruneReport const& report) {
+    print("stored      " + amount_text(report.total));
+    print("unneeded    " + amount_text(report.unneeded));
+    print("to move     " + amount_text(report.repacked));
+    print(fmt::format("stays       {:>15}  {:>11}  unneeded, among what is needed", "",
+                      size_text(report.unused)));
+    if (report.kept_for_writers.packs > 0) {
+        print("of writers  " + amount_text(report.kept_for_writers) + "  left alone");
+    }
+}
+
+void print_waiting(PruneReport const& report) {
+    for (auto const& session : report.waiting_for) {
+        std::string const who = session.host.empty() ? "session " + session.id.substr(0, 8)
+                                                     : fmt::format("process {} on {}", session.pid,
+                                                                   printable(session.host));
+        print(fmt::format("waiting for {}, seen {}: run prune again when it is done", who,
+                          time_text(session.seen_ns)));
+    }
+}
+
+void print_text(PruneReport const& report, bool dry_run) {
+    if (report.resumed) {
+        print("an earlier collection is taken up");
+    } else {
+        print_plan(report);
+    }
+    if (report.ended_sessions > 0) {
+        print(fmt::format("ended {} session{} without a sign of life", report.ended_sessions,
+                          report.ended_sessions == 1 ? "" : "s"));
+    }
+    print_waiting(report);
+    if (!dry_run) print("removed     " + amount_text(report.removed));
+}
+
+nlohmann::json json_of(PruneReport::Amount const& amount) {
+    return {{"packs", amount.packs}, {"bytes", amount.bytes}};
+}
+
+nlohmann::json json_of(PruneReport const& report, bool dry_run) {
+    nlohmann::json document{{"message_type", "prune"},
+                            {"dry_run", dry_run},
+                            {"resumed", report.resumed},
+                            {"total", json_of(report.total)},
+                            {"unneeded", json_of(report.unneeded)},
+                            {"repacked", json_of(report.repacked)},
+                            {"unused_bytes", report.unused},
+                            {"kept_for_writers", json_of(report.kept_for_writers)},
+                            {"removed", json_of(report.removed)},
+                            {"ended_sessions", report.ended_sessions},
+                            {"waiting_for", nlohmann::json::array()}};
+    for (auto const& session : report.waiting_for) {
+        nlohmann::json entry{
+            {"id", session.id}, {"pid", session.pid}, {"seen", rfc3339(session.seen_ns)}};
+        put_text(entry, "host", session.host);
+        document["waiting_for"].push_back(std::move(entry));
+    }
+    return document;
+}
+
+}  // namespace
+
+void add_prune_options(CLI::App& command, PruneArguments& arguments) {
+    auto const add = [&](char const* name, std::string& value, char const* what) {
+        command.add_option(name, value, what)->group("Prune");
+    };
+    add("--max-unused", arguments.max_unused,
+        "how much may stay unneeded among what is needed: 5%, 0%, `unlimited` (nothing is moved)");
+    add("--max-repack-size", arguments.max_repack_size, "move at most this much, such as 20G");
+    add("--time-budget", arguments.time_budget,
+        "begin to move no more packs after this, such as 30m");
+    add("--compression", arguments.compression,
+        "of what is made anew: auto, fast, better, max, off");
+}
+
+int run_prune(GlobalOptions const& options, Repository& repository, PruneArguments& arguments) {
+    read_options(options, arguments);
+    Progress progress;
+    PruneReport report;
+    {
+        ProgressDisplay display(progress, options);
+        report_failures(progress, display, options);
+        report = prune(repository, arguments.request, progress);
+    }
+    bool const dry_run = arguments.request.dry_run;
+    if (options.json) {
+        print(json_of(report, dry_run).dump());
+    } else if (!options.quiet) {
+        print_text(report, dry_run);
+    }
+    return exit_code::ok;
+}
+
+void add_prune(CLI::App& app, Context& context) {
+    auto* const command =
+        app.add_subcommand("prune", "free what no snapshot needs, while others read and write");
+    command->alias("gc");
+    auto const arguments = std::make_shared<PruneArguments>();
+    command->add_flag("-n,--dry-run", arguments->request.dry_run, "only say what would be freed");
+    add_prune_options(*command, *arguments);
+    command->footer(
+        "Nothing is locked: what an open session may rely on is condemned first and removed by a\n"
+        "later run, once that session has ended. It may be stopped at any moment and run again.\n\n"
+        "Examples:\n  repo prune --dry-run\n  repo prune --max-unused 10% --time-budget 30m");
+    command->callback([&context, arguments] {
+        context.run = [&context, arguments] {
+            auto const repository = open(context.options);
+            return run_prune(context.options, *repository, *arguments);
+        };
+    });
+}
+
+}  // namespace coffre::cli

@@ -1,0 +1,106 @@
+// repo tag: other tags for snapshots, and the pin that keeps them.
+#include "engine/tag.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/context.h"
+#include "cli/output.h"
+
+namespace coffre::cli {
+
+namespace {
+
+struct TagArguments {
+    std::vector<std::string> names;
+    SnapshotFilter filter;
+    std::vector<std::string> set;
+    TagChange change;
+    bool pin = false;
+    bool unpin = false;
+};
+
+std::vector<NamedSnapshot> chosen(Repository& repository, TagArguments const& arguments) {
+    std::vector<NamedSnapshot> snapshots;
+    if (arguments.names.empty()) {
+        snapshots = list_snapshots(repository).snapshots;
+        std::erase_if(snapshots,
+                      [&](auto const& named) { return !arguments.filter.matches(named.snapshot); });
+    }
+    for (auto const& name : arguments.names) {
+        auto found = find_snapshot(repository, name, arguments.filter);
+        snapshots.push_back({found.id, std::move(found.snapshot)});
+    }
+    return snapshots;
+}
+
+void read_change(TagArguments& arguments) {
+    TagChange& change = arguments.change;
+    if (!arguments.set.empty()) change.set = arguments.set;
+    if (arguments.pin && arguments.unpin) {
+        throw std::invalid_argument("--pin and --unpin exclude each other");
+    }
+    if (arguments.pin || arguments.unpin) change.pin = arguments.pin;
+    if (change.empty()) {
+        throw std::invalid_argument("say what to change: --add, --remove, --set, --pin or --unpin");
+    }
+    bool const has_filter = !arguments.filter.host.empty() || !arguments.filter.paths.empty() ||
+                            !arguments.filter.tags.empty();
+    if (arguments.names.empty() && !has_filter) {
+        throw std::invalid_argument("say which snapshots: IDs, or --host, --path, --tag");
+    }
+}
+
+void print_change(GlobalOptions const& options, Republished const& done) {
+    if (options.json) {
+        auto document = json_of(done.now);
+        document["message_type"] = "changed";
+        document["was"] = done.was.hex();
+        return print(document.dump());
+    }
+    if (!options.quiet) {
+        print("snapshot " + done.was.hex().substr(0, 8) + " is now " +
+              done.now.id.hex().substr(0, 8));
+    }
+}
+
+int run_tag(GlobalOptions const& options, TagArguments& arguments) {
+    read_change(arguments);
+    auto const repository = open(options);
+    Progress progress;
+    std::size_t changed = 0;
+    for (auto const& named : chosen(*repository, arguments)) {
+        auto const done = change_tags(*repository, named, arguments.change, progress);
+        if (!done) continue;
+        ++changed;
+        print_change(options, *done);
+    }
+    if (!options.quiet && !options.json) {
+        print(fmt::format("changed {} snapshot{}", changed, changed == 1 ? "" : "s"));
+    }
+    return exit_code::ok;
+}
+
+}  // namespace
+
+void add_tag(CLI::App& app, Context& context) {
+    auto* const command = app.add_subcommand("tag", "change the tags of snapshots, or pin them");
+    auto const arguments = std::make_shared<TagArguments>();
+    command->add_option("snapshots", arguments->names, "IDs, latest, latest~N, latest@TIME");
+    command->add_option("--add", arguments->change.add, "a tag they get");
+    command->add_option("--remove", arguments->change.remove, "a tag they lose");
+    command->add_option("--set", arguments->set, "the tags they have instead of theirs");
+    command->add_flag("--pin", arguments->pin, "never forget them");
+    command->add_flag("--unpin", arguments->unpin, "let them go again");
+    add_filter(*command, arguments->filter);
+    command->footer(
+        "A changed snapshot is published anew and has another ID.\n\n"
+        "Examples:\n  repo tag latest --add before-upgrade --pin\n  repo tag --tag old --remove "
+        "old");
+    command->callback([&context, arguments] {
+        context.run = [&context, arguments] { return run_tag(context.options, *arguments); };
+    });
+}
+
+}  // namespace coffre::cli

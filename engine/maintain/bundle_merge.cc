@@ -1,0 +1,79 @@
+#include "engine/maintain/bundle_merge.h"
+
+#include <algorithm>
+
+#include "engine/repository/bundles.h"
+#include "engine/repository/names.h"
+
+namespace coffre {
+
+namespace {
+
+constexpr std::size_t full_bundle = 64;  // packs
+constexpr std::size_t most_bytes = 4U << 20U;
+constexpr std::size_t small_bundle = 8;
+constexpr std::size_t many_small_bundles = 16;
+
+class Merge {
+public:
+    Merge(Repository& repository, std::function<bool(PackId const&)> const& goes)
+        : repository_(repository), goes_(goes) {}
+
+    std::vector<BundleId> run() {
+        auto const listed = repository_.store().list("bundles/");
+        std::vector<BundleId> small;
+        for (auto const& object : listed) {
+            auto const id = BundleId::parse(last_component(object.name));
+            if (!id) continue;
+            Bundle bundle = read_bundle(repository_.store(), repository_.keys(), object.name);
+            bool const is_touched = std::any_of(bundle.begin(), bundle.end(),
+                                                [&](auto const& row) { return goes_(row.pack); });
+            if (is_touched) {
+                replace(*id, std::move(bundle));
+            } else if (bundle.size() < small_bundle) {
+                small.push_back(*id);
+            }
+        }
+        if (small.size() >= many_small_bundles) {
+            for (auto const& id : small) replace(id, read(id));
+        }
+        flush();
+        return std::move(replaced_);
+    }
+
+private:
+    Bundle read(BundleId const& id) {
+        return read_bundle(repository_.store(), repository_.keys(), names::bundle(id));
+    }
+
+    void replace(BundleId const& id, Bundle bundle) {
+        replaced_.push_back(id);
+        for (auto& row : bundle) {
+            if (goes_(row.pack)) continue;
+            bytes_ += row.directory.size();
+            rows_.push_back(std::move(row));
+            if (rows_.size() >= full_bundle || bytes_ >= most_bytes) flush();
+        }
+    }
+
+    void flush() {
+        if (!rows_.empty()) put_bundle(repository_.store(), repository_.keys(), rows_);
+        rows_.clear();
+        bytes_ = 0;
+    }
+
+    Repository& repository_;
+    std::function<bool(PackId const&)> const& goes_;
+    std::vector<BundleId> replaced_;
+    Bundle rows_;
+    std::size_t bytes_ = 0;
+};
+
+}  // namespace
+
+std::vector<BundleId> merge_bundles(Repository& repository,
+                                    std::function<bool(PackId const&)> const& goes) {
+    return Merge(repository, goes).run();
+}
+
+}  // namespace coffre

@@ -1,0 +1,213 @@
+#include "engine/forget.h"
+
+#include <algorithm>
+
+#include "engine/repository/names.h"
+#include "engine/repository/reachable.h"
+#include "engine/util/clock.h"
+#include "format/gc_log.h"
+
+namespace coffre {
+
+namespace {
+
+using GroupKey = std::tuple<std::string, std::vector<std::string>, std::vector<std::string>>;
+
+std::vector<std::string> sources_of(Snapshot const& snapshot) {
+    auto sources = snapshot.paths;
+    sources.insert(sources.end(), snapshot.streams.begin(), snapshot.streams.end());
+    return sources;
+}
+
+GroupKey key_of(Snapshot const& snapshot, GroupBy const& by) {
+    return {by.host ? snapshot.host : "",
+            by.paths ? sources_of(snapshot) : std::vector<std::string>{},
+            by.tags ? snapshot.tags : std::vector<std::string>{}};
+}
+
+std::map<GroupKey, std::vector<NamedSnapshot>> grouped(std::vector<NamedSnapshot> const& all,
+                                                       GroupBy const& by) {
+    std::map<GroupKey, std::vector<NamedSnapshot>> groups;
+    for (auto const& named : all) groups[key_of(named.snapshot, by)].push_back(named);
+    return groups;
+}
+
+class Forget {
+public:
+    Forget(Repository& repository, ForgetRequest const& request, Progress& progress)
+        : repository_(repository), request_(request), progress_(progress) {}
+
+    ForgetReport run() {
+        if (request_.names.empty() && request_.rules.empty()) {
+            throw std::invalid_argument(
+                "say what to forget: IDs, or rules such as --keep-daily 14");
+        }
+        list_all();
+        request_.names.empty() ? decide_by_rules() : decide_by_name();
+        if (!request_.allow_many) refuse_many();
+        measure();
+        if (!request_.dry_run) write_records();
+        return std::move(report_);
+    }
+
+private:
+    void list_all() {
+        auto list = list_snapshots(repository_);
+        if (!list.damaged.empty() && request_.names.empty()) {
+            throw RepositoryError(RepositoryFailure::corrupt,
+                                  list.damaged[0] +
+                                      "; the rules are for snapshots that can be read: forget this "
+                                      "one by its full ID first");
+        }
+        all_ = std::move(list.snapshots);
+    }
+
+    // By its name alone: there is nothing else to know of it.
+    bool is_damaged_slot(std::string const& name) {
+        auto const id = SessionId::parse(name);
+        bool const is_listed = std::any_of(all_.begin(), all_.end(),
+                                           [&](NamedSnapshot const& s) { return s.id == id; });
+        if (!id || is_listed || !repository_.store().stat(names::snapshot(*id))) return false;
+        report_.freed[*id] = 0;
+        return true;
+    }
+
+    void add_group(GroupKey const& key, std::vector<RetentionDecision> decisions) {
+        auto const& [host, paths, tags] = key;
+        report_.groups.push_back({host, paths, tags, std::move(decisions)});
+    }
+
+    void decide_by_rules() {
+        std::vector<NamedSnapshot> chosen;
+        for (auto const& named : all_) {
+            if (request_.filter.matches(named.snapshot)) chosen.push_back(named);
+        }
+        for (auto const& [key, group] : grouped(chosen, request_.group_by)) {
+            add_group(key, apply_rules(group, request_.rules, now_ns()));
+        }
+    }
+
+    void decide_by_name() {
+        std::set<SessionId> named;
+        for (auto const& name : request_.names) {
+            if (is_damaged_slot(name)) continue;
+            auto const found = find_snapshot(repository_, name, request_.filter);
+            if (found.snapshot.pinned) {
+                throw RepositoryError(RepositoryFailure::failed,
+                                      "snapshot " + found.id.hex().substr(0, 8) +
+                                          " is pinned; `repo tag --unpin` lets it go");
+            }
+            named.insert(found.id);
+        }
+        for (auto const& [key, group] : grouped(all_, request_.group_by)) {
+            std::vector<RetentionDecision> decisions;
+            for (auto it = group.rbegin(); it != group.rend(); ++it) {
+                bool const goes = named.contains(it->id);
+                decisions.push_back({*it, goes ? Reasons{} : Reasons{"not named"}});
+            }
+            bool const is_touched = std::any_of(decisions.begin(), decisions.end(),
+                                                [](auto const& d) { return !d.is_kept(); });
+            if (is_touched) add_group(key, std::move(decisions));
+        }
+    }
+
+    void refuse_many() const {
+        for (auto const& group : report_.groups) {
+            auto const gone = static_cast<std::size_t>(
+                std::count_if(group.decisions.begin(), group.decisions.end(),
+                              [](auto const& d) { return !d.is_kept(); }));
+            if (2 * gone <= group.decisions.size()) continue;
+            bool const all = gone == group.decisions.size();
+            std::string const host = group.host.empty() ? "" : " of " + group.host;
+            throw RepositoryError(
+                RepositoryFailure::failed,
+                (all ? "all " : std::to_string(gone) + " of ") +
+                    std::to_string(group.decisions.size()) + " snapshots" + host +
+                    " would go: look at it with --dry-run, and say --allow-many if that is meant");
+        }
+    }
+
+    // From the newest on, so that what several of them share counts for the last one to go.
+    void measure() {
+        std::set<SessionId> removed;
+        for (auto const& group : report_.groups) {
+            for (auto const& decision : group.decisions) {
+                if (!decision.is_kept()) removed.insert(decision.named.id);
+            }
+        }
+        if (removed.empty()) return;
+        for (auto const& id : removed) report_.freed[id] = 0;
+        try {
+            with_sound_index(repository_, [&] { measure(removed); });
+        } catch (RepositoryError const& error) {
+            if (error.kind() != RepositoryFailure::corrupt) throw;
+            report_.is_measured = false;
+            progress_.report_failure("", error.what());
+        }
+    }
+
+    void measure(std::set<SessionId> const& removed) {
+        repository_.refresh_index();
+        Reachable reachable(repository_, [](PackNumber) { return 0U; });
+        auto const mark = [&](NamedSnapshot const& named) {
+            progress_.check_stop();
+            return reachable.mark(names::snapshot(named.id), named.snapshot.root);
+        };
+        for (auto const& named : all_) {
+            if (!removed.contains(named.id)) mark(named);
+        }
+        report_.freed_bytes = 0;
+        for (auto named = all_.rbegin(); named != all_.rend(); ++named) {
+            if (!removed.contains(named->id)) continue;
+            std::uint64_t const bytes = report_.freed[named->id] = mark(*named);
+            report_.freed_bytes += bytes;
+        }
+    }
+
+    void write_records() {
+        Backend& store = repository_.store();
+        Bytes const record = encode_forget({now_ns(), request_.reason});
+        for (auto const& [id, bytes] : report_.freed) {
+            std::string const name = names::forget(id);
+            // It may be there already: then another process has given up the same one.
+            store.put(name,
+                      repository_.keys().seal_signed_object(ObjectKind::forget, name, record));
+        }
+        store.barrier();
+    }
+
+    using Reasons = std::vector<std::string>;
+
+    Repository& repository_;
+    ForgetRequest const& request_;
+    Progress& progress_;
+    std::vector<NamedSnapshot> all_;
+    ForgetReport report_;
+};
+
+}  // namespace
+
+GroupBy parse_group_by(std::string const& text) {
+    GroupBy by{false, false, false};
+    for (std::size_t start = 0; start < text.size();) {
+        std::size_t const comma = std::min(text.find(',', start), text.size());
+        std::string const word = text.substr(start, comma - start);
+        start = comma + 1;
+        if (word == "host") {
+            by.host = true;
+        } else if (word == "paths" || word == "path") {
+            by.paths = true;
+        } else if (word == "tags" || word == "tag") {
+            by.tags = true;
+        } else {
+            throw std::invalid_argument("\"" + word + "\": group by host, paths and tags");
+        }
+    }
+    return by;
+}
+
+ForgetReport forget(Repository& repository, ForgetRequest const& request, Progress& progress) {
+    return Forget(repository, request, progress).run();
+}
+
+}  // namespace coffre

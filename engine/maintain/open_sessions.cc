@@ -1,0 +1,100 @@
+#include "engine/maintain/open_sessions.h"
+
+#include <map>
+#include <set>
+
+#include "engine/repository/names.h"
+#include "engine/util/process.h"
+#include "format/limits.h"
+#include "format/mutant.h"
+#include "format/session.h"
+#include "format/snapshot.h"
+
+namespace coffre {
+
+namespace {
+
+// Six heartbeats.
+constexpr std::int64_t silence_ns = 3600 * std::int64_t{1'000'000'000};
+
+// Nothing when it cannot be read: a session is open all the same.
+std::optional<SessionRecord> read_record(Repository& repository, SessionId const& id) {
+    std::string const name = names::session(id);
+    try {
+        Bytes const object = get_whole(repository.store(), name, limits::object_size);
+        return decode_session(repository.keys().open_object(ObjectKind::session, name, object));
+    } catch (FormatError const&) {
+        return std::nullopt;
+    } catch (RepositoryError const& error) {
+        if (error.kind() != RepositoryFailure::corrupt) throw;
+        return std::nullopt;
+    }
+}
+
+bool is_dead(Repository& repository, SessionsListing::Open const& session, std::int64_t now_ns) {
+    if (now_ns - session.seen_ns > silence_ns) return true;
+    auto const record = read_record(repository, session.id);
+    return record &&
+           has_ended({record->boot_id, record->pid_namespace, record->pid, record->process_start});
+}
+
+void end_session(Repository& repository, SessionId const& id) {
+    std::string const slot = names::snapshot(id);
+    Bytes const killed =
+        repository.keys().seal_signed_object(ObjectKind::snapshot, slot, encode_slot({}));
+    // There already: it has published after all, or another collector was faster.
+    repository.store().put(slot, killed);
+}
+
+// "sessions/<id>" or "sessions/<id>.<beat>".
+std::optional<SessionId> session_of(std::string const& name) {
+    std::string const last = last_component(name);
+    return SessionId::parse(last.substr(0, last.find('.')));
+}
+
+}  // namespace
+
+SessionsListing list_sessions(Repository& repository, GcState const& log) {
+    Backend& store = repository.store();
+    auto const records = store.list("sessions/");
+    std::set<SessionId> slots;
+    for (auto const& object : store.list("snapshots/")) {
+        if (auto const id = SessionId::parse(last_component(object.name))) slots.insert(*id);
+    }
+    SessionsListing listing;
+    std::map<SessionId, std::int64_t> open;
+    for (auto const& object : records) {
+        auto const id = session_of(object.name);
+        if (!id) continue;
+        if (slots.contains(*id) || log.closed.contains(*id)) {
+            listing.settled.push_back(object.name);
+        } else {
+            auto& seen = open[*id];
+            seen = std::max(seen, object.modified_ns);
+        }
+    }
+    for (auto const& [id, seen] : open) listing.open.push_back({id, seen});
+    return listing;
+}
+
+OpenSession describe(Repository& repository, SessionsListing::Open const& session) {
+    OpenSession told{session.id.hex(), "", 0, session.seen_ns};
+    if (auto const record = read_record(repository, session.id)) {
+        told.host = record->host;
+        told.pid = record->pid;
+    }
+    return told;
+}
+
+std::uint64_t end_dead_sessions(Repository& repository, GcState const& log, std::int64_t now_ns) {
+    std::uint64_t ended = 0;
+    for (auto const& session : list_sessions(repository, log).open) {
+        if (!is_dead(repository, session, now_ns)) continue;
+        end_session(repository, session.id);
+        ++ended;
+    }
+    if (ended > 0) repository.store().barrier();
+    return ended;
+}
+
+}  // namespace coffre

@@ -1,0 +1,31 @@
+// Who writes now, and who has stopped without a word.
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/prune.h"
+#include "engine/repository/gc_state.h"
+#include "engine/repository/repository.h"
+
+namespace coffre {
+
+// Session records and slots, as listed at one moment: records first.
+struct SessionsListing {
+    struct Open {
+        SessionId id;
+        std::int64_t seen_ns = 0;  // the newest of its record and heartbeats
+    };
+    std::vector<Open> open;            // neither published nor ended
+    std::vector<std::string> settled;  // records and heartbeats of all others
+};
+
+SessionsListing list_sessions(Repository& repository, GcState const& log);
+
+// What is told of an open session. One whose record cannot be read has neither host nor process.
+OpenSession describe(Repository& repository, SessionsListing::Open const& session);
+
+// Ends the sessions that have no process any more, or none that gave a sign within an hour: by
+// making the very object that such a session would have to make, so that it cannot publish later.
+// Returns how many.
+std::uint64_t end_dead_sessions(Repository& repository, GcState const& log, std::int64_t now_ns);
+
+}  // namespace coffre

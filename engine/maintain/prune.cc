@@ -1,0 +1,310 @@
+// A collection from beginning to end. The order of its steps is the protocol: docs/ordering.md.
+#include "engine/prune.h"
+
+#include <algorithm>
+
+#include "engine/maintain/bundle_merge.h"
+#include "engine/maintain/open_sessions.h"
+#include "engine/maintain/prune_plan.h"
+#include "engine/maintain/repack.h"
+#include "engine/repository/names.h"
+#include "engine/repository/reachable.h"
+#include "engine/repository/snapshot_store.h"
+#include "engine/util/clock.h"
+#include "format/mutant.h"
+
+namespace coffre {
+
+namespace {
+
+constexpr std::size_t closable_slots = 32;
+constexpr std::uint64_t records_per_checkpoint = 64;
+constexpr int attempts = 5;
+
+// Another collector wrote the log record that this one was about to write.
+struct Overtaken {};
+
+class Collection {
+public:
+    Collection(Repository& repository, PruneRequest const& request, Progress& progress)
+        : repository_(repository),
+          store_(repository.store()),
+          request_(request),
+          progress_(progress) {}
+
+    PruneReport run() {
+        for (int attempt = 1;; ++attempt) {
+            try {
+                report_ = {};
+                collect();
+                return std::move(report_);
+            } catch (Overtaken const&) {
+                if (attempt < attempts) continue;
+                throw RepositoryError(RepositoryFailure::failed,
+                                      "other collections are at work; run prune again later");
+            }
+        }
+    }
+
+private:
+    void collect() {
+        read_log();
+        if (!request_.dry_run) {
+            remove_what_was_swept();
+            report_.ended_sessions += end_dead_sessions(repository_, log_, now_ns());
+        }
+        report_.resumed = log_.ends_in_condemn;
+        if (!log_.ends_in_condemn && !condemn()) return;
+        if (request_.dry_run || !has_every_session_ended()) return;
+        sweep();
+    }
+
+    void read_log() { log_ = read_gc_log(store_, repository_.keys()); }
+
+    void append(LogRecord const& record) {
+        if (!append_to_gc_log(store_, repository_.keys(), log_.next_record, record)) {
+            throw Overtaken();
+        }
+        read_log();
+    }
+
+    // --- the first half: what is not needed is condemned ---
+
+    // False when there is nothing to condemn, or this is a dry run.
+    bool condemn() {
+        auto const listed = list_store(repository_, log_);
+        auto const snapshots = list_all_snapshots();
+        // What these need may have been stored since that listing.
+        auto const listed_later = list_store(repository_, log_);
+        level_index();
+        return with_sound_index(repository_, [&] {
+            auto const reachable = mark(listed_later, snapshots);
+            auto const plan = plan_prune(repository_, log_, listed, reachable, request_, report_);
+            if (request_.dry_run || (plan.unneeded.empty() && plan.repack.empty())) return false;
+            if (mutant("sessions-before-condemn") && !has_every_session_ended()) return false;
+            std::vector<PackUse> condemned = plan.unneeded;
+            auto const moved = move_together(plan.repack, reachable);
+            condemned.insert(condemned.end(), moved.begin(), moved.end());
+            if (condemned.empty()) return false;
+            append(condemn_record(condemned));
+            if (!log_.ends_in_condemn) throw Overtaken();  // somebody has swept it already
+            return true;
+        });
+    }
+
+    std::vector<NamedSnapshot> list_all_snapshots() {
+        auto list = list_snapshots(repository_);
+        if (!list.damaged.empty() && !mutant("unreadable-is-unneeded")) {
+            throw RepositoryError(RepositoryFailure::corrupt,
+                                  list.damaged[0] +
+                                      "; nothing is removed, since what it needs is "
+                                      "not known: see `repo check`");
+        }
+        return std::move(list.snapshots);
+    }
+
+    void level_index() {
+        repository_.refresh_index();
+        if (repository_.damaged_bundles().empty()) return;
+        throw RepositoryError(RepositoryFailure::corrupt,
+                              repository_.damaged_bundles().begin()->second +
+                                  "; nothing is removed, since what is in the packs is not known: "
+                                  "see `repo repair`");
+    }
+
+    Reachable mark(StoreListing const& listed, std::vector<NamedSnapshot> const& snapshots) {
+        Index::View const view = repository_.index_view();
+        std::set<PackNumber> there;
+        view.each_pack([&](PackNumber number, IndexedPack const& pack) {
+            auto const found = listed.packs.find(pack.id);
+            if (found != listed.packs.end() && found->second == pack.size) there.insert(number);
+        });
+        Reachable reachable(repository_, [there](PackNumber pack) {
+            return there.contains(pack) ? std::optional(0U) : std::nullopt;
+        });
+        mark_all(reachable, snapshots);
+        for (auto const pack : there) reachable.mark_bases(pack);
+        return reachable;
+    }
+
+    // What is not there may have been moved meanwhile, by another collector.
+    void mark_all(Reachable& reachable, std::vector<NamedSnapshot> const& snapshots) {
+        try {
+            for (auto const& named : snapshots) {
+                progress_.check_stop();
+                reachable.mark(names::snapshot(named.id), named.snapshot.root);
+            }
+            require_all(reachable);
+        } catch (RepositoryError const& error) {
+            if (error.kind() == RepositoryFailure::corrupt && has_log_grown()) throw Overtaken();
+            throw;
+        }
+    }
+
+    bool has_log_grown() {
+        return read_gc_log(store_, repository_.keys()).next_record != log_.next_record;
+    }
+
+    static void require_all(Reachable const& reachable) {
+        if (reachable.missing().empty() || mutant("missing-is-unneeded")) return;
+        auto const& [chunk, where] = *reachable.missing().begin();
+        throw RepositoryError(RepositoryFailure::corrupt,
+                              where + ": chunk " + chunk.hex() +
+                                  " has no copy; nothing is removed: see `repo check`");
+    }
+
+    // A full disk is a reason to remove what can be, not to give up.
+    std::vector<PackUse> move_together(std::vector<PackUse> const& packs,
+                                       Reachable const& reachable) {
+        try {
+            return repack(repository_, packs, reachable, request_, progress_);
+        } catch (RepositoryError const& error) {
+            if (error.kind() != RepositoryFailure::no_space) throw;
+            progress_.report_failure(
+                "", std::string(error.what()) + "; partly needed packs stay as they are");
+            report_.repacked = {};
+            return {};
+        }
+    }
+
+    static LogRecord condemn_record(std::vector<PackUse> const& packs) {
+        LogRecord record{LogKind::condemn, {}, {}, {}};
+        for (auto const& use : packs) record.packs.push_back(use.id);
+        std::sort(record.packs.begin(), record.packs.end());
+        return record;
+    }
+
+    // --- in between: whoever may not have seen that record has ended ---
+
+    bool has_every_session_ended() {
+        if (mutant("no-wait")) return true;
+        if (mutant("sessions-before-condemn") && log_.ends_in_condemn) return true;
+        report_.ended_sessions += end_dead_sessions(repository_, log_, now_ns());
+        for (auto const& session : list_sessions(repository_, log_).open) {
+            report_.waiting_for.push_back(describe(repository_, session));
+        }
+        return report_.waiting_for.empty();
+    }
+
+    // --- the second half: what is still not needed is removed ---
+
+    void sweep() {
+        std::set<SessionId> const given_up = forgotten();
+        auto const snapshots = list_all_snapshots();
+        auto const listed = list_store(repository_, log_);
+        level_index();
+        LogRecord record{LogKind::sweep, {}, {}, {}};
+        with_sound_index(repository_, [&] { record.packs = still_unneeded(listed, snapshots); });
+        std::set<PackId> const going(record.packs.begin(), record.packs.end());
+        record.bundles = merge_bundles(repository_, [&](PackId const& pack) {
+            return going.contains(pack) || log_.swept.contains(pack);
+        });
+        if (mutant("unlogged-sweep")) log_.swept.insert(record.packs.begin(), record.packs.end());
+        if (!mutant("unlogged-sweep")) append(record);
+        remove_what_was_swept();
+        checkpoint_if_due(given_up);
+        // On this machine there is nothing to look for in packs that are gone.
+        repository_.refresh_index();
+    }
+
+    // What the snapshots of now need is looked for elsewhere first.
+    std::vector<PackId> still_unneeded(StoreListing const& listed,
+                                       std::vector<NamedSnapshot> const& snapshots) {
+        Index::View const view = repository_.index_view();
+        std::map<PackNumber, unsigned> ranks;
+        view.each_pack([&](PackNumber number, IndexedPack const& pack) {
+            auto const found = listed.packs.find(pack.id);
+            if (found == listed.packs.end() || found->second != pack.size) return;
+            ranks[number] = log_.condemned.contains(pack.id) ? 1 : 0;
+        });
+        Reachable reachable(repository_, [ranks](PackNumber pack) -> std::optional<unsigned> {
+            auto const found = ranks.find(pack);
+            if (found == ranks.end()) return std::nullopt;
+            return found->second;
+        });
+        mark_all(reachable, snapshots);
+        for (auto const& [pack, rank] : ranks) {
+            if (rank == 0) reachable.mark_bases(pack);
+        }
+        keep_bases_of_pardoned(reachable);
+        std::vector<PackId> unneeded;
+        for (auto const& pack : log_.condemned) {
+            auto const number = view.number(pack);
+            bool const is_needed = number && reachable.needed_packs().contains(*number);
+            if (!is_needed || mutant("no-relist")) unneeded.push_back(pack);
+        }
+        return unneeded;
+    }
+
+    // A pack that is pardoned stays with all its blocks, and so with what those rest on.
+    static void keep_bases_of_pardoned(Reachable& reachable) {
+        std::set<PackNumber> seen;
+        while (seen != reachable.needed_packs()) {
+            auto const needed = reachable.needed_packs();
+            for (auto const pack : needed) {
+                if (seen.insert(pack).second) reachable.mark_bases(pack);
+            }
+        }
+    }
+
+    // Exactly what the log says, whoever wrote that.
+    void remove_what_was_swept() {
+        for (auto const& object : store_.list("packs/")) {
+            auto const id = PackId::parse(last_component(object.name));
+            if (!id || !log_.swept.contains(*id)) continue;
+            store_.remove(object.name);
+            ++report_.removed.packs;
+            report_.removed.bytes += object.size;
+        }
+        for (auto const& bundle : log_.replaced) store_.remove(names::bundle(bundle));
+        for (auto const& slot : log_.closed) {
+            store_.remove(names::snapshot(slot));
+            store_.remove(names::forget(slot));
+        }
+        for (auto const& name : list_sessions(repository_, log_).settled) store_.remove(name);
+        store_.barrier();
+    }
+
+    std::set<SessionId> forgotten() {
+        std::vector<std::string> damaged;
+        auto const given_up = read_forgets(repository_, damaged);
+        if (!damaged.empty()) throw RepositoryError(RepositoryFailure::corrupt, damaged[0]);
+        return given_up;
+    }
+
+    // Closes the slots whose snapshots are collected, so that they need not be listed for ever.
+    void checkpoint_if_due(std::set<SessionId> const& given_up) {
+        if (log_.ends_in_condemn) return;  // by another collector
+        LogRecord record{LogKind::checkpoint, {}, {}, {}};
+        for (auto const& object : store_.list("snapshots/")) {
+            auto const id = SessionId::parse(last_component(object.name));
+            if (id && (given_up.contains(*id) || is_killed(object.name))) {
+                record.slots.push_back(*id);
+            }
+        }
+        bool const is_due = record.slots.size() >= closable_slots ||
+                            log_.since_checkpoint >= records_per_checkpoint;
+        if (!is_due) return;
+        record.slots.insert(record.slots.end(), log_.closed.begin(), log_.closed.end());
+        record.packs = {log_.swept.begin(), log_.swept.end()};
+        append(record);
+        remove_what_was_swept();
+    }
+
+    bool is_killed(std::string const& slot) { return read_slot(repository_, slot).killed(); }
+
+    Repository& repository_;
+    Backend& store_;
+    PruneRequest const& request_;
+    Progress& progress_;
+    GcState log_;
+    PruneReport report_;
+};
+
+}  // namespace
+
+PruneReport prune(Repository& repository, PruneRequest const& request, Progress& progress) {
+    return Collection(repository, request, progress).run();
+}
+
+}  // namespace coffre

@@ -1,0 +1,154 @@
+#include "engine/maintain/prune_plan.h"
+
+#include <algorithm>
+
+#include "engine/crypto/hash.h"
+#include "engine/repository/names.h"
+#include "format/limits.h"
+
+namespace coffre {
+
+namespace {
+
+// Small packs are what short runs leave: many of them are moved together.
+constexpr std::uint64_t small_pack = 4 * limits::mib;
+constexpr std::size_t many_small_packs = 8;
+
+class Planner {
+public:
+    Planner(Repository& repository, GcState const& log, StoreListing const& listed,
+            Reachable const& reachable, PruneRequest const& request, PruneReport& report)
+        : repository_(repository),
+          log_(log),
+          listed_(listed),
+          reachable_(reachable),
+          request_(request),
+          report_(report),
+          view_(repository.index_view()) {}
+
+    PrunePlan plan() {
+        for (auto const& [id, size] : listed_.packs) {
+            ++report_.total.packs;
+            report_.total.bytes += size;
+            look_at(id, size);
+        }
+        choose();
+        return std::move(plan_);
+    }
+
+private:
+    // A pack whose session may still publish belongs to that session.
+    bool is_settled(SessionId const& session) const {
+        return session.is_zero() || listed_.slots.contains(session) ||
+               log_.closed.contains(session);
+    }
+
+    void look_at(PackId const& id, std::uint64_t size) {
+        PackUse use{id, view_.number(id), PackKind::data, size};
+        SessionId const session =
+            use.number ? view_.pack(*use.number).session : session_in_header(id);
+        if (!is_settled(session)) {
+            ++report_.kept_for_writers.packs;
+            report_.kept_for_writers.bytes += size;
+            return;
+        }
+        if (use.number) measure(use);
+        if (use.is_needed) {
+            if (use.size < small_pack) ++small_packs_[use.kind];
+            partly_.push_back(use);
+        } else {
+            ++report_.unneeded.packs;
+            report_.unneeded.bytes += size;
+            plan_.unneeded.push_back(use);
+        }
+    }
+
+    SessionId session_in_header(PackId const& id) {
+        std::string const name = names::pack(id);
+        try {
+            return decode_pack_header(repository_.store().get(name, 0, pack_header_size)).session;
+        } catch (FormatError const& error) {
+            throw RepositoryError(RepositoryFailure::corrupt, name + ": " + error.what());
+        }
+    }
+
+    void measure(PackUse& use) const {
+        PackDirectory const directory = view_.directory(*use.number);
+        use.kind = directory.kind;
+        use.directory_hash = xxh3(encode_pack_directory(directory));
+        for (auto const& chunk : PackChunks(directory).chunks) {
+            bool const is_marked = reachable_.is_marked(*use.number, chunk.ordinal);
+            use.is_needed = use.is_needed || is_marked;
+            if (!is_marked) use.unused += chunk.stored;
+        }
+    }
+
+    // The emptiest first, until what stays unused is little enough.
+    void choose() {
+        std::uint64_t unused = 0;
+        std::uint64_t total = 0;
+        for (auto const& use : partly_) {
+            unused += use.unused;
+            total += use.size;
+        }
+        std::sort(partly_.begin(), partly_.end(), [](PackUse const& a, PackUse const& b) {
+            auto const share = [](PackUse const& use) {
+                return static_cast<double>(use.unused) / static_cast<double>(use.size);
+            };
+            return share(a) > share(b);
+        });
+        std::uint64_t moved = 0;
+        for (auto const& use : partly_) {
+            bool const is_due =
+                use.unused > 0 &&
+                static_cast<double>(unused) > request_.max_unused * static_cast<double>(total);
+            bool const goes = (is_due || is_one_of_many(use)) &&
+                              moved + use.size - use.unused <= request_.max_repack_bytes;
+            if (!goes) continue;
+            moved += use.size - use.unused;
+            unused -= use.unused;
+            total -= use.unused;
+            plan_.repack.push_back(use);
+        }
+        report_.repacked = {plan_.repack.size(), moved};
+        report_.unused = unused;
+    }
+
+    bool is_one_of_many(PackUse const& use) {
+        return use.size < small_pack && small_packs_[use.kind] >= many_small_packs;
+    }
+
+    Repository& repository_;
+    GcState const& log_;
+    StoreListing const& listed_;
+    Reachable const& reachable_;
+    PruneRequest const& request_;
+    PruneReport& report_;
+    Index::View view_;
+    std::vector<PackUse> partly_;
+    std::map<PackKind, std::size_t> small_packs_;
+    PrunePlan plan_;
+};
+
+}  // namespace
+
+StoreListing list_store(Repository& repository, GcState const& log) {
+    StoreListing listing;
+    for (auto const& object : repository.store().list("packs/")) {
+        auto const id = PackId::parse(last_component(object.name));
+        if (!id || names::pack(*id) != object.name || log.swept.contains(*id)) continue;
+        listing.packs.emplace(*id, object.size);
+    }
+    for (auto const& object : repository.store().list("snapshots/")) {
+        if (auto const id = SessionId::parse(last_component(object.name)))
+            listing.slots.insert(*id);
+    }
+    return listing;
+}
+
+PrunePlan plan_prune(Repository& repository, GcState const& log, StoreListing const& listed,
+                     Reachable const& reachable, PruneRequest const& request, PruneReport& report) {
+    return Planner(repository, log, listed, reachable, request, report).plan();
+}
+
+}  // namespace coffre

@@ -1,0 +1,254 @@
+#include "engine/maintain/repack.h"
+
+#include <algorithm>
+
+#include "engine/crypto/hash.h"
+#include "engine/repository/block_codec.h"
+#include "engine/repository/bundles.h"
+#include "engine/repository/names.h"
+#include "engine/repository/pack_builder.h"
+#include "engine/util/clock.h"
+#include "engine/util/ordered_stage.h"
+#include "engine/util/workers.h"
+#include "format/limits.h"
+#include "format/mutant.h"
+
+namespace coffre {
+
+namespace {
+
+constexpr std::size_t pack_target = 16 * limits::mib;
+constexpr std::size_t block_target = limits::mib;
+constexpr std::size_t uploads = 2;
+constexpr std::size_t packs_per_bundle = 16;
+
+// What is needed of one pack.
+struct Rest {
+    PackKind kind = PackKind::data;
+    std::vector<WrappedKey> keys;
+    std::vector<SealedBlock> blocks;
+};
+
+[[noreturn]] void corrupt(std::string const& message) {
+    throw RepositoryError(RepositoryFailure::corrupt, message);
+}
+
+// Takes one pack apart. Any thread.
+class Extraction {
+public:
+    Extraction(Repository& repository, PackUse const& use, Reachable const& reachable,
+               SessionKey const& key, int level)
+        : repository_(repository),
+          use_(use),
+          reachable_(reachable),
+          key_(key),
+          level_(level),
+          name_(names::pack(use.id)) {}
+
+    Rest run() {
+        bytes_ = repository_.store().get(name_, 0, use_.size);
+        directory_ = verify_pack(repository_.keys(), name_, bytes_).directory;
+        if (xxh3(encode_pack_directory(directory_)) != use_.directory_hash)
+            corrupt(name_ + ": its directory is not the one in its bundle");
+        rest_.kind = directory_.kind;
+        rest_.keys = directory_.keys;
+        fresh_.kind = directory_.kind;
+        std::uint32_t ordinal = 0;
+        for (auto const& block : directory_.blocks) {
+            take(block, ordinal);
+            ordinal += static_cast<std::uint32_t>(block.chunks.size());
+        }
+        flush();
+        return std::move(rest_);
+    }
+
+private:
+    void take(BlockRow const& block, std::uint32_t first) {
+        std::vector<ChunkRow> needed;
+        for (std::uint32_t i = 0; i < block.chunks.size(); ++i) {
+            if (reachable_.is_marked(*use_.number, first + i)) needed.push_back(block.chunks[i]);
+        }
+        if (needed.empty()) return;
+        ByteView const stored = ByteView(bytes_).subspan(block.offset, block.stored_size);
+        if (needed.size() == block.chunks.size()) {
+            rest_.blocks.push_back({rest_.kind, block, {stored.begin(), stored.end()}});
+        } else {
+            renew(block, stored, std::move(needed));
+        }
+    }
+
+    void renew(BlockRow const& block, ByteView stored, std::vector<ChunkRow> needed) {
+        try {
+            auto const sealed_under = repository_.session_key(directory_, block.key);
+            Bytes prefix;
+            if (!block.bases.empty()) {
+                prefix = ChunkReader(repository_, 0).delta_prefix(rest_.kind, block);
+            }
+            Bytes const plain =
+                decode_block(stored, block, *sealed_under, repository_.id(), prefix);
+            BlockRow kept;
+            kept.chunks = std::move(needed);
+            verify_chunks(plain, kept, rest_.kind, repository_.namer());
+            for (auto const& chunk : kept.chunks) {
+                add(chunk.id, ByteView(plain).subspan(chunk.offset, chunk.size));
+            }
+        } catch (FormatError const& error) {
+            corrupt(name_ + ": " + error.what());
+        }
+    }
+
+    void add(ChunkId const& id, ByteView bytes) {
+        fresh_.chunks.push_back({id, static_cast<std::uint32_t>(fresh_.plain.size()),
+                                 static_cast<std::uint32_t>(bytes.size())});
+        append(fresh_.plain, bytes);
+        if (fresh_.plain.size() >= block_target) flush();
+    }
+
+    void flush() {
+        if (fresh_.chunks.empty()) return;
+        PackKind const kind = fresh_.kind;
+        rest_.blocks.push_back(encode_block(std::move(fresh_), key_, repository_.id(), level_));
+        fresh_ = Block{kind, {}, {}};
+    }
+
+    Repository& repository_;
+    PackUse const& use_;
+    Reachable const& reachable_;
+    SessionKey const& key_;
+    int level_;
+    std::string name_;
+    Bytes bytes_;
+    PackDirectory directory_;
+    Rest rest_;
+    Block fresh_;
+};
+
+// Fills packs of no session with blocks of many.
+class Merger {
+public:
+    // `keys` seal the blocks that are made anew.
+    Merger(Repository& repository, std::map<PackKind, WrappedKey> keys,
+           std::function<void(OpenPack)> hand_on)
+        : repository_(repository), keys_(std::move(keys)), hand_on_(std::move(hand_on)) {}
+
+    void add(Rest rest) {
+        for (auto& block : rest.blocks) {
+            auto [open, is_new] = open_.try_emplace(rest.kind);
+            if (is_new) open->second = begin_pack(rest.kind, SessionId{}, {});
+            take_key(open->second, block.row.key, rest.keys);
+            append_block(open->second, std::move(block));
+            if (open->second.bytes.size() < pack_target) continue;
+            hand_on_(std::move(open_.extract(open).mapped()));
+        }
+    }
+    void flush() {
+        while (!open_.empty()) hand_on_(std::move(open_.extract(open_.begin()).mapped()));
+    }
+
+private:
+    void take_key(OpenPack& pack, KeyId const& id, std::vector<WrappedKey> const& known) {
+        auto& taken = pack.directory.keys;
+        auto const is_it = [&](WrappedKey const& key) { return key.id == id; };
+        if (id.is_zero() || std::any_of(taken.begin(), taken.end(), is_it)) return;
+        std::copy_if(known.begin(), known.end(), std::back_inserter(taken), is_it);
+        auto const own = keys_.find(pack.directory.kind);
+        if (own != keys_.end() && own->second.id == id) taken.push_back(own->second);
+    }
+
+    Repository& repository_;
+    std::map<PackKind, WrappedKey> keys_;
+    std::function<void(OpenPack)> hand_on_;
+    std::map<PackKind, OpenPack> open_;
+};
+
+class Repacking {
+public:
+    Repacking(Repository& repository, Reachable const& reachable, PruneRequest const& request,
+              Progress& progress)
+        : repository_(repository), reachable_(reachable), request_(request), progress_(progress) {
+        for (auto const kind : {PackKind::data, PackKind::meta}) {
+            auto key = repository.keys().make_session_key(kind);
+            if (repository.keys().mode() == Mode::encrypted) {
+                wrapped_.emplace(kind, repository.keys().wrap(key));
+            }
+            keys_.emplace(kind, std::move(key));
+        }
+    }
+
+    std::vector<PackUse> run(std::vector<PackUse> const& packs) {
+        std::size_t const cores = worker_count(request_.threads);
+        OrderedStage<OpenPack, BundleRow> put(
+            uploads, 1, [&](OpenPack pack) { return store(std::move(pack)); },
+            [&](BundleRow row) { publish(std::move(row)); });
+        Merger merger(repository_, wrapped_, [&](OpenPack pack) { put.push(std::move(pack)); });
+        OrderedStage<PackUse, Rest> extract(
+            cores, 1,
+            [&](PackUse const& use) {
+                return Extraction(repository_, use, reachable_, keys_.at(use.kind),
+                                  request_.compression_level)
+                    .run();
+            },
+            [&](Rest rest) { merger.add(std::move(rest)); });
+        std::vector<PackUse> moved;
+        for (auto const& use : packs) {
+            progress_.check_stop();
+            if (is_late()) break;
+            extract.push(use);
+            moved.push_back(use);
+            progress_.bytes += use.size;
+        }
+        extract.finish();
+        merger.flush();
+        put.finish();
+        write_bundle();
+        return moved;
+    }
+
+private:
+    bool is_late() const {
+        return request_.repack_time &&
+               std::chrono::steady_clock::now() - start_ > *request_.repack_time;
+    }
+
+    BundleRow store(OpenPack pack) {
+        FinishedPack finished = finish_pack(repository_.keys(), std::move(pack));
+        if (repository_.store().put(finished.name, finished.bytes) != PutResult::stored) {
+            throw RepositoryError(RepositoryFailure::failed, finished.name + ": exists already");
+        }
+        return std::move(finished.row);
+    }
+
+    void publish(BundleRow row) {
+        rows_.push_back(std::move(row));
+        if (rows_.size() >= packs_per_bundle) write_bundle();
+    }
+
+    void write_bundle() {
+        if (rows_.empty()) return;
+        BundleId const id = put_bundle(repository_.store(), repository_.keys(), rows_);
+        repository_.index().add(id, rows_);
+        rows_.clear();
+    }
+
+    Repository& repository_;
+    Reachable const& reachable_;
+    PruneRequest const& request_;
+    Progress& progress_;
+    std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+    std::map<PackKind, SessionKey> keys_;
+    std::map<PackKind, WrappedKey> wrapped_;  // none in mode none
+    Bundle rows_;
+};
+
+}  // namespace
+
+std::vector<PackUse> repack(Repository& repository, std::vector<PackUse> const& packs,
+                            Reachable const& reachable, PruneRequest const& request,
+                            Progress& progress) {
+    if (packs.empty()) return {};
+    progress.bytes = 0;
+    for (auto const& use : packs) progress.total_bytes += use.size;
+    return Repacking(repository, reachable, request, progress).run(packs);
+}
+
+}  // namespace coffre

@@ -1,0 +1,53 @@
+// Collection: frees what no snapshot needs, while others read and write.
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <chrono>
+#include <optional>
+
+#include "engine/progress.h"
+#include "engine/repository.h"
+
+namespace coffre {
+
+struct PruneRequest {
+    double max_unused = 0.05;  // of what packs hold afterwards: the rest of it is moved together
+    std::uint64_t max_repack_bytes = ~std::uint64_t{0};  // to be moved in this run
+    std::optional<std::chrono::seconds> repack_time;     // after it no further pack is moved
+    int compression_level = 1;                           // of blocks that must be made anew
+    unsigned threads = 0;
+    bool dry_run = false;
+};
+
+// Somebody who writes: until it ends, nothing that it may rely on can be removed.
+struct OpenSession {
+    std::string id;    // hexadecimal
+    std::string host;  // empty: its record cannot be read
+    std::uint64_t pid = 0;
+    std::int64_t seen_ns = 0;  // its last sign of life, by the store's clock
+};
+
+struct PruneReport {
+    struct Amount {
+        std::uint64_t packs = 0;
+        std::uint64_t bytes = 0;
+    };
+    Amount total;                          // before
+    Amount unneeded;                       // packs that nobody needs anything of
+    Amount repacked;                       // packs whose needed rest is moved; bytes: that rest
+    std::uint64_t unused = 0;              // bytes in other packs that nobody needs: they stay
+    Amount kept_for_writers;               // of sessions that are open: not looked into
+    Amount removed;                        // in this run, also what an earlier one had condemned
+    std::uint64_t ended_sessions = 0;      // that showed no sign of life
+    std::vector<OpenSession> waiting_for;  // what is condemned goes once these have ended
+    bool resumed = false;                  // an earlier run's collection was finished
+};
+
+// Marks what is needed, condemns the rest, and removes it as soon as no session is open that began
+// before: at once when there is none, else with a later run. May be killed at any moment and run
+// anew, also by several at a time. The protocol: docs/ordering.md.
+// Throws RepositoryError and then has removed nothing that was not condemned: {corrupt} when a
+// snapshot or tree cannot be read, since what it needs is not known.
+PruneReport prune(Repository& repository, PruneRequest const& request, Progress& progress);
+
+}  // namespace coffre

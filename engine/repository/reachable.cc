@@ -1,0 +1,171 @@
+#include "engine/repository/reachable.h"
+
+#include <algorithm>
+
+#include "format/limits.h"
+
+namespace coffre {
+
+namespace {
+
+constexpr std::size_t tree_cache = 32 * limits::mib;
+constexpr std::size_t chunks_cache = 32 * limits::mib;
+constexpr std::size_t told_missing = 1000;
+
+std::uint32_t share(BlockRow const& block, ChunkRow const& chunk) {
+    if (block.plain_size == 0) return 0;
+    return static_cast<std::uint32_t>(std::uint64_t{block.stored_size} * chunk.size /
+                                      block.plain_size);
+}
+
+}  // namespace
+
+PackChunks::PackChunks(PackDirectory const& directory) {
+    std::uint32_t ordinal = 0;
+    std::uint32_t row = 0;
+    for (auto const& block : directory.blocks) {
+        for (auto const& chunk : block.chunks) {
+            chunks.push_back({chunk.id, ordinal++, share(block, chunk), block.depth, row});
+        }
+        if (!block.bases.empty()) bases[row] = block.bases;
+        ++row;
+    }
+    std::sort(chunks.begin(), chunks.end());
+}
+
+PackChunks::Chunk const* PackChunks::find(ChunkId const& id) const {
+    auto const found = std::lower_bound(chunks.begin(), chunks.end(), Chunk{id, 0, 0, 0, 0});
+    return found != chunks.end() && found->id == id ? &*found : nullptr;
+}
+
+Reachable::Reachable(Repository& repository, Rank rank)
+    : repository_(repository),
+      rank_(std::move(rank)),
+      reader_(repository, tree_cache),
+      packs_(chunks_cache) {}
+
+std::shared_ptr<PackChunks const> Reachable::chunks_of(PackNumber pack) {
+    if (auto known = packs_.find(pack)) return known;
+    PackChunks chunks(reader_.view().directory(pack));
+    std::size_t const weight = chunks.chunks.size() * sizeof(PackChunks::Chunk);
+    return packs_.insert(pack, std::move(chunks), weight);
+}
+
+// A delta resolves only to bases of a smaller depth than its own.
+std::optional<Reachable::Copy> Reachable::choose_copy(ChunkId const& id, unsigned depth_limit) {
+    std::optional<Copy> best;
+    for (auto const& place : reader_.view().places(id)) {
+        auto const rank = rank_(place.pack);
+        if (!rank) continue;
+        auto const known = chunks_of(place.pack);
+        auto const* const chunk = known->find(id);
+        if (chunk == nullptr) throw IndexDamaged("index: a chunk is not where it should be");
+        Copy const copy{*rank, chunk->depth, place.pack, *chunk};
+        bool const is_better = chunk->depth < depth_limit && (!best || copy < *best);
+        if (is_better && resolves(copy)) best = copy;
+    }
+    return best;
+}
+
+// A chain of deltas ends, since each rests on a smaller depth.
+bool Reachable::resolves(Copy const& copy) {
+    auto const known = chunks_of(copy.pack);
+    auto const bases = known->bases.find(copy.chunk.block);
+    return bases == known->bases.end() ||
+           std::all_of(bases->second.begin(), bases->second.end(), [&](ChunkId const& base) {
+               return choose_copy(base, copy.depth).has_value();
+           });
+}
+
+bool Reachable::set_bit(Copy const& copy) {
+    auto const [entry, is_new] = marks_.try_emplace(copy.pack);
+    if (is_new) entry->second.resize(chunks_of(copy.pack)->chunks.size());
+    if (entry->second[copy.chunk.ordinal]) return false;
+    entry->second[copy.chunk.ordinal] = true;
+    needed_.insert(copy.pack);
+    return true;
+}
+
+bool Reachable::is_marked(PackNumber pack, std::uint32_t ordinal) const {
+    auto const found = marks_.find(pack);
+    return found != marks_.end() && found->second[ordinal];
+}
+
+Reachable::Mark Reachable::mark_chunk(ChunkId const& id, unsigned depth_limit) {
+    auto const copy = choose_copy(id, depth_limit);
+    if (!copy) return Mark::impossible;
+    if (!set_bit(*copy)) return Mark::was_there;
+    newly_marked_ += copy->chunk.stored;
+    auto const known = chunks_of(copy->pack);
+    auto const bases = known->bases.find(copy->chunk.block);
+    if (bases == known->bases.end()) return Mark::is_new;
+    for (auto const& base : bases->second) mark_chunk(base, copy->depth);
+    return Mark::is_new;
+}
+
+void Reachable::mark_bases(PackNumber pack) {
+    auto const known = chunks_of(pack);
+    if (known->bases.empty()) return;
+    for (auto const& chunk : known->chunks) {
+        auto const bases = known->bases.find(chunk.block);
+        if (bases == known->bases.end()) continue;
+        for (auto const& base : bases->second) mark_chunk(base, chunk.depth);
+    }
+}
+
+std::uint64_t Reachable::mark(std::string const& where, Node const& root) {
+    where_ = where;
+    newly_marked_ = 0;
+    try {
+        mark_node(root);
+        while (!pieces_.empty()) {
+            ChunkId const piece = pieces_.back();
+            pieces_.pop_back();
+            read_piece(piece);
+        }
+    } catch (RepositoryError const& error) {
+        if (error.kind() != RepositoryFailure::corrupt) throw;
+        throw RepositoryError(RepositoryFailure::corrupt, where + ": " + error.what());
+    } catch (FormatError const& error) {
+        throw RepositoryError(RepositoryFailure::corrupt, where + ": " + error.what());
+    }
+    return newly_marked_;
+}
+
+void Reachable::mark_node(Node const& node) {
+    if (node.is_file()) mark_list(PackKind::data, node.content);
+    if (node.is_directory()) mark_list(PackKind::meta, node.content);
+}
+
+void Reachable::mark_list(PackKind leaves, Content const& content) {
+    for (auto const& entry : content.entries) mark_entry(leaves, entry, content.level);
+}
+
+void Reachable::note_missing(ChunkId const& id) {
+    if (missing_.size() < told_missing) missing_.emplace(id, where_);
+}
+
+// What is beneath a marked recipe or piece has been marked with it.
+void Reachable::mark_entry(PackKind leaves, ListEntry const& entry, std::uint8_t level) {
+    bool const is_tree = level > 0 || leaves == PackKind::meta;
+    Mark const mark = mark_chunk(entry.id, limits::delta_depth + 1);
+    if (mark == Mark::was_there) return;
+    if (mark == Mark::impossible) {
+        if (!is_tree) return note_missing(entry.id);
+        throw RepositoryError(RepositoryFailure::corrupt,
+                              "chunk " + entry.id.hex() + " of its trees has no copy");
+    }
+    if (level > 0) {
+        auto const below = static_cast<std::uint8_t>(level - 1);
+        Bytes const recipe = reader_.read(PackKind::meta, entry.id);
+        mark_list(leaves, {below, decode_recipe(recipe, below)});
+    } else if (is_tree) {
+        pieces_.push_back(entry.id);
+    }
+}
+
+void Reachable::read_piece(ChunkId const& id) {
+    for (auto const& node : decode_tree_piece(reader_.read(PackKind::meta, id))) mark_node(node);
+}
+
+}  // namespace coffre

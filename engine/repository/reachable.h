@@ -1,0 +1,88 @@
+// Which chunks snapshots need: one bit for each chunk of the packs that hold any.
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/repository/chunk_reader.h"
+#include "engine/repository/repository.h"
+#include "engine/snapshots.h"
+
+namespace coffre {
+
+// The chunks of a pack, by id, and what each takes of the pack's bytes.
+struct PackChunks {
+    struct Chunk {
+        ChunkId id;
+        std::uint32_t ordinal = 0;  // in the order of the pack's directory
+        std::uint32_t stored = 0;   // its share of its block's stored bytes
+        std::uint8_t depth = 0;     // of its block
+        std::uint32_t block = 0;
+
+        bool operator<(Chunk const& other) const { return id < other.id; }
+    };
+    std::vector<Chunk> chunks;                            // ascending
+    std::map<std::uint32_t, std::vector<ChunkId>> bases;  // of blocks that are deltas
+
+    explicit PackChunks(PackDirectory const& directory);
+    Chunk const* find(ChunkId const& id) const;
+};
+
+// Of several copies of a chunk one is marked, and what it rests on if it is a delta. One thread at
+// a time.
+class Reachable {
+public:
+    // Tells which copies to prefer: lower is better; nothing: a copy there is as good as none.
+    using Rank = std::function<std::optional<unsigned>(PackNumber)>;
+
+    // `repository` outlives this; its index may grow meanwhile, but not be built anew.
+    Reachable(Repository& repository, Rank rank);
+
+    // Marks all that is beneath `root`. Returns the stored bytes that were not marked before.
+    // Throws RepositoryError{corrupt} naming `where` when a tree cannot be read. A chunk without a
+    // copy is among missing() then.
+    std::uint64_t mark(std::string const& where, Node const& root);
+    // Marks what all deltas in a pack rest on, those included that nobody needs now: a snapshot to
+    // come may. What cannot be found is left: then nobody can rely on that delta.
+    void mark_bases(PackNumber pack);
+
+    bool is_marked(PackNumber pack, std::uint32_t ordinal) const;
+    // Packs with a marked chunk.
+    std::set<PackNumber> const& needed_packs() const { return needed_; }
+    // The first of the chunks that have no copy, and where each is needed.
+    std::map<ChunkId, std::string> const& missing() const { return missing_; }
+
+private:
+    struct Copy {
+        unsigned rank = 0;
+        unsigned depth = 0;
+        PackNumber pack = 0;
+        PackChunks::Chunk chunk;
+
+        bool operator<(Copy const& other) const {
+            return std::tie(rank, depth, pack) < std::tie(other.rank, other.depth, other.pack);
+        }
+    };
+    enum class Mark { is_new, was_there, impossible };
+    std::optional<Copy> choose_copy(ChunkId const& id, unsigned depth_limit);
+    Mark mark_chunk(ChunkId const& id, unsigned depth_limit);
+    std::shared_ptr<PackChunks const> chunks_of(PackNumber pack);
+    bool resolves(Copy const& copy);
+    bool set_bit(Copy const& copy);
+    void mark_node(Node const& node);
+    void mark_list(PackKind leaves, Content const& content);
+    void mark_entry(PackKind leaves, ListEntry const& entry, std::uint8_t level);
+    void note_missing(ChunkId const& id);
+    void read_piece(ChunkId const& id);
+
+    Repository& repository_;
+    Rank rank_;
+    ChunkReader reader_;
+    LruCache<PackNumber, PackChunks> packs_;
+    std::map<PackNumber, std::vector<bool>> marks_;
+    std::set<PackNumber> needed_;
+    std::map<ChunkId, std::string> missing_;
+    std::vector<ChunkId> pieces_;  // of directories, still to be read
+    std::string where_;
+    std::uint64_t newly_marked_ = 0;  // bytes
+};
+
+}  // namespace coffre

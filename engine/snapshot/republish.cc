@@ -1,0 +1,145 @@
+// A snapshot under a new id: the same trees, stored already.
+#include <algorithm>
+
+#include "engine/repository/names.h"
+#include "engine/repository/reachable.h"
+#include "engine/repository/snapshot_store.h"
+#include "engine/snapshot/chain.h"
+#include "engine/snapshot/publish.h"
+#include "engine/snapshot/session.h"
+#include "engine/tag.h"
+#include "engine/util/clock.h"
+#include "format/gc_log.h"
+#include "format/mutant.h"
+
+namespace coffre {
+
+namespace {
+
+void apply(TagChange const& change, Snapshot& snapshot) {
+    std::set<std::string> tags(snapshot.tags.begin(), snapshot.tags.end());
+    if (change.set) tags = {change.set->begin(), change.set->end()};
+    for (auto const& tag : change.remove) tags.erase(tag);
+    tags.insert(change.add.begin(), change.add.end());
+    snapshot.tags = {tags.begin(), tags.end()};
+    if (change.pin) snapshot.pinned = *change.pin;
+}
+
+// The packs that hold all that is beneath the snapshot, none of them condemned. Throws
+// RepositoryError{failed} when there are no such packs.
+std::set<PackNumber> usable_packs(Repository& repository, GcState const& log,
+                                  NamedSnapshot const& named) {
+    std::map<std::string, std::uint64_t> listed;
+    for (auto const& object : repository.store().list("packs/")) listed[object.name] = object.size;
+    Index::View const view = repository.index_view();
+    auto const rank = [&](PackNumber number) -> std::optional<unsigned> {
+        IndexedPack const pack = view.pack(number);
+        auto const found = listed.find(names::pack(pack.id));
+        bool const is_there = found != listed.end() && found->second == pack.size;
+        if (!is_there || !log.usable(pack.id)) return std::nullopt;
+        return 0;
+    };
+    std::string const what = "snapshot " + named.id.hex().substr(0, 8);
+    Reachable reachable(repository, rank);
+    try {
+        reachable.mark(what, named.snapshot.root);
+    } catch (RepositoryError const& error) {
+        if (error.kind() != RepositoryFailure::corrupt) throw;
+        throw RepositoryError(RepositoryFailure::failed,
+                              std::string(error.what()) + "; it has been collected in part");
+    }
+    if (reachable.missing().empty()) return reachable.needed_packs();
+    throw RepositoryError(RepositoryFailure::failed, what + ": some of it has been collected");
+}
+
+// Each republication is a session like that of a new snapshot: announced first, then the log is
+// read.
+class Republication {
+public:
+    Republication(Repository& repository, Progress& progress)
+        : repository_(repository),
+          progress_(progress),
+          session_(repository.store(), repository.keys()),
+          log_(read_gc_log(repository.store(), repository.keys())) {}
+
+    // `trust`: the snapshot was listed in this session, so that what it needs is not removed while
+    // no condemn record is open.
+    enum class Trust { listed, none };
+    Republished publish(NamedSnapshot const& named, Snapshot changed, Trust trust) {
+        repository_.refresh_index();
+        std::set<PackNumber> needed;
+        bool const is_sure = trust == Trust::listed && !log_.ends_in_condemn;
+        if (!is_sure && !mutant("undo-unchecked")) {
+            needed = with_sound_index(repository_,
+                                      [&] { return usable_packs(repository_, log_, named); });
+        }
+        changed.was = named.id;
+        continue_chain(repository_, changed);
+        ClaimedChunks nothing;
+        Publisher(repository_, session_.id(), nothing).publish(changed, needed);
+        remember_published(repository_, session_.id(), changed, log_, progress_);
+        return {named.id, {session_.id(), std::move(changed)}};
+    }
+
+private:
+    Repository& repository_;
+    Progress& progress_;
+    Session session_;
+    GcState log_;
+};
+
+void give_up(Repository& repository, SessionId const& id) {
+    std::string const name = names::forget(id);
+    Bytes const record = encode_forget({now_ns(), "replaced"});
+    repository.store().put(name,
+                           repository.keys().seal_signed_object(ObjectKind::forget, name, record));
+    repository.store().barrier();
+}
+
+}  // namespace
+
+std::optional<Republished> change_tags(Repository& repository, NamedSnapshot const& named,
+                                       TagChange const& change, Progress& progress) {
+    Snapshot changed = named.snapshot;
+    apply(change, changed);
+    if (changed == named.snapshot) return std::nullopt;
+    Republication republication(repository, progress);
+    // Listed again: it may have been given up since.
+    auto const listed = find_snapshot(repository, named.id.hex(), {});
+    auto done = republication.publish({listed.id, listed.snapshot}, std::move(changed),
+                                      Republication::Trust::listed);
+    give_up(repository, named.id);
+    return done;
+}
+
+std::vector<NamedSnapshot> forgotten_snapshots(Repository& repository) {
+    std::vector<std::string> damaged;
+    GcState const log = read_gc_log(repository.store(), repository.keys());
+    std::vector<NamedSnapshot> found;
+    for (auto const& id : read_forgets(repository, damaged)) {
+        if (log.closed.contains(id) || !repository.store().stat(names::snapshot(id))) continue;
+        auto slot = read_slot(repository, names::snapshot(id));
+        if (!slot.killed()) found.push_back({id, std::move(*slot.snapshot)});
+    }
+    std::stable_sort(found.begin(), found.end(), [](auto const& a, auto const& b) {
+        return a.snapshot.time_ns < b.snapshot.time_ns;
+    });
+    return found;
+}
+
+Republished unforget(Repository& repository, std::string const& prefix, Progress& progress) {
+    Republication republication(repository, progress);
+    std::vector<NamedSnapshot> matching;
+    for (auto& named : forgotten_snapshots(repository)) {
+        if (!prefix.empty() && named.id.hex().starts_with(prefix)) matching.push_back(named);
+    }
+    if (matching.size() != 1) {
+        throw RepositoryError(RepositoryFailure::failed,
+                              (matching.empty() ? "no forgotten snapshot begins with \""
+                                                : "several forgotten snapshots begin with \"") +
+                                  prefix + "\"; see `repo snapshots --forgotten`");
+    }
+    return republication.publish(matching[0], matching[0].snapshot, Republication::Trust::none);
+}
+
+}  // namespace coffre

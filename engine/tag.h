@@ -1,0 +1,39 @@
+// Snapshots that get other tags, are pinned, or come back after they were forgotten: each is
+// published anew, under a new id.
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <optional>
+
+#include "engine/progress.h"
+#include "engine/snapshots.h"
+
+namespace coffre {
+
+struct TagChange {
+    std::optional<std::vector<std::string>> set;  // instead of those there are
+    std::vector<std::string> add;
+    std::vector<std::string> remove;
+    std::optional<bool> pin;  // a pinned snapshot is never forgotten
+
+    bool empty() const { return !set && add.empty() && remove.empty() && !pin; }
+};
+
+struct Republished {
+    SessionId was;
+    NamedSnapshot now;
+};
+
+// Publishes the snapshot with that change and gives the old one up. Nothing when the change would
+// change nothing. Throws RepositoryError.
+std::optional<Republished> change_tags(Repository& repository, NamedSnapshot const& named,
+                                       TagChange const& change, Progress& progress);
+
+// The snapshots that are forgotten and not collected yet, oldest first.
+std::vector<NamedSnapshot> forgotten_snapshots(Repository& repository);
+
+// Takes back the forgetting of the snapshot whose id begins with `prefix`. Throws RepositoryError:
+// {failed} when there is none, or when something that it needs has been collected, or is about to.
+Republished unforget(Repository& repository, std::string const& prefix, Progress& progress);
+
+}  // namespace coffre

@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# repo forget, prune and tag: rules, dry runs, what comes back, what is freed.
+# shellcheck source=tests/cli/lib.bash
+. "$(dirname "$0")/lib.bash"
+
+new_repository store
+mkdir src
+for n in 1 2 3 4; do
+    head -c 300000 /dev/urandom >src/changing
+    head -c 50000 /dev/urandom >"src/kept$n"
+    expect_code 0 repo snapshot -q src --time "2026-03-0$n 12:00:00"
+done
+size() { find store -type f -printf '%s\n' | awk '{ n += $1 } END { print n }'; }
+ids() { repo snapshots --json | python3 -c 'import json, sys; print(*[s["id"] for s in json.load(sys.stdin)])'; }
+count() { find "store/$1" -type f | wc -l; }
+
+expect_code 2 repo forget
+expect_code 2 repo forget --keep-last none
+expect_code 2 repo forget --keep-within 3
+expect_code 2 repo forget --keep-last 1 --group-by paths,names
+expect_code 1 repo forget --keep-last 1
+expect_error --allow-many
+
+# A dry run says why, and changes nothing.
+expect_code 0 repo forget --keep-last 1 --keep-daily 2 --dry-run
+expect_output '12:00:00  last, daily'
+expect_output '12:00:00  frees 293.'
+expect_output 'would forget 2 snapshots'
+expect_equal "$(count forgets)" 0
+expect_code 0 repo forget --keep-last 2 --dry-run --json
+expect_equal "$(field removed)" 2
+
+expect_code 0 repo forget --keep-last 2
+expect_equal "$(ids | wc -w)" 2
+
+# One comes back, under a new ID.
+gone=$(find store/forgets -type f -printf '%f\n' | head -n 1)
+expect_code 0 repo snapshots
+expect_code 0 repo forget --undo "${gone:0:12}"
+expect_equal "$(ids | wc -w)" 3
+expect_code 0 repo forget --keep-last 2 -q
+
+before=$(size)
+expect_code 0 repo prune --dry-run --json
+expect_equal "$(size)" "$before"
+expect_code 0 repo prune --max-unused 0%
+expect_output 'removed  '
+after=$(size)
+[ $((before - after)) -gt 500000 ] || fail "freed only $((before - after)) bytes"
+expect_code 1 repo forget --undo "${gone:0:12}"
+expect_code 0 repo check --read-data
+expect_code 0 repo restore latest:"$work/src" -t restored
+diff -r src restored || fail "the restored tree differs"
+
+# Pinned snapshots stay, whatever is asked.
+expect_code 0 repo tag latest --pin --add release
+read -r _ pinned <<<"$(ids)"
+expect_code 1 repo forget "$pinned" --allow-many
+expect_error pinned
+expect_code 0 repo forget --keep-tag nothing --allow-many
+expect_equal "$(ids)" "$pinned"
+expect_code 2 repo tag latest
+expect_code 2 repo tag --add x
+expect_code 0 repo tag --tag release --remove release --unpin --json
+expect_code 0 repo forget latest --allow-many --prune
+expect_equal "$(ids)" ""
+expect_equal "$(count packs)" 0
+expect_code 0 repo check --read-data
+
+# The same machine and another one go on.
+expect_code 0 repo snapshot -q src
+rm -rf cache
+expect_code 0 repo check --read-data

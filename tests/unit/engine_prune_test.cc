@@ -1,0 +1,472 @@
+// Collection: what is needed stays, the rest goes, whoever else is at work and wherever it stops.
+#include "engine/prune.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <future>
+
+#include "engine/forget.h"
+#include "engine/repository/gc_state.h"
+#include "engine/tag.h"
+#include "engine_test_repo.h"
+
+namespace coffre {
+namespace {
+
+using namespace test;
+
+PruneRequest tidy() {
+    PruneRequest request;
+    request.max_unused = 0;
+    request.threads = 2;
+    return request;
+}
+
+PruneReport prune_all(Repository& repository, PruneRequest const& request = tidy()) {
+    Progress progress;
+    return prune(repository, request, progress);
+}
+
+void forget_named(Repository& repository, SessionId const& id) {
+    ForgetRequest request;
+    request.names = {id.hex()};
+    request.allow_many = true;
+    Progress progress;
+    forget(repository, request, progress);
+}
+
+class Prune : public testing::TestWithParam<Mode> {
+protected:
+    // Two snapshots, of which the first is forgotten: half of its files are in the second too.
+    void SetUp() override {
+        for (unsigned i = 0; i < 40; ++i) {
+            write_file(source_ / ("file" + std::to_string(i)), random_bytes(i, 20'000 + i));
+        }
+        first_ = repo_.save(source_.path());
+        for (unsigned i = 0; i < 40; i += 2) {
+            write_file(source_ / ("file" + std::to_string(i)), random_bytes(100 + i, 9'000));
+        }
+        second_ = repo_.save(source_.path());
+        image_ = image_of(source_.path());
+        forget_named(*repo_, *first_.id);
+    }
+    std::uint64_t stored() {
+        std::uint64_t bytes = 0;
+        for (auto const& object : repo_.store().list("packs/")) bytes += object.size;
+        return bytes;
+    }
+    void expect_all_is_well() {
+        EXPECT_EQ(repo_.errors(CheckDepth::read_data), Names{});
+        EXPECT_EQ(repo_.restored(second_.snapshot, source_.path()), image_);
+        repo_.reopen_elsewhere();
+        EXPECT_EQ(repo_.errors(CheckDepth::read_data), Names{});
+        EXPECT_EQ(repo_.restored(second_.snapshot, source_.path()), image_);
+    }
+    // The same repository as another machine sees it.
+    std::shared_ptr<Repository> elsewhere() { return elsewhere_on(repo_.store()); }
+    std::shared_ptr<Repository> elsewhere_on(Backend& backend) {
+        auto const store = std::shared_ptr<Backend>(&backend, [](Backend*) {});
+        return open_repository(store, repo_.credentials(), {other_cache_.path(), false, {}});
+    }
+    // Once, at the first call of the verb on a name that begins so.
+    void at(Verb wanted, std::string const& prefix, std::function<void()> const& action) {
+        repo_.observe([=, done = false](Verb verb, std::string const& name) mutable {
+            if (done || verb != wanted || !name.starts_with(prefix)) return;
+            done = true;
+            action();
+        });
+    }
+    using Names = std::vector<std::string>;
+
+    TempFolder source_;
+    TempFolder other_cache_;
+    TestRepo repo_{GetParam(), {4096, 16384, 65536}};
+    SnapshotResult first_;
+    SnapshotResult second_;
+    TreeImage image_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Modes, Prune, testing::Values(Mode::none, Mode::encrypted),
+                         [](auto const& mode) {
+                             return mode.param == Mode::none ? "Plain" : "Encrypted";
+                         });
+
+TEST_P(Prune, FreesWhatNobodyNeedsAndNothingElse) {
+    std::uint64_t const before = stored();
+    auto const report = prune_all(*repo_);
+    EXPECT_GT(report.removed.bytes, 0U);
+    EXPECT_LT(stored(), before - 300'000);
+    EXPECT_EQ(report.waiting_for.size(), 0U);
+    expect_all_is_well();
+    auto const again = prune_all(*repo_);
+    EXPECT_EQ(again.removed.packs, 0U);
+    EXPECT_EQ(again.unused, 0U);
+    EXPECT_EQ(again.unneeded.packs + again.repacked.packs, 0U);
+}
+
+TEST_P(Prune, LeavesNoTraceOfThePacksThatWent) {
+    prune_all(*repo_);
+    GcState const log = read_gc_log(repo_.store(), repo_->keys());
+    EXPECT_FALSE(log.swept.empty());
+    for (auto const& pack : log.swept) {
+        EXPECT_FALSE(repo_.store().stat(names::pack(pack)));
+        EXPECT_EQ(repo_->index_view().number(pack), std::nullopt);
+    }
+    EXPECT_EQ(repo_.objects("sessions/"), Names{});
+}
+
+TEST_P(Prune, ToleratesAsMuchAsItIsTold) {
+    PruneRequest request = tidy();
+    request.max_unused = 1;
+    auto const lazy = prune_all(*repo_, request);
+    EXPECT_EQ(lazy.repacked.packs, 0U);
+    EXPECT_GT(lazy.unused, 100'000U);
+    request.max_unused = 0.05;
+    auto const report = prune_all(*repo_, request);
+    EXPECT_LE(static_cast<double>(report.unused), 0.05 * static_cast<double>(stored()));
+    expect_all_is_well();
+}
+
+TEST_P(Prune, MovesNoMoreThanItIsTold) {
+    PruneRequest request = tidy();
+    request.max_repack_bytes = 0;
+    auto const report = prune_all(*repo_, request);
+    EXPECT_EQ(report.repacked.packs, 0U);
+    request = tidy();
+    request.repack_time = std::chrono::seconds(-1);
+    prune_all(*repo_, request);
+    EXPECT_GT(prune_all(*repo_).removed.packs, 0U);
+    expect_all_is_well();
+}
+
+TEST_P(Prune, ChangesNothingInADryRun) {
+    auto const before = repo_.store().objects();
+    PruneRequest request = tidy();
+    request.dry_run = true;
+    auto const report = prune_all(*repo_, request);
+    EXPECT_GT(report.unneeded.packs + report.repacked.packs, 0U);
+    EXPECT_EQ(repo_.store().objects(), before);
+}
+
+TEST_P(Prune, MovesSmallPacksTogether) {
+    for (unsigned i = 0; i < 12; ++i) {
+        write_file(source_ / "new", random_bytes(500 + i, 50'000));
+        write_file(source_ / ("kept" + std::to_string(i)), random_bytes(600 + i, 5'000));
+        second_ = repo_.save(source_.path());
+    }
+    image_ = image_of(source_.path());
+    PruneRequest request = tidy();
+    request.max_unused = 1;
+    prune_all(*repo_, request);
+    EXPECT_LT(repo_.objects("packs/").size(), 8U);
+    EXPECT_LT(repo_.objects("bundles/").size(), 8U);
+    expect_all_is_well();
+}
+
+// A snapshot is being made that began before the collection: what it relies on stays.
+TEST_P(Prune, WaitsForWhoeverBeganBefore) {
+    auto const other = elsewhere();
+    PruneReport meanwhile;
+    at(Verb::put, "packs/", [&] { meanwhile = prune_all(*other); });
+    write_file(source_ / "file0", random_bytes(0, 20'000));  // as the forgotten snapshot had it
+    write_file(source_ / "new", random_bytes(900, 50'000));
+    auto request = saving({source_.path()});
+    request.parent = ParentChoice::none;
+    second_ = repo_.take(std::move(request));
+    image_ = image_of(source_.path());
+    repo_.observe_nothing();
+    ASSERT_EQ(meanwhile.waiting_for.size(), 1U);
+    EXPECT_EQ(meanwhile.removed.packs, 0U);
+    EXPECT_FALSE(meanwhile.waiting_for[0].host.empty());
+    expect_all_is_well();
+    auto const report = prune_all(*repo_);
+    EXPECT_TRUE(report.resumed);
+    EXPECT_EQ(report.waiting_for.size(), 0U);
+    expect_all_is_well();
+    prune_all(*repo_);
+    expect_all_is_well();
+}
+
+// The moment between the collector's marks and its condemn record: who reads the log then knows of
+// nothing.
+TEST_P(Prune, WaitsForAWriterThatReadTheLogJustBefore) {
+    write_file(source_ / "file0", random_bytes(0, 20'000));  // as the forgotten snapshot had it
+    write_file(source_ / "new", random_bytes(905, 50'000));
+    std::promise<void> about_to_write;
+    std::promise<void> collected;
+    std::atomic<bool> has_halted = false;
+    ObservedBackend halting(repo_.store(), [&](Verb verb, std::string const& name) {
+        if (verb != Verb::put || !name.starts_with("packs/") || has_halted.exchange(true)) return;
+        about_to_write.set_value();
+        collected.get_future().wait();
+    });
+    auto const writer = elsewhere_on(halting);
+    std::future<SnapshotResult> taken;
+    at(Verb::put, "gclog/", [&] {
+        taken = std::async(std::launch::async, [&] {
+            Progress progress;
+            auto request = saving({source_.path()});
+            request.parent = ParentChoice::none;
+            return take_snapshot(*writer, request, progress);
+        });
+        about_to_write.get_future().wait();
+    });
+    auto const report = prune_all(*repo_);
+    repo_.observe_nothing();
+    collected.set_value();
+    second_ = taken.get();
+    image_ = image_of(source_.path());
+    EXPECT_EQ(report.waiting_for.size(), 1U);
+    prune_all(*repo_);
+    expect_all_is_well();
+}
+
+// Who began after it knows what is condemned, and relies on none of it.
+TEST_P(Prune, IsNotHinderedByWhoBeginsLater) {
+    auto const other = elsewhere();
+    at(Verb::put, "packs/", [&] { prune_all(*other); });
+    write_file(source_ / "x", random_bytes(901, 50'000));
+    repo_.save(source_.path());
+    auto const report_after = [&] {
+        PruneReport report;
+        at(Verb::put, "packs/", [&] { report = prune_all(*other); });
+        write_file(source_ / "file0", random_bytes(0, 20'000));
+        write_file(source_ / "y", random_bytes(902, 50'000));
+        auto request = saving({source_.path()});
+        request.parent = ParentChoice::none;
+        second_ = repo_.take(std::move(request));
+        image_ = image_of(source_.path());
+        repo_.observe_nothing();
+        return report;
+    }();
+    EXPECT_TRUE(report_after.resumed);
+    prune_all(*repo_);
+    expect_all_is_well();
+}
+
+TEST_P(Prune, EndsASilentSessionWhichThenTriesAgain) {
+    auto const other = elsewhere();
+    std::uint64_t ended = 0;
+    at(Verb::put, "bundles/", [&] {
+        for (auto const& name : repo_.objects("sessions/")) repo_.store().set_modified(name, 1);
+        ended = prune_all(*other).ended_sessions;
+    });
+    write_file(source_ / "new", random_bytes(903, 50'000));
+    second_ = repo_.save(source_.path());
+    image_ = image_of(source_.path());
+    repo_.observe_nothing();
+    EXPECT_EQ(ended, 1U);
+    ASSERT_TRUE(second_.id);
+    EXPECT_EQ(repo_.ids().size(), 2U);
+    expect_all_is_well();
+    prune_all(*repo_);
+    expect_all_is_well();
+}
+
+// What is not readable may need anything.
+class PruneRefuses : public Prune {
+protected:
+    void damage(std::string const& name) {
+        Bytes bytes = repo_.store().objects().at(name);
+        bytes[bytes.size() / 2] ^= std::byte{1};
+        repo_.store().remove(name);
+        repo_.put(name, bytes);
+    }
+    void expect_refusal(std::string const& name) {
+        repo_.reopen_elsewhere();
+        Names const packs = repo_.objects("packs/");
+        EXPECT_EQ(failure_of([&] { prune_all(*repo_); }), RepositoryFailure::corrupt) << name;
+        EXPECT_EQ(repo_.objects("packs/"), packs) << name;
+    }
+};
+
+INSTANTIATE_TEST_SUITE_P(Modes, PruneRefuses, testing::Values(Mode::encrypted));
+
+TEST_P(PruneRefuses, WhenASlotAForgetOrABundleIsDamaged) {
+    auto const whole = repo_.store().objects();
+    for (auto const& prefix : {"snapshots/", "forgets/", "bundles/"}) {
+        for (auto const& name : repo_.objects(prefix)) {
+            if (name == names::snapshot(*first_.id)) continue;
+            damage(name);
+            expect_refusal(name);
+            repo_.reset_to(whole);
+        }
+    }
+}
+
+TEST_P(PruneRefuses, WhenAnyPackOfALiveSnapshotIsGone) {
+    auto const whole = repo_.store().objects();
+    std::size_t refused = 0;
+    for (auto const& name : repo_.objects("packs/")) {
+        repo_.store().remove(name);
+        repo_.reopen_elsewhere();
+        bool const is_needed =
+            !repo_.errors().empty() && failure_of([&] { repo_.tar_of(second_.snapshot); });
+        if (is_needed) {
+            expect_refusal(name);
+            ++refused;
+        }
+        repo_.reset_to(whole);
+    }
+    EXPECT_GE(refused, 2U);
+}
+
+TEST_P(PruneRefuses, ToMoveWhatIsDamaged) {
+    auto const whole = repo_.store().objects();
+    for (auto const& name : repo_.objects("packs/")) {
+        damage(name);
+        repo_.reopen_elsewhere();
+        auto const failure = failure_of([&] { prune_all(*repo_); });
+        EXPECT_TRUE(!failure || failure == RepositoryFailure::corrupt) << name;
+        EXPECT_TRUE(!failure || repo_.store().stat(name)) << name;
+        repo_.reset_to(whole);
+    }
+}
+
+// Stops at every call that changes the store, for good; then it is run again.
+TEST_P(Prune, MayBeStoppedAnywhere) {
+    auto const before = repo_.store().objects();
+    constexpr std::uint64_t call_limit = 500;
+    for (std::uint64_t call = 1; call < call_limit; ++call) {
+        SCOPED_TRACE("call " + std::to_string(call));
+        repo_.reset_to(before);
+        FaultPlan fault(call, FaultPlan::Scope::changes, FaultPlan::Then::stay_broken,
+                        RepositoryFailure::failed);
+        repo_.observe([&](Verb verb, std::string const& name) { fault(verb, name); });
+        auto const failure = failure_of([&] { prune_all(*repo_); });
+        repo_.observe_nothing();
+        ASSERT_EQ(failure.has_value(), fault.has_failed());
+        repo_.reopen();
+        EXPECT_EQ(repo_.errors(CheckDepth::read_data), Names{});
+        EXPECT_EQ(repo_.restored(second_.snapshot, source_.path()), image_);
+        prune_all(*repo_);
+        EXPECT_EQ(prune_all(*repo_).unused, 0U);
+        expect_all_is_well();
+        if (HasFailure() || !failure) {
+            EXPECT_GT(call, 10U);
+            return;
+        }
+    }
+    FAIL() << "never succeeds";
+}
+
+TEST_P(Prune, FreesWhatItCanOnAFullDisk) {
+    repo_.observe([&](Verb verb, std::string const& name) {
+        if (verb != Verb::put || !name.starts_with("packs/")) return;
+        throw RepositoryError(RepositoryFailure::no_space, name + ": no space");
+    });
+    for (unsigned i = 0; i < 40; ++i) write_file(source_ / ("file" + std::to_string(i)), "");
+    forget_named(*repo_, *second_.id);
+    EXPECT_GT(prune_all(*repo_).removed.bytes, 500'000U);
+}
+
+TEST_P(Prune, ClosesTheSlotsOfManyForgottenSnapshots) {
+    std::vector<SessionId> ids;
+    for (unsigned i = 0; i < 40; ++i) {
+        write_file(source_ / "new", random_bytes(700 + i, 3'000));
+        ids.push_back(*repo_.save(source_.path()).id);
+    }
+    for (auto const& id : ids) forget_named(*repo_, id);
+    prune_all(*repo_);
+    EXPECT_EQ(repo_.objects("snapshots/").size(), 1U);
+    EXPECT_EQ(repo_.objects("forgets/"), Names{});
+    EXPECT_EQ(repo_.ids(), Names{second_.id->hex()});
+    GcState const log = read_gc_log(repo_.store(), repo_->keys());
+    EXPECT_EQ(log.closed.size(), 41U);
+    EXPECT_EQ(log.since_checkpoint, 0U);
+    repo_.reopen();
+    expect_all_is_well();
+    auto const next = repo_.save(source_.path());
+    forget_named(*repo_, *next.id);
+    prune_all(*repo_);
+    EXPECT_EQ(read_gc_log(repo_.store(), repo_->keys()).closed.size(), 41U);
+    expect_all_is_well();
+}
+
+TEST_P(Prune, ARestoreThatBeganBeforeFindsWhatWasMoved) {
+    auto const other = elsewhere();
+    bool done = false;
+    at(Verb::get, "packs/", [&] {
+        prune_all(*other);
+        done = true;
+    });
+    EXPECT_EQ(repo_.restored(second_.snapshot, source_.path()), image_);
+    repo_.observe_nothing();
+    EXPECT_TRUE(done);
+}
+
+TEST_P(Prune, AForgottenSnapshotComesBackUntilItIsCollected) {
+    Progress progress;
+    auto const back = unforget(*repo_, first_.id->hex(), progress);
+    EXPECT_EQ(repo_.ids().size(), 2U);
+    EXPECT_EQ(back.now.snapshot.was, first_.id);
+    prune_all(*repo_);
+    repo_.reopen_elsewhere();
+    EXPECT_EQ(repo_.tar_of(back.now.snapshot).size(), repo_.tar_of(first_.snapshot).size());
+    EXPECT_EQ(repo_.errors(CheckDepth::read_data), Names{});
+    forget_named(*repo_, back.now.id);
+    prune_all(*repo_);
+    EXPECT_EQ(failure_of([&] { unforget(*repo_, back.now.id.hex(), progress); }),
+              RepositoryFailure::failed);
+    expect_all_is_well();
+}
+
+TEST_P(Prune, ACondemnedSnapshotDoesNotComeBack) {
+    auto const other = elsewhere();
+    Progress progress;
+    std::optional<RepositoryFailure> failure;
+    at(Verb::put, "packs/", [&] {
+        PruneRequest lazy = tidy();
+        lazy.max_unused = 0;
+        EXPECT_EQ(prune_all(*other, lazy).waiting_for.size(), 1U);
+        failure = failure_of([&] { unforget(*other, first_.id->hex(), progress); });
+    });
+    write_file(source_ / "new", random_bytes(904, 50'000));
+    second_ = repo_.save(source_.path());
+    image_ = image_of(source_.path());
+    repo_.observe_nothing();
+    EXPECT_EQ(failure, RepositoryFailure::failed);
+    prune_all(*repo_);
+    expect_all_is_well();
+}
+
+TEST_P(Prune, TwoAtOnceDoNoHarm) {
+    auto const other = elsewhere();
+    for (auto const& [verb, prefix] :
+         std::vector<std::pair<Verb, std::string>>{{Verb::list, "packs/"},
+                                                   {Verb::put, "packs/"},
+                                                   {Verb::put, "bundles/"},
+                                                   {Verb::put, "gclog/"},
+                                                   {Verb::list, "sessions/"},
+                                                   {Verb::remove, "packs/"}}) {
+        SCOPED_TRACE(prefix);
+        at(verb, prefix, [&] { prune_all(*other); });
+        prune_all(*repo_);
+        repo_.observe_nothing();
+        EXPECT_EQ(repo_.errors(CheckDepth::read_data), Names{});
+        EXPECT_EQ(repo_.restored(second_.snapshot, source_.path()), image_);
+        write_file(source_ / "passing", random_bytes(800, 30'000));
+        auto const passing = repo_.save(source_.path());
+        forget_named(*repo_, *passing.id);
+        ::unlink((source_ / "passing").c_str());
+    }
+}
+
+TEST_P(Prune, TagsAndPinsMakeAnotherSnapshotOfTheSameTrees) {
+    Progress progress;
+    TagChange change;
+    change.add = {"before-upgrade"};
+    change.pin = true;
+    auto const done = change_tags(*repo_, {*second_.id, second_.snapshot}, change, progress);
+    ASSERT_TRUE(done);
+    EXPECT_EQ(repo_.ids(), Names{done->now.id.hex()});
+    EXPECT_EQ(repo_.find("latest").snapshot.tags, Names{"before-upgrade"});
+    EXPECT_EQ(failure_of([&] { forget_named(*repo_, done->now.id); }), RepositoryFailure::failed);
+    EXPECT_EQ(change_tags(*repo_, done->now, change, progress), std::nullopt);
+    prune_all(*repo_);
+    expect_all_is_well();
+}
+
+}  // namespace
+}  // namespace coffre
