@@ -2,6 +2,7 @@
 #include "cli/prune.h"
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 
 #include <nlohmann/json.hpp>
 
@@ -117,6 +118,8 @@ void add_prune_options(CLI::App& command, PruneArguments& arguments) {
 
 int run_prune(GlobalOptions const& options, Repository& repository, PruneArguments& arguments) {
     read_options(options, arguments);
+    // Snapshots and restores that run meanwhile come first.
+    ::setpriority(PRIO_PROCESS, 0, 10);
     Progress progress;
     PruneReport report;
     {

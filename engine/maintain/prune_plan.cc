@@ -14,6 +14,9 @@ namespace {
 constexpr std::uint64_t small_pack = 4 * limits::mib;
 constexpr std::size_t many_small_packs = 8;
 
+// A new pack is larger than its blocks by about one in so many parts.
+constexpr std::uint64_t padding_share = 40;
+
 class Planner {
 public:
     Planner(Repository& repository, GcState const& log, StoreListing const& listed,
@@ -79,17 +82,19 @@ private:
         for (auto const& chunk : PackChunks(directory).chunks) {
             bool const is_marked = reachable_.is_marked(*use.number, chunk.ordinal);
             use.is_needed = use.is_needed || is_marked;
-            if (!is_marked) use.unused += chunk.stored;
+            (is_marked ? use.needed : use.unused) += chunk.stored;
         }
     }
 
-    // The emptiest first, until what stays unused is little enough.
+    // The emptiest first, until what is not needed is little enough, padding and directories
+    // included.
     void choose() {
-        std::uint64_t unused = 0;
+        std::uint64_t needed = 0;
         std::uint64_t total = 0;
         for (auto const& use : partly_) {
-            unused += use.unused;
+            needed += use.needed;
             total += use.size;
+            report_.unused += use.unused;
         }
         std::sort(partly_.begin(), partly_.end(), [](PackUse const& a, PackUse const& b) {
             auto const share = [](PackUse const& use) {
@@ -97,21 +102,19 @@ private:
             };
             return share(a) > share(b);
         });
-        std::uint64_t moved = 0;
+        auto const most =
+            needed + static_cast<std::uint64_t>(request_.max_unused * static_cast<double>(needed));
         for (auto const& use : partly_) {
-            bool const is_due =
-                use.unused > 0 &&
-                static_cast<double>(unused) > request_.max_unused * static_cast<double>(total);
-            bool const goes = (is_due || is_one_of_many(use)) &&
-                              moved + use.size - use.unused <= request_.max_repack_bytes;
-            if (!goes) continue;
-            moved += use.size - use.unused;
-            unused -= use.unused;
-            total -= use.unused;
+            bool const is_due = use.unused > 0 && total > most;
+            if (!is_due && !is_one_of_many(use)) continue;
+            if (report_.repacked.bytes + use.needed > request_.max_repack_bytes) continue;
+            ++report_.repacked.packs;
+            report_.repacked.bytes += use.needed;
+            report_.unused -= use.unused;
+            std::uint64_t const moved = use.needed + use.needed / padding_share;
+            total -= use.size - std::min(use.size, moved);
             plan_.repack.push_back(use);
         }
-        report_.repacked = {plan_.repack.size(), moved};
-        report_.unused = unused;
     }
 
     bool is_one_of_many(PackUse const& use) {

@@ -13,7 +13,8 @@ struct PackUse {
     std::optional<PackNumber> number;  // none: in no bundle
     PackKind kind = PackKind::data;
     std::uint64_t size = 0;
-    std::uint64_t unused = 0;          // stored bytes of chunks that are not marked
+    std::uint64_t needed = 0;          // stored bytes of chunks that are marked
+    std::uint64_t unused = 0;          // and of those that are not
     std::uint64_t directory_hash = 0;  // XXH3 of the directory that the marks are about
     bool is_needed = false;
 };

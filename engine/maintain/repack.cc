@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::size_t pack_target = 16 * limits::mib;
 constexpr std::size_t block_target = limits::mib;
-constexpr std::size_t uploads = 2;
+constexpr std::size_t uploads = 1;
 constexpr std::size_t packs_per_bundle = 16;
 
 // What is needed of one pack.
@@ -134,7 +134,10 @@ public:
     void add(Rest rest) {
         for (auto& block : rest.blocks) {
             auto [open, is_new] = open_.try_emplace(rest.kind);
-            if (is_new) open->second = begin_pack(rest.kind, SessionId{}, {});
+            if (is_new) {
+                open->second = begin_pack(rest.kind, SessionId{}, {});
+                open->second.bytes.reserve(pack_target + pack_target / 8);
+            }
             take_key(open->second, block.row.key, rest.keys);
             append_block(open->second, std::move(block));
             if (open->second.bytes.size() < pack_target) continue;
@@ -176,13 +179,14 @@ public:
     }
 
     std::vector<PackUse> run(std::vector<PackUse> const& packs) {
-        std::size_t const cores = worker_count(request_.threads);
+        // Each holds a pack twice.
+        std::size_t const workers = std::max(1U, worker_count(request_.threads) / 2);
         OrderedStage<OpenPack, BundleRow> put(
             uploads, 1, [&](OpenPack pack) { return store(std::move(pack)); },
             [&](BundleRow row) { publish(std::move(row)); });
         Merger merger(repository_, wrapped_, [&](OpenPack pack) { put.push(std::move(pack)); });
         OrderedStage<PackUse, Rest> extract(
-            cores, 1,
+            workers, 1,
             [&](PackUse const& use) {
                 return Extraction(repository_, use, reachable_, keys_.at(use.kind),
                                   request_.compression_level)

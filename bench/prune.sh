@@ -1,0 +1,98 @@
+#!/usr/bin/env bash
+# Measures a collection: a repository half of whose data nobody needs any more, beside restic's.
+#
+#   bench/prune.sh              10 GB of files that do not compress; needs 30 GB of room
+#
+# MEGABYTES (10240) is the size, WORK a folder with room for three times that (a new temporary one, removed
+# at the end), REPO_BIN the program (build/release/cli/repo). Two snapshots: of all files, and without a random half
+# of them; the first is forgotten, and what then takes time is prune with at most 5 % unused. restic is left out
+# when it is not installed. The last rows: a first snapshot of other files, alone and while a prune runs.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+repo=$(realpath "${REPO_BIN:-build/release/cli/repo}")
+own_work=""
+[ -n "${WORK-}" ] || own_work=$(mktemp -d)
+work=$(realpath "${WORK:-$own_work}")
+trap 'rm -rf "$work/files" "$work/other" "$work/repository" "$work/restic" "$work/cache"; [ -z "$own_work" ] || rm -rf "$own_work"' EXIT
+megabytes=${MEGABYTES:-10240}
+export REPO_REPOSITORY=$work/repository REPO_CACHE_DIR=$work/cache REPO_KEY_FILE=$work/key
+export RESTIC_REPOSITORY=$work/restic RESTIC_PASSWORD=measured RESTIC_CACHE_DIR=$work/restic-cache
+unset REPO_PASSWORD REPO_PASSWORD_FILE REPO_PASSWORD_COMMAND
+
+# make_files FOLDER MEGABYTES SEED: files of 20 KB to 2 MB.
+make_files() {
+    python3 - "$@" <<'PYTHON'
+import os, random, sys
+folder, left, draw = sys.argv[1], int(sys.argv[2]) << 20, random.Random(int(sys.argv[3]))
+number = 0
+while left > 0:
+    size = min(draw.randint(20_000, 2_000_000), left)
+    os.makedirs(f"{folder}/{number % 100}", exist_ok=True)
+    with open(f"{folder}/{number % 100}/{number}", "wb") as out:
+        out.write(draw.randbytes(size))
+    left -= size
+    number += 1
+PYTHON
+}
+
+remove_half() {
+    python3 - "$work/files" <<'PYTHON'
+import os, random, sys
+draw = random.Random(2)
+for folder, _, names in sorted(os.walk(sys.argv[1])):
+    for name in sorted(names):
+        if draw.random() < 0.5:
+            os.remove(f"{folder}/{name}")
+PYTHON
+}
+
+size_of() { du -sm "$1" | cut -f 1; }
+
+# timed NAME COMMAND...: seconds and peak memory, what is on the disk included.
+timed() {
+    local name=$1 seconds peak
+    shift
+    sync -f "$work"
+    # shellcheck disable=SC2016  # for the inner shell
+    read -r seconds peak < <(/usr/bin/time -f '%e %M' bash -c '"$@" >/dev/null && sync -f "$0"' "$work" "$@" 2>&1 | tail -n 1)
+    printf '%-34s %8.2f s  %6d MiB peak\n' "$name" "$seconds" $((peak / 1024))
+}
+
+make_files "$work/files" "$megabytes" 1
+"$repo" init -q
+"$repo" snapshot -q "$work/files"
+if command -v restic >/dev/null; then
+    restic init -q
+    restic backup -q "$work/files"
+fi
+remove_half
+live=$(size_of "$work/files")
+"$repo" snapshot -q "$work/files"
+"$repo" forget -q latest~1
+echo "needed: $live MiB of $megabytes"
+cp -a "$work/repository" "$work/again"
+timed "repo prune" "$repo" prune --max-unused 5%
+echo "repo holds $(size_of "$work/repository") MiB"
+"$repo" check
+if [ -d "$work/restic" ]; then
+    restic backup -q "$work/files"
+    restic forget -q --keep-last 1
+    timed "restic prune" restic prune -q --max-unused 5%
+    echo "restic holds $(size_of "$work/restic") MiB"
+fi
+
+rm -rf "$work/repository" "$work/cache" "$work/restic"
+mv "$work/again" "$work/repository"
+make_files "$work/other" $((megabytes / 10)) 3
+cp -a "$work/repository" "$work/again"
+"$repo" snapshots -q >/dev/null
+timed "repo snapshot of others" "$repo" snapshot -q "$work/other"
+rm -rf "$work/repository" "$work/cache"
+mv "$work/again" "$work/repository"
+"$repo" snapshots -q >/dev/null
+"$repo" prune -q --max-unused 5% &
+timed "the same while prune runs" "$repo" snapshot -q "$work/other"
+wait
+"$repo" prune -q
+"$repo" check
