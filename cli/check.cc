@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
+#include <ctime>
 #include <nlohmann/json.hpp>
 
 #include "cli/context.h"
@@ -14,10 +16,71 @@ namespace {
 
 enum class How { structure, read_data, scrub };
 
+struct CheckArguments {
+    How how = How::structure;
+    std::string subset;
+    std::string max_age;
+    std::string budget;
+};
+
+std::invalid_argument bad_subset(std::string const& text) {
+    return std::invalid_argument("--read-data-subset \"" + text +
+                                 "\": write 2/7 (the second of seven parts), 5% or 10G");
+}
+
+// Nothing when not all of `text` is a number.
+template <class Number>
+std::optional<Number> number_in(std::string_view text) {
+    Number number{};
+    char const* const text_end = text.data() + text.size();
+    auto const [end, error] = std::from_chars(text.data(), text_end, number);
+    return error == std::errc{} && end == text_end ? std::optional(number) : std::nullopt;
+}
+
+PackSlice parse_slice(std::string const& text) {
+    std::string_view const all(text);
+    std::size_t const slash = all.find('/');
+    auto const number = number_in<std::uint32_t>(all.substr(0, slash));
+    auto const of = number_in<std::uint32_t>(all.substr(slash + 1));
+    if (!number || !of || *number == 0 || *number > *of) throw bad_subset(text);
+    return {*number, *of};
+}
+
+PackChoice parse_subset(std::string const& text) {
+    if (text.find('/') != std::string::npos) return parse_slice(text);
+    if (text.ends_with('%')) {
+        auto const percent = number_in<double>(std::string_view(text).substr(0, text.size() - 1));
+        if (!percent || !(*percent > 0 && *percent <= 100)) throw bad_subset(text);
+        return PackShare{*percent};
+    }
+    try {
+        return PackBytes{parse_size(text)};
+    } catch (std::invalid_argument const&) {
+        throw bad_subset(text);
+    }
+}
+
+CheckRequest make_request(GlobalOptions const& options, CheckArguments const& arguments) {
+    CheckRequest request;
+    if (arguments.how == How::read_data) request.depth = CheckDepth::read_data;
+    if (!arguments.subset.empty()) request.packs = parse_subset(arguments.subset);
+    if (!arguments.max_age.empty()) request.max_age_s = parse_duration(arguments.max_age);
+    if (!arguments.budget.empty()) request.budget_s = parse_duration(arguments.budget);
+    request.threads = options.threads;
+    return request;
+}
+
 void print_speed(std::string const& what, std::uint64_t bytes, double seconds) {
     double const rate = static_cast<double>(bytes) / std::max(seconds, 0.001);
     print(fmt::format("read      {}, {} in {}, {}", what, size_text(bytes), duration_text(seconds),
                       rate_text(rate)));
+}
+
+void print_reads(CheckReport const& report, double seconds) {
+    print_speed(fmt::format("{} of {} packs, {} chunks", number_text(report.packs_read),
+                            number_text(report.packs), number_text(report.chunks_read)),
+                report.bytes_read, seconds);
+    print("verified  " + verification_text(report.verification, ::time(nullptr)));
 }
 
 void print_text(CheckReport const& report, How how, double seconds) {
@@ -29,27 +92,37 @@ void print_text(CheckReport const& report, How how, double seconds) {
                           number_text(report.snapshots), number_text(report.trees),
                           number_text(report.files), number_text(report.packs)));
     }
-    if (how == How::read_data) {
-        print_speed(number_text(report.chunks_read) + " chunks", report.bytes_read, seconds);
-    }
+    if (how == How::read_data) print_reads(report, seconds);
     if (report.clean()) print("no errors were found");
+}
+
+nlohmann::json json_of(CheckReport const& report, double seconds) {
+    Verification const& verification = report.verification;
+    nlohmann::json document{{"message_type", "summary"},
+                            {"num_errors", report.errors.size()},
+                            {"snapshots", report.snapshots},
+                            {"trees", report.trees},
+                            {"files", report.files},
+                            {"packs", report.packs},
+                            {"pack_bytes", report.pack_bytes},
+                            {"packs_read", report.packs_read},
+                            {"chunks_read", report.chunks_read},
+                            {"bytes_read", report.bytes_read},
+                            {"packs_never_verified", verification.packs_never},
+                            {"bytes_never_verified", verification.bytes_never},
+                            {"seconds_elapsed", seconds}};
+    if (verification.oldest_s) {
+        document["oldest_verification"] = rfc3339(*verification.oldest_s * 1'000'000'000);
+    }
+    put_texts(document, "errors", report.errors);
+    put_texts(document, "warnings", report.warnings);
+    return document;
 }
 
 void print_result(GlobalOptions const& options, CheckReport const& report, How how,
                   double seconds) {
     if (options.json) {
-        nlohmann::json document{{"message_type", "summary"},
-                                {"num_errors", report.errors.size()},
-                                {"snapshots", report.snapshots},
-                                {"trees", report.trees},
-                                {"files", report.files},
-                                {"packs", report.packs},
-                                {"chunks_read", report.chunks_read},
-                                {"bytes_read", report.bytes_read},
-                                {"seconds_elapsed", seconds}};
-        put_texts(document, "errors", report.errors);
-        put_texts(document, "warnings", report.warnings);
-        return print(document.dump());
+        return print(json_of(report, seconds).dump());
     }
     if (!options.quiet) print_text(report, how, seconds);
     if (!report.clean()) {
@@ -57,44 +130,69 @@ void print_result(GlobalOptions const& options, CheckReport const& report, How h
     }
 }
 
-CheckReport check(GlobalOptions const& options, How how, Progress& progress) {
-    if (how == How::scrub)
+CheckReport check(GlobalOptions const& options, CheckArguments const& arguments,
+                  Progress& progress) {
+    if (arguments.how == How::scrub)
         return scrub_store(repository_location(options), options.threads, progress);
+    CheckRequest const request = make_request(options, arguments);
     auto const repository = open(options, Purpose::check);
-    auto const depth = how == How::read_data ? CheckDepth::read_data : CheckDepth::structure;
-    return check_repository(*repository, depth, options.threads, progress);
+    return check_repository(*repository, request, progress);
 }
 
-int run_check(GlobalOptions const& options, How how) {
+int run_check(GlobalOptions const& options, CheckArguments const& arguments) {
     Progress progress;
     CheckReport report;
     double seconds = 0;
     {
         ProgressDisplay display(progress, options);
         report_failures(progress, display, options);
-        report = check(options, how, progress);
+        report = check(options, arguments, progress);
         seconds = display.seconds();
     }
-    print_result(options, report, how, seconds);
+    print_result(options, report, arguments.how, seconds);
     return report.clean() ? exit_code::ok : exit_code::integrity;
+}
+
+void add_options(CLI::App& command, CheckArguments& a) {
+    auto* const scrub = command.add_flag_callback(
+        "--scrub", [&a] { a.how = How::scrub; },
+        "compare all with its checksums, and nothing else: fast, and without any key");
+    auto const read_data = [&a] { a.how = How::read_data; };
+    command
+        .add_flag_callback("--read-data", read_data, "read and compare every byte of every pack")
+        ->excludes(scrub);
+    // Each of these asks for --read-data, too.
+    auto const add_limit = [&](char const* name, std::string& value, char const* help) {
+        command.add_option(name, value, help)
+            ->excludes(scrub)
+            ->each([read_data](std::string const&) { read_data(); });
+    };
+    add_limit("--read-data-subset", a.subset,
+              "read a part of the packs: 2/7 (the second of seven parts), or, chosen at random, 5% "
+              "or 10G");
+    add_limit("--max-age", a.max_age,
+              "read only packs that this machine has not verified for so long (90s 10m 26h 30d)");
+    add_limit("--budget", a.budget, "begin no further pack after this time (90s 10m 26h 30d)");
 }
 
 }  // namespace
 
 void add_check(CLI::App& app, Context& context) {
     auto* const command = app.add_subcommand("check", "look for damage");
-    auto const how = std::make_shared<How>(How::structure);
-    auto* const read_data = command->add_flag_callback(
-        "--read-data", [how] { *how = How::read_data; },
-        "read and compare every byte of every pack");
-    command
-        ->add_flag_callback(
-            "--scrub", [how] { *how = How::scrub; },
-            "compare all with its checksums, and nothing else: fast, and without any key")
-        ->excludes(read_data);
-    command->footer("Examples:\n  repo check\n  repo check --read-data\n  repo check --scrub");
-    command->callback([&context, how] {
-        context.run = [&context, how] { return run_check(context.options, *how); };
+    auto const arguments = std::make_shared<CheckArguments>();
+    add_options(*command, *arguments);
+    command->footer(R"(Examples:
+  repo check
+  repo check --read-data
+  repo check --read-data-subset 2/7               each day of the week another part
+  repo check --read-data --max-age 30d --budget 20m
+                                                  every night: all packs once a month
+  repo check --scrub
+
+Packs are read in order: first those that were never verified, then what was longest ago. This
+machine remembers it in its cache folder.)");
+    command->callback([&context, arguments] {
+        context.run = [&context, arguments] { return run_check(context.options, *arguments); };
     });
 }
 

@@ -157,6 +157,7 @@ int exit_code_of(RepositoryFailure failure) {
         case RepositoryFailure::not_found:
             return 10;
         case RepositoryFailure::unusable:
+        case RepositoryFailure::fenced:
             return 11;
         case RepositoryFailure::wrong_key:
             return 12;
@@ -180,6 +181,8 @@ char const* advice_for(RepositoryFailure failure) {
             return "Check -r/--repo, mount the disk, or make a repository there with `repo init`.";
         case RepositoryFailure::unusable:
             return "Run a newer program, or run the command again.";
+        case RepositoryFailure::fenced:
+            return "Nothing is lost: run the command again.";
         case RepositoryFailure::wrong_key:
             return "Give the passphrase with -p FILE, --password-command or REPO_PASSWORD, or a "
                    "key "

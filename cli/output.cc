@@ -157,6 +157,16 @@ std::string duration_text(double seconds) {
     return fmt::format("{}:{:02}:{:02} h", whole / 3600, whole / 60 % 60, whole % 60);
 }
 
+std::string age_text(std::int64_t seconds) {
+    constexpr std::int64_t minute = 60;
+    constexpr std::int64_t hour = 60 * minute;
+    constexpr std::int64_t day = 24 * hour;
+    if (seconds >= 2 * day) return fmt::format("{} days", seconds / day);
+    if (seconds >= 2 * hour) return fmt::format("{} h", seconds / hour);
+    if (seconds >= 2 * minute) return fmt::format("{} min", seconds / minute);
+    return fmt::format("{} s", std::max<std::int64_t>(seconds, 0));
+}
+
 std::string printable(std::string const& text) {
     std::string out;
     for (std::size_t at = 0; at < text.size();) {
@@ -197,6 +207,18 @@ std::uint64_t parse_size(std::string const& text) {
     return value << shift;
 }
 
+std::int64_t parse_duration(std::string const& text) {
+    static std::map<char, std::int64_t> const units{{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+    std::size_t digits = 0;
+    while (digits < text.size() && text[digits] >= '0' && text[digits] <= '9') ++digits;
+    auto const unit = digits + 1 == text.size() ? units.find(text.back()) : units.end();
+    if (digits == 0 || digits > 9 || unit == units.end()) {
+        throw std::invalid_argument("\"" + text +
+                                    "\" is not a duration: write 90s, 10m, 26h or 30d");
+    }
+    return std::stoll(text.substr(0, digits)) * unit->second;
+}
+
 void put_text(nlohmann::json& document, std::string const& key, std::string const& text) {
     if (is_utf8(text)) {
         document[key] = text;
@@ -227,6 +249,24 @@ void print_warning(GlobalOptions const& options, std::string const& message) {
     print_message(options, "warning", message);
 }
 
+std::string verification_text(Verification const& verification, std::int64_t now_s) {
+    std::string text =
+        verification.packs_never == 0
+            ? "all packs"
+            : fmt::format("never: {} packs, {}", number_text(verification.packs_never),
+                          size_text(verification.bytes_never));
+    if (!verification.oldest_s) return text;
+    return text + fmt::format("; the oldest {} ago", age_text(now_s - *verification.oldest_s));
+}
+
+std::string same_disk_text(std::vector<std::string> const& paths) {
+    std::string const more =
+        paths.size() > 1 ? fmt::format(" and {} more", paths.size() - 1) : std::string();
+    return fmt::format(
+        "the repository is on the same file system as {}{}: one broken disk would take both",
+        paths.at(0), more);
+}
+
 nlohmann::json json_of(NamedSnapshot const& named) {
     Snapshot const& snapshot = named.snapshot;
     nlohmann::json document{{"id", named.id.hex()},
@@ -240,6 +280,8 @@ nlohmann::json json_of(NamedSnapshot const& named) {
     put_texts(document, "streams", snapshot.streams);
     put_texts(document, "paths", snapshot.paths);
     if (snapshot.parent) document["parent"] = snapshot.parent->hex();
+    if (snapshot.was) document["was"] = snapshot.was->hex();
+    document["pinned"] = snapshot.pinned;
     Statistics const& s = snapshot.statistics;
     document["summary"] = {{"files_new", s.files_new},
                            {"files_changed", s.files_changed},

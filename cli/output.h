@@ -9,7 +9,7 @@
 #include <thread>
 
 #include "cli/context.h"
-#include "engine/progress.h"
+#include "engine/check.h"
 
 namespace coffre::cli {
 
@@ -27,10 +27,13 @@ std::string time_text(TimePoint const& time);   // also where 64 bits of nanosec
 std::string rfc3339(std::int64_t ns);           // with nanoseconds and offset
 std::string rfc3339(TimePoint const& time);
 std::string duration_text(double seconds);
+std::string age_text(std::int64_t seconds);  // "20 days", rounded down; "0 s" of what lies ahead
 // Control characters and bytes that are not UTF-8 are shown as \xNN.
 std::string printable(std::string const& text);
 // Throws std::invalid_argument. "10M" is 10 MiB.
 std::uint64_t parse_size(std::string const& text);
+// Seconds. Throws std::invalid_argument. "90s", "10m", "26h" or "30d"; there is no other unit.
+std::int64_t parse_duration(std::string const& text);
 
 // Sets `key`, and `key`_b64 beside it when the text is not UTF-8.
 void put_text(nlohmann::json& document, std::string const& key, std::string const& text);
@@ -41,6 +44,10 @@ void print_failure(GlobalOptions const& options, std::string const& message);
 // No failure at all, but something to know; there too.
 void print_warning(GlobalOptions const& options, std::string const& message);
 nlohmann::json json_of(NamedSnapshot const& named);
+// "all packs; the oldest 20 days ago"
+std::string verification_text(Verification const& verification, std::int64_t now_s);
+// That a repository lies beside these paths.
+std::string same_disk_text(std::vector<std::string> const& paths);
 
 // Shows progress while it lives, where a terminal or REPO_PROGRESS_FPS asks for it; turns SIGINT
 // and SIGTERM into progress.stop. One at a time.

@@ -9,6 +9,7 @@
 
 #include "cli/context.h"
 #include "cli/output.h"
+#include "engine/status.h"
 
 namespace coffre::cli {
 
@@ -34,6 +35,7 @@ struct SnapshotArguments {
     bool dry_run = false;
     bool force = false;
     bool skip_if_unchanged = false;
+    bool require_offsite = false;
     bool from_stdin = false;
     bool from_command = false;
 };
@@ -133,9 +135,22 @@ void print_summary(GlobalOptions const& options, SnapshotArguments const& argume
     }
 }
 
+// Many keep a repository beside its sources knowingly, and copy it: they are told when they ask.
+void look_at_file_systems(GlobalOptions const& options, bool require_offsite,
+                          std::vector<std::string> const& paths) {
+    auto const beside = sharing_a_file_system(repository_location(options), paths);
+    if (beside.empty()) return;
+    if (require_offsite) {
+        throw RepositoryError(RepositoryFailure::failed,
+                              same_disk_text(beside) + " (--require-offsite): nothing was saved");
+    }
+    if (options.verbose > 0 && !options.quiet) print_warning(options, same_disk_text(beside));
+}
+
 int run_snapshot(GlobalOptions const& options, SnapshotArguments const& arguments) {
     auto const repository = open(options);
     SnapshotRequest request = make_request(options, arguments);
+    look_at_file_systems(options, arguments.require_offsite, request.paths);
     Progress progress;
     SnapshotResult result;
     double seconds = 0;
@@ -183,6 +198,8 @@ void add_options(CLI::App& command, SnapshotArguments& a) {
     command.add_flag("-n,--dry-run", a.dry_run, "save nothing, say what would be");
     command.add_flag("--skip-if-unchanged", a.skip_if_unchanged,
                      "no snapshot when nothing changed");
+    command.add_flag("--require-offsite", a.require_offsite,
+                     "save nothing when the repository is on the file system of a path");
     command.add_flag("--stdin", a.from_stdin, "save standard input as a file");
     command.add_option("--stdin-filename", a.stdin_filename, "its name (stdin)");
     command.add_flag("--stdin-from-command", a.from_command,

@@ -5,12 +5,15 @@
 #include <tuple>
 #include <unordered_set>
 
+#include "engine/maintain/check_memory.h"
 #include "engine/maintain/pack_reads.h"
+#include "engine/maintain/read_plan.h"
 #include "engine/repository/gc_state.h"
 #include "engine/repository/key_slots.h"
 #include "engine/repository/names.h"
 #include "engine/repository/snapshot_store.h"
 #include "engine/repository/tree_reader.h"
+#include "engine/util/clock.h"
 #include "engine/util/workers.h"
 #include "format/limits.h"
 #include "format/session.h"
@@ -21,25 +24,51 @@ namespace {
 
 constexpr std::size_t meta_cache = 32 * limits::mib;
 constexpr std::size_t most_seen = 500'000;
+constexpr std::int64_t save_interval_s = 60;
+
+// This machine's time when this was made, and what went by since: nobody turns it back.
+std::function<std::int64_t()> clock_that_runs_on() {
+    return [begin_ns = now_ns(), begin = std::chrono::steady_clock::now()] {
+        return begin_ns / 1'000'000'000 + static_cast<std::int64_t>(seconds_since(begin));
+    };
+}
 
 class Checker {
 public:
-    Checker(Repository& repository, CheckDepth depth, unsigned threads, Progress& progress)
-        : repository_(repository), depth_(depth), threads_(threads), progress_(progress) {}
+    Checker(Repository& repository, CheckRequest const& request, Progress& progress)
+        : repository_(repository),
+          request_(request),
+          clock_(request.clock ? request.clock : clock_that_runs_on()),
+          begin_s_(clock_()),
+          memory_(repository.folder(), begin_s_),
+          progress_(progress) {}
 
     CheckReport run() {
+        try {
+            check_all();
+        } catch (...) {
+            // What was read until then counts.
+            bool const has_read = reads_.has_value();
+            reads_.reset();
+            if (has_read) save_memory();
+            throw;
+        }
+        remember();
+        return std::move(report_);
+    }
+
+private:
+    void check_all() {
         check_small_objects();
         guarded([&] { log_ = read_gc_log(repository_.store(), repository_.keys()); });
         check_bundles();
         check_packs();
         // Packs are read while the trees are walked.
-        if (depth_ == CheckDepth::read_data) begin_reading();
+        if (request_.depth == CheckDepth::read_data) begin_reading();
         check_snapshots();
-        if (reads_) finish_reading();
-        return std::move(report_);
+        if (reads_) reads_->finish();
     }
 
-private:
     // What is wrong with one object is noted; everything else ends the command.
     template <class Action>
     bool guarded(Action const& action) {
@@ -121,7 +150,7 @@ private:
     }
 
     void check_packs() {
-        std::map<PackId, std::uint64_t> present;
+        PackSizes present;
         for (auto const& object : repository_.store().list("packs/")) {
             auto const id = PackId::parse(last_component(object.name));
             if (!id || names::pack(*id) != object.name) {
@@ -143,7 +172,9 @@ private:
         }
         for (auto const& [pack, size] : present) {
             ++report_.packs;
+            report_.pack_bytes += size;
             if (!expected_.contains(pack)) unlisted_.insert(pack);
+            if (!log_.swept.contains(pack)) readable_.emplace(pack, size);
         }
         note_unlisted();
     }
@@ -277,35 +308,70 @@ private:
         }
     }
 
-    // Everything the bundles or the listing know of, but for what is gone.
     void begin_reading() {
-        std::vector<PackId> packs;
-        for (auto const& [pack, expected] : expected_) {
-            if (lost_.contains(pack) || log_.swept.contains(pack)) continue;
-            packs.push_back(pack);
-            progress_.total_bytes += expected.size;
-        }
-        packs.insert(packs.end(), unlisted_.begin(), unlisted_.end());
-        reads_.emplace(repository_, expected_, threads_, progress_,
-                       [this](std::string const& message) { note(message); });
-        reads_->begin(std::move(packs));
+        auto packs = plan_reads(readable_, memory_, request_, begin_s_);
+        for (auto const& pack : packs) progress_.total_bytes += readable_.at(pack);
+        reads_.emplace(repository_, expected_, worker_count(request_.threads), progress_,
+                       [this](PackReading const& reading) { add(reading); });
+        saved_s_ = begin_s_;
+        reads_->begin(std::move(packs), [this] { return time_to_begin(); });
     }
 
-    void finish_reading() {
-        auto const totals = reads_->finish();
-        report_.chunks_read = totals.chunks;
-        report_.bytes_read = totals.bytes;
+    std::optional<std::int64_t> time_to_begin() const {
+        std::int64_t const now_s = clock_();
+        bool const is_late = request_.budget_s && now_s - begin_s_ >= *request_.budget_s;
+        return is_late ? std::nullopt : std::optional(now_s);
+    }
+
+    void add(PackReading const& reading) {
+        if (!reading.begun_s) return;
+        ++report_.packs_read;
+        report_.chunks_read += reading.chunks;
+        report_.bytes_read += reading.bytes;
+        for (auto const& message : reading.errors) note(message);
+        if (reading.errors.empty()) {
+            memory_.note_verified(reading.pack, *reading.begun_s);
+        } else {
+            memory_.note_damaged(reading.pack);
+        }
+        if (*reading.begun_s - saved_s_ < save_interval_s) return;
+        saved_s_ = *reading.begun_s;
+        save_memory();
+    }
+
+    void remember() {
+        CheckRun const run{clock_(), report_.errors.size()};
+        bool const all_read = report_.packs_read == readable_.size();
+        memory_.note_structure(run);
+        if (reads_ && all_read) memory_.note_read_data(run);
+        save_memory();
+        if (!save_failure_.empty()) report_.warnings.push_back(save_failure_);
+        report_.verification = memory_.verification(readable_);
+    }
+
+    void save_memory() {
+        try {
+            memory_.save(readable_, clock_());
+            save_failure_.clear();
+        } catch (SourceError const& error) {
+            save_failure_ = std::string("what was checked is not remembered: ") + error.what();
+        }
     }
 
     Repository& repository_;
-    CheckDepth depth_;
-    unsigned threads_;
+    CheckRequest const& request_;
+    std::function<std::int64_t()> const clock_;
+    std::int64_t const begin_s_;
+    CheckMemory memory_;  // while packs are read, by the reads alone, like the next two
+    std::int64_t saved_s_ = 0;
+    std::string save_failure_;
     Progress& progress_;
     CheckReport report_;  // its errors by note_mutex_
     std::mutex note_mutex_;
     std::set<std::string> noted_;  // by note_mutex_
     GcState log_;
     std::map<PackId, ExpectedPack> expected_;  // by the bundles
+    PackSizes readable_;                       // those that are there and should be
     std::set<PackId> lost_;
     std::set<PackId> unlisted_;
     std::unordered_set<ChunkId, IdHash> seen_;
@@ -318,9 +384,17 @@ private:
 
 }  // namespace
 
+CheckReport check_repository(Repository& repository, CheckRequest const& request,
+                             Progress& progress) {
+    return Checker(repository, request, progress).run();
+}
+
 CheckReport check_repository(Repository& repository, CheckDepth depth, unsigned threads,
                              Progress& progress) {
-    return Checker(repository, depth, worker_count(threads), progress).run();
+    CheckRequest request;
+    request.depth = depth;
+    request.threads = threads;
+    return check_repository(repository, request, progress);
 }
 
 RepositoryStatistics gather_statistics(Repository& repository) {

@@ -13,22 +13,20 @@ constexpr std::size_t bases_cache = 32 * limits::mib;
 
 PackReads::PackReads(Repository& repository, std::map<PackId, ExpectedPack> const& expected,
                      unsigned threads, Progress& progress,
-                     std::function<void(std::string const&)> note)
+                     std::function<void(PackReading const&)> done)
     : repository_(repository),
       expected_(expected),
       progress_(progress),
-      note_(std::move(note)),
       stage_(
           threads, 2 * std::size_t{threads}, [this](PackId const& id) { return read(id); },
-          [this](Reading const& reading) {
-              for (auto const& message : reading.errors) note_(message);
-              totals_.chunks += reading.totals.chunks;
-              totals_.bytes += reading.totals.bytes;
-              progress_.bytes += reading.totals.bytes;
+          [this, done = std::move(done)](PackReading const& reading) {
+              done(reading);
+              progress_.bytes += reading.bytes;
           }) {}
 
-void PackReads::begin(std::vector<PackId> packs) {
+void PackReads::begin(std::vector<PackId> packs, Start start) {
     packs_ = std::move(packs);
+    start_ = std::move(start);
     feeding_ = std::async(std::launch::async, [this] { feed(); });
 }
 
@@ -40,17 +38,21 @@ void PackReads::feed() {
     }
 }
 
-PackReads::Totals PackReads::finish() {
+void PackReads::finish() {
     feeding_.get();
     stage_.finish();
-    return totals_;
 }
 
-PackReads::Reading PackReads::read(PackId const& id) {
-    Reading reading;
-    std::string const name = names::pack(id);
+PackReading PackReads::read(PackId const& id) {
+    PackReading reading;
+    reading.pack = id;
+    if (!is_abandoned_) reading.begun_s = start_();
+    if (!reading.begun_s) {
+        is_abandoned_ = true;
+        return reading;
+    }
     try {
-        read_pack(id, name, reading);
+        read_pack(names::pack(id), reading);
     } catch (RepositoryError const& error) {
         if (error.kind() != RepositoryFailure::corrupt) throw;
         reading.errors.emplace_back(error.what());
@@ -58,11 +60,11 @@ PackReads::Reading PackReads::read(PackId const& id) {
     return reading;
 }
 
-void PackReads::read_pack(PackId const& id, std::string const& name, Reading& reading) {
+void PackReads::read_pack(std::string const& name, PackReading& reading) {
     Bytes const bytes = get_whole(repository_.store(), name, limits::pack_size);
-    reading.totals.bytes = bytes.size();
+    reading.bytes = bytes.size();
     VerifiedPack const pack = verify_pack(repository_.keys(), name, bytes);
-    if (auto const known = expected_.find(id); known != expected_.end()) {
+    if (auto const known = expected_.find(reading.pack); known != expected_.end()) {
         bool const same = xxh3(encode_pack_directory(pack.directory)) == known->second.directory &&
                           pack.header.session == known->second.session;
         if (!same) reading.errors.push_back(name + ": its bundle says something else of it");
@@ -74,13 +76,13 @@ void PackReads::read_pack(PackId const& id, std::string const& name, Reading& re
 }
 
 void PackReads::read_block(std::string const& name, VerifiedPack const& pack, BlockRow const& row,
-                           ByteView stored, Reading& reading) {
+                           ByteView stored, PackReading& reading) {
     try {
         auto const key = repository_.session_key(pack.directory, row.key);
         Bytes const prefix = delta_prefix(pack.header.kind, row);
         Bytes const plain = decode_block(stored, row, *key, repository_.id(), prefix);
         verify_chunks(plain, row, pack.header.kind, repository_.namer());
-        reading.totals.chunks += row.chunks.size();
+        reading.chunks += row.chunks.size();
     } catch (FormatError const& error) {
         reading.errors.push_back(name + ": at byte " + std::to_string(row.offset) + ": " +
                                  error.what());

@@ -18,49 +18,51 @@ struct ExpectedPack {
     SessionId session;
 };
 
+// What reading a pack showed.
+struct PackReading {
+    PackId pack;
+    std::optional<std::int64_t> begun_s;  // nothing: it was not read, there was no time
+    std::vector<std::string> errors;
+    std::uint64_t chunks = 0;
+    std::uint64_t bytes = 0;
+};
+
 class PackReads {
 public:
-    // `note` gets what is wrong with a pack, from a thread of its own; `progress` counts the bytes.
-    // Arguments outlive this.
+    // `done` gets each reading, one at a time, from a thread of its own; `progress` counts the
+    // bytes. Arguments outlive this.
     PackReads(Repository& repository, std::map<PackId, ExpectedPack> const& expected,
-              unsigned threads, Progress& progress, std::function<void(std::string const&)> note);
+              unsigned threads, Progress& progress, std::function<void(PackReading const&)> done);
     PackReads(PackReads const&) = delete;
     PackReads& operator=(PackReads const&) = delete;
-    // Reads no further.
+    // Begins no further pack.
     ~PackReads() { is_abandoned_ = true; }
 
-    // Begins to read these packs, and returns. To be called once.
-    void begin(std::vector<PackId> packs);
-
-    struct Totals {
-        std::uint64_t chunks = 0;
-        std::uint64_t bytes = 0;
-    };
+    // Tells the time, or nothing when no further pack is to be begun.
+    using Start = std::function<std::optional<std::int64_t>()>;
+    // Begins to read these packs in this order, and returns. `start` is asked before each, by any
+    // thread. To be called once.
+    void begin(std::vector<PackId> packs, Start start);
     // Returns when all are read. Throws what is no matter of a single pack.
-    Totals finish();
+    void finish();
 
 private:
-    struct Reading {
-        std::vector<std::string> errors;
-        Totals totals;
-    };
     void feed();
-    Reading read(PackId const& id);
-    void read_pack(PackId const& id, std::string const& name, Reading& reading);
+    PackReading read(PackId const& id);
+    void read_pack(std::string const& name, PackReading& reading);
     void read_block(std::string const& name, VerifiedPack const& pack, BlockRow const& row,
-                    ByteView stored, Reading& reading);
+                    ByteView stored, PackReading& reading);
     Bytes delta_prefix(PackKind kind, BlockRow const& row);
 
     Repository& repository_;
     std::map<PackId, ExpectedPack> const& expected_;
     std::vector<PackId> packs_;
+    Start start_;
     Progress& progress_;
-    std::function<void(std::string const&)> note_;
-    Totals totals_;  // by the stage's sink
     std::atomic<bool> is_abandoned_{false};
     std::mutex bases_mutex_;
     std::optional<ChunkReader> bases_;  // by bases_mutex_
-    OrderedStage<PackId, Reading> stage_;
+    OrderedStage<PackId, PackReading> stage_;
     std::future<void> feeding_;
 };
 

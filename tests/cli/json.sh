@@ -55,7 +55,7 @@ expect_equal "$(query out 'last["files_new"], last["failures"], last["dry_run"],
 expect_equal "$(query out 'last["snapshot_id"]')" "$(snapshot_ids)"
 expect_code 0 repo snapshot --json -n -vv -f src
 expect_json out summary
-expect_json err verbose_status
+expect_json err verbose_status warning # the repository lies beside its sources
 expect_equal "$(query out '"snapshot_id" in last, last["dry_run"]')" "(False, True)"
 expect_equal "$(query err 'sum(base64.b64decode(x["item_b64"]).endswith(b"/src/caf\xe9/caf\xe9") for x in d if "item_b64" in x)')" 1
 expect_code 3 repo snapshot --json "src/$odd" "no$odd"

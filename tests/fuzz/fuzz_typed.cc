@@ -5,12 +5,16 @@
 #include "engine/snapshots.h"
 #include "tests/fuzz/fuzz.h"
 
-// What users type: sizes, times, recovery keys. Each may be refused, and nothing else.
+// What users type: sizes, durations, times, recovery keys. Each may be refused, and nothing else.
 int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size) {
     using namespace coffre;
     std::string const text = to_text(std::as_bytes(std::span(data, size)));
     try {
         cli::parse_size(text);
+    } catch (std::invalid_argument const&) {
+    }
+    try {
+        require(cli::parse_duration(text) >= 0, "a duration is not negative");
     } catch (std::invalid_argument const&) {
     }
     try {

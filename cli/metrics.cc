@@ -1,0 +1,140 @@
+#include "cli/metrics.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+#include "cli/output.h"
+
+namespace coffre::cli {
+
+namespace {
+
+std::string with_backslashes(std::string const& text, std::string_view before) {
+    std::string escaped;
+    for (char const c : text) {
+        if (before.find(c) != std::string_view::npos) escaped += '\\';
+        escaped += c;
+    }
+    return escaped;
+}
+
+// Two lists never give the same value: a file with the same series twice is refused as a whole.
+std::string label_value(std::vector<std::string> const& texts) {
+    std::string joined;
+    for (auto const& text : texts) {
+        joined += (joined.empty() ? "" : ",") + with_backslashes(text, "\\,");
+    }
+    return with_backslashes(printable(joined), "\\\"");
+}
+
+std::string labels_of(SnapshotGroup const& group) {
+    Snapshot const& snapshot = group.newest.snapshot;
+    return fmt::format(R"({{host="{}",paths="{}",streams="{}"}})", label_value({snapshot.host}),
+                       label_value(snapshot.paths), label_value(snapshot.streams));
+}
+
+std::string seconds_text(std::int64_t ns) {
+    return fmt::format("{:.3f}", static_cast<double>(ns) / 1e9);
+}
+
+class Metrics {
+public:
+    void head(std::string const& name, char const* help) {
+        text_ += fmt::format("# HELP {} {}\n# TYPE {} gauge\n", name, help, name);
+    }
+    template <class Value>
+    void sample(std::string const& name, Value const& value, std::string const& labels = "") {
+        text_ += fmt::format("{}{} {}\n", name, labels, value);
+    }
+    template <class Value>
+    void single(std::string const& name, char const* help, Value const& value) {
+        head(name, help);
+        sample(name, value);
+    }
+    template <class Of>
+    void of_groups(std::vector<SnapshotGroup> const& groups, std::string const& name,
+                   char const* help, Of const& value_of) {
+        if (groups.empty()) return;
+        head(name, help);
+        for (auto const& group : groups) sample(name, value_of(group), labels_of(group));
+    }
+    std::string take() { return std::move(text_); }
+
+private:
+    std::string text_;
+};
+
+void add_groups(Metrics& metrics, std::vector<SnapshotGroup> const& groups) {
+    metrics.of_groups(groups, "coffre_last_snapshot_timestamp_seconds",
+                      "The moment that the newest snapshot shows.",
+                      [](auto const& g) { return seconds_text(g.newest.snapshot.time_ns); });
+    metrics.of_groups(groups, "coffre_last_snapshot_size_bytes",
+                      "Size of the files and streams of the newest snapshot.",
+                      [](auto const& g) { return g.newest.snapshot.statistics.bytes; });
+    metrics.of_groups(groups, "coffre_last_snapshot_failures",
+                      "Sources that the newest snapshot could not read whole.",
+                      [](auto const& g) { return g.newest.snapshot.failure_count; });
+    metrics.of_groups(groups, "coffre_snapshots", "Snapshots.",
+                      [](auto const& g) { return g.snapshots; });
+}
+
+void add_checks(Metrics& metrics, RepositoryStatus const& status) {
+    CheckRun const check = status.last_check.value_or(CheckRun{});
+    CheckRun const read_data = status.last_read_data.value_or(CheckRun{});
+    metrics.single("coffre_last_check_timestamp_seconds",
+                   "End of the last complete check by this machine, 0: never.", check.time_s);
+    metrics.single("coffre_last_check_errors", "What it found.", check.errors);
+    metrics.single("coffre_last_read_data_check_timestamp_seconds",
+                   "End of the last check that read all packs, 0: never.", read_data.time_s);
+    Verification const& verification = status.verification;
+    bool const has_never = verification.packs_never > 0;
+    metrics.single("coffre_oldest_verification_timestamp_seconds",
+                   "When the pack that was read longest ago was read, 0: one was never read.",
+                   has_never ? 0 : verification.oldest_s.value_or(status.now_ns / 1'000'000'000));
+    metrics.single("coffre_unverified_bytes", "Size of the packs that were never read.",
+                   verification.bytes_never);
+}
+
+}  // namespace
+
+std::string metrics_text(RepositoryStatus const& status) {
+    Metrics metrics;
+    add_groups(metrics, status.groups);
+    add_checks(metrics, status);
+    CondemnedPacks const condemned = status.condemned.value_or(CondemnedPacks{});
+    auto const open =
+        std::count_if(status.open_sessions.begin(), status.open_sessions.end(),
+                      [](UnfinishedSession const& session) { return !session.has_ended; });
+    metrics.single("coffre_stored_bytes", "Size of all objects.", status.stored_bytes);
+    metrics.single("coffre_packs", "Packs.", status.packs);
+    metrics.single("coffre_condemned_bytes", "Size of the packs that the next prune may remove.",
+                   condemned.bytes);
+    metrics.single("coffre_open_sessions", "Snapshots that are being made.", open);
+    metrics.single("coffre_damaged_objects", "Objects that could not be read.",
+                   status.errors.size());
+    metrics.single("coffre_same_file_system",
+                   "1: the repository shares a file system with what it protects.",
+                   status.paths_beside.empty() ? 0 : 1);
+    metrics.single("coffre_status_timestamp_seconds", "When this was gathered.",
+                   seconds_text(status.now_ns));
+    return metrics.take();
+}
+
+void replace_metrics(std::string const& path, std::string const& text) {
+    std::string const temporary = path + ".new-" + std::to_string(::getpid());
+    std::ofstream file(temporary, std::ios::binary | std::ios::trunc);
+    file << text;
+    file.close();
+    std::error_code error(file ? 0 : errno, std::generic_category());
+    if (file) std::filesystem::rename(temporary, path, error);
+    if (!error) return;
+    std::error_code ignored;
+    std::filesystem::remove(temporary, ignored);
+    throw SourceError(path, path + ": cannot be written: " + error.message());
+}
+
+}  // namespace coffre::cli
