@@ -23,6 +23,7 @@ BEGIN {
     level["index"] = level["backend"] = 4
     level["repository"] = 5
     level["snapshot"] = level["restore"] = level["maintain"] = level["measure"] = 6
+    level["history"] = 6
 }
 
 # "engine/index/a.h" -> "index"; "engine/a.h" -> "", a public header or its source.
@@ -122,6 +123,8 @@ bad  engine/backend/planted.h "engine/repository/repository.h"
 bad  engine/repository/planted.h "engine/snapshot/walk.h"
 bad  engine/snapshot/planted.h "engine/restore/plan.h"
 bad  engine/restore/planted.h "engine/maintain/prune.h"
+good engine/history/planted.cc "engine/repository/tree_reader.h"
+bad  engine/history/planted.cc "engine/restore/selection.h"
 bad  engine/index/planted.h "../repository/repository.h"
 bad  engine/index/planted.h "engine/planted/new.h"
 bad  engine/planted/planted.h "engine/util/fd.h"

@@ -79,7 +79,7 @@ private:
         level_index();
         return with_sound_index(repository_, [&] {
             auto const reachable = mark(listed_later, snapshots);
-            auto const plan = plan_prune(repository_, log_, listed, reachable, request_, report_);
+            auto const plan = plan_prune(repository_, log_, {listed, reachable}, request_, report_);
             if (request_.dry_run || (plan.unneeded.empty() && plan.repack.empty())) return false;
             if (mutant("sessions-before-condemn") && !has_every_session_ended()) return false;
             std::vector<PackUse> condemned = plan.unneeded;
@@ -267,7 +267,7 @@ private:
 
     std::set<SessionId> forgotten() {
         std::vector<std::string> damaged;
-        auto const given_up = read_forgets(repository_, damaged);
+        auto given_up = read_forgets(repository_, damaged);
         if (!damaged.empty()) throw RepositoryError(RepositoryFailure::corrupt, damaged[0]);
         return given_up;
     }

@@ -19,12 +19,12 @@ constexpr std::uint64_t padding_share = 40;
 
 class Planner {
 public:
-    Planner(Repository& repository, GcState const& log, StoreListing const& listed,
-            Reachable const& reachable, PruneRequest const& request, PruneReport& report)
+    Planner(Repository& repository, GcState const& log, Marked const& marked,
+            PruneRequest const& request, PruneReport& report)
         : repository_(repository),
           log_(log),
-          listed_(listed),
-          reachable_(reachable),
+          listed_(marked.listed),
+          reachable_(marked.reachable),
           request_(request),
           report_(report),
           view_(repository.index_view()) {}
@@ -149,9 +149,9 @@ StoreListing list_store(Repository& repository, GcState const& log) {
     return listing;
 }
 
-PrunePlan plan_prune(Repository& repository, GcState const& log, StoreListing const& listed,
-                     Reachable const& reachable, PruneRequest const& request, PruneReport& report) {
-    return Planner(repository, log, listed, reachable, request, report).plan();
+PrunePlan plan_prune(Repository& repository, GcState const& log, Marked const& marked,
+                     PruneRequest const& request, PruneReport& report) {
+    return Planner(repository, log, marked, request, report).plan();
 }
 
 }  // namespace coffre

@@ -1,5 +1,6 @@
 // Which snapshots the rules keep, and why.
 #include <algorithm>
+#include <array>
 #include <ctime>
 
 #include "engine/forget.h"
@@ -89,6 +90,15 @@ std::vector<std::string> exemptions(Snapshot const& snapshot, std::int64_t now_n
     return reasons;
 }
 
+std::vector<std::string> names_of_keeping(std::vector<Rule>& rules, Snapshot const& snapshot,
+                                          bool is_oldest) {
+    std::vector<std::string> names;
+    for (auto& rule : rules) {
+        if (rule.keeps(snapshot, is_oldest)) names.push_back(rule.name);
+    }
+    return names;
+}
+
 int take_number(std::string const& text, std::size_t& at) {
     std::size_t const start = at;
     while (at < text.size() && text[at] >= '0' && text[at] <= '9') ++at;
@@ -101,15 +111,14 @@ int take_number(std::string const& text, std::size_t& at) {
 CalendarSpan parse_span(std::string const& text) {
     CalendarSpan span;
     std::string_view units = "ymdh";
-    int* const fields[] = {&span.years, &span.months, &span.days, &span.hours};
+    std::array<int*, 4> const fields{&span.years, &span.months, &span.days, &span.hours};
     std::size_t next = 0;
     for (std::size_t at = 0; at < text.size(); ++at) {
         int const number = take_number(text, at);
-        std::size_t const unit = at < text.size() ? units.find(text[at], next) : std::string::npos;
-        if (number < 0 || unit == std::string_view::npos) next = units.size() + 1;
+        std::size_t const unit = at < text.size() ? units.find(text[at], next) : units.npos;
+        next = number < 0 || unit >= units.size() ? units.size() + 1 : unit + 1;
         if (next > units.size()) break;
-        *fields[unit] = number;
-        next = unit + 1;
+        *fields.at(unit) = number;
     }
     if (span.is_zero() || next > units.size()) {
         throw std::invalid_argument("\"" + text +
@@ -128,15 +137,13 @@ std::vector<RetentionDecision> apply_rules(std::vector<NamedSnapshot> const& gro
     std::optional<std::vector<Rule>> active;
     SnapshotFilter const tagged{"", {}, rules.tags};
     for (auto named = group.rbegin(); named != group.rend(); ++named) {
-        bool const is_oldest = std::next(named) == group.rend();
-        auto reasons = exemptions(named->snapshot, now_ns);
+        Snapshot const& snapshot = named->snapshot;
+        auto reasons = exemptions(snapshot, now_ns);
         if (reasons.empty()) {
-            if (!active) active = rules_of(rules, named->snapshot.time_ns);
-            for (auto& rule : *active) {
-                if (rule.keeps(named->snapshot, is_oldest)) reasons.push_back(rule.name);
-            }
+            if (!active) active = rules_of(rules, snapshot.time_ns);
+            reasons = names_of_keeping(*active, snapshot, std::next(named) == group.rend());
         }
-        if (!rules.tags.empty() && tagged.matches(named->snapshot)) reasons.emplace_back("tagged");
+        if (!rules.tags.empty() && tagged.matches(snapshot)) reasons.emplace_back("tagged");
         decisions.push_back({*named, std::move(reasons)});
     }
     return decisions;
