@@ -5,6 +5,7 @@
 
 #include "cli/context.h"
 #include "cli/output.h"
+#include "engine/tag.h"
 
 namespace coffre::cli {
 
@@ -16,6 +17,13 @@ std::string joined(std::vector<std::string> const& texts) {
     return all;
 }
 
+std::string marks_of(Snapshot const& snapshot) {
+    std::string marks;
+    if (snapshot.pinned) marks += "  (pinned)";
+    if (snapshot.failure_count > 0) marks += "  (incomplete)";
+    return marks;
+}
+
 void print_table(std::vector<NamedSnapshot> const& snapshots) {
     print(fmt::format("{:8}  {:19}  {:15}  {:10}  {:>11}  {}", "ID", "Time", "Host", "Tags", "Size",
                       "Paths"));
@@ -25,14 +33,25 @@ void print_table(std::vector<NamedSnapshot> const& snapshots) {
         print(fmt::format("{:8}  {:19}  {:15}  {:10}  {:>11}  {}{}", id.hex().substr(0, 8),
                           time_text(snapshot.time_ns), printable(snapshot.host),
                           joined(snapshot.tags), size_text(snapshot.statistics.bytes),
-                          joined(sources), snapshot.failure_count > 0 ? "  (incomplete)" : ""));
+                          joined(sources), marks_of(snapshot)));
     }
     print(fmt::format("{} snapshot{}", snapshots.size(), snapshots.size() == 1 ? "" : "s"));
 }
 
-int run_snapshots(GlobalOptions const& options, SnapshotFilter const& filter) {
+struct SnapshotsArguments {
+    SnapshotFilter filter;
+    bool forgotten = false;
+};
+
+int run_snapshots(GlobalOptions const& options, SnapshotsArguments const& arguments) {
     auto const repository = open(options);
-    auto list = list_snapshots(*repository);
+    SnapshotFilter const& filter = arguments.filter;
+    SnapshotList list;
+    if (arguments.forgotten) {
+        list.snapshots = forgotten_snapshots(*repository);
+    } else {
+        list = list_snapshots(*repository);
+    }
     std::erase_if(list.snapshots,
                   [&](NamedSnapshot const& s) { return !filter.matches(s.snapshot); });
     if (options.json) {
@@ -50,12 +69,14 @@ int run_snapshots(GlobalOptions const& options, SnapshotFilter const& filter) {
 
 void add_snapshots(CLI::App& app, Context& context) {
     auto* const command = app.add_subcommand("snapshots", "list the snapshots");
-    auto const filter = std::make_shared<SnapshotFilter>();
-    add_filter(*command, *filter);
+    auto const arguments = std::make_shared<SnapshotsArguments>();
+    command->add_flag("--forgotten", arguments->forgotten,
+                      "those that are forgotten and not collected yet: `repo forget --undo ID`");
+    add_filter(*command, arguments->filter);
     command->footer(
         "Examples:\n  repo snapshots\n  repo snapshots --host web1 --tag weekly --json");
-    command->callback([&context, filter] {
-        context.run = [&context, filter] { return run_snapshots(context.options, *filter); };
+    command->callback([&context, arguments] {
+        context.run = [&context, arguments] { return run_snapshots(context.options, *arguments); };
     });
 }
 

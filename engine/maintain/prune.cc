@@ -54,9 +54,9 @@ private:
             report_.ended_sessions += end_dead_sessions(repository_, log_, now_ns());
         }
         report_.resumed = log_.ends_in_condemn;
-        if (!log_.ends_in_condemn && !condemn()) return;
+        if (!log_.ends_in_condemn && !unless_overtaken([&] { return condemn(); })) return;
         if (request_.dry_run || !has_every_session_ended()) return;
-        sweep();
+        unless_overtaken([&] { sweep(); });
     }
 
     void read_log() { log_ = read_gc_log(store_, repository_.keys()); }
@@ -127,18 +127,23 @@ private:
         return reachable;
     }
 
-    // What is not there may have been moved meanwhile, by another collector.
-    void mark_all(Reachable& reachable, std::vector<NamedSnapshot> const& snapshots) {
+    // What is not there may have been moved or replaced meanwhile, by another collector.
+    template <class Action>
+    std::invoke_result_t<Action> unless_overtaken(Action const& action) {
         try {
-            for (auto const& named : snapshots) {
-                progress_.check_stop();
-                reachable.mark(names::snapshot(named.id), named.snapshot.root);
-            }
-            require_all(reachable);
+            return action();
         } catch (RepositoryError const& error) {
             if (error.kind() == RepositoryFailure::corrupt && has_log_grown()) throw Overtaken();
             throw;
         }
+    }
+
+    void mark_all(Reachable& reachable, std::vector<NamedSnapshot> const& snapshots) {
+        for (auto const& named : snapshots) {
+            progress_.check_stop();
+            reachable.mark(names::snapshot(named.id), named.snapshot.root);
+        }
+        require_all(reachable);
     }
 
     bool has_log_grown() {

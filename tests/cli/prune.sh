@@ -35,7 +35,8 @@ expect_equal "$(ids | wc -w)" 2
 
 # One comes back, under a new ID.
 gone=$(find store/forgets -type f -printf '%f\n' | head -n 1)
-expect_code 0 repo snapshots
+expect_code 0 repo snapshots --forgotten
+expect_output "${gone:0:8}"
 expect_code 0 repo forget --undo "${gone:0:12}"
 expect_equal "$(ids | wc -w)" 3
 expect_code 0 repo forget --keep-last 2 -q
@@ -54,6 +55,8 @@ diff -r src restored || fail "the restored tree differs"
 
 # Pinned snapshots stay, whatever is asked.
 expect_code 0 repo tag latest --pin --add release
+expect_code 0 repo snapshots
+expect_output '(pinned)'
 read -r _ pinned <<<"$(ids)"
 expect_code 1 repo forget "$pinned" --allow-many
 expect_error pinned
