@@ -64,7 +64,8 @@ void print_waiting(PruneReport const& report) {
 
 void print_text(PruneReport const& report, bool dry_run) {
     if (report.resumed) {
-        print("an earlier collection is taken up");
+        print(dry_run ? "an earlier collection waits to be finished"
+                      : "an earlier collection is taken up");
     } else {
         print_plan(report);
     }

@@ -73,6 +73,7 @@ private:
     // False when there is nothing to condemn, or this is a dry run.
     bool condemn() {
         auto const listed = list_store(repository_, log_);
+        given_up_ = forgotten();
         auto const snapshots = list_all_snapshots();
         // What these need may have been stored since that listing.
         auto const listed_later = list_store(repository_, log_);
@@ -109,7 +110,7 @@ private:
         throw RepositoryError(RepositoryFailure::corrupt,
                               repository_.damaged_bundles().begin()->second +
                                   "; nothing is removed, since what is in the packs is not known: "
-                                  "see `repo repair`");
+                                  "see `repo check`");
     }
 
     Reachable mark(StoreListing const& listed, std::vector<NamedSnapshot> const& snapshots) {
@@ -194,7 +195,6 @@ private:
     // --- the second half: what is still not needed is removed ---
 
     void sweep() {
-        std::set<SessionId> const given_up = forgotten();
         auto const snapshots = list_all_snapshots();
         auto const listed = list_store(repository_, log_);
         level_index();
@@ -207,7 +207,7 @@ private:
         if (mutant("unlogged-sweep")) log_.swept.insert(record.packs.begin(), record.packs.end());
         if (!mutant("unlogged-sweep")) append(record);
         remove_what_was_swept();
-        checkpoint_if_due(given_up);
+        checkpoint_if_due();
         // On this machine there is nothing to look for in packs that are gone.
         repository_.refresh_index();
     }
@@ -262,12 +262,17 @@ private:
             report_.removed.bytes += object.size;
         }
         for (auto const& bundle : log_.replaced) store_.remove(names::bundle(bundle));
-        for (auto const& slot : log_.closed) {
-            store_.remove(names::snapshot(slot));
-            store_.remove(names::forget(slot));
-        }
+        remove_closed("snapshots/");
+        remove_closed("forgets/");
         for (auto const& name : list_sessions(repository_, log_).settled) store_.remove(name);
         store_.barrier();
+    }
+
+    void remove_closed(std::string const& folder) {
+        for (auto const& object : store_.list(folder)) {
+            auto const id = SessionId::parse(last_component(object.name));
+            if (id && log_.closed.contains(*id)) store_.remove(object.name);
+        }
     }
 
     std::set<SessionId> forgotten() {
@@ -278,12 +283,12 @@ private:
     }
 
     // Closes the slots whose snapshots are collected, so that they need not be listed for ever.
-    void checkpoint_if_due(std::set<SessionId> const& given_up) {
+    void checkpoint_if_due() {
         if (log_.ends_in_condemn) return;  // by another collector
         LogRecord record{LogKind::checkpoint, {}, {}, {}};
         for (auto const& object : store_.list("snapshots/")) {
             auto const id = SessionId::parse(last_component(object.name));
-            if (id && (given_up.contains(*id) || is_killed(object.name))) {
+            if (id && (given_up_.contains(*id) || is_killed(object.name))) {
                 record.slots.push_back(*id);
             }
         }
@@ -303,6 +308,7 @@ private:
     PruneRequest const& request_;
     Progress& progress_;
     GcState log_;
+    std::set<SessionId> given_up_;  // before the marks: their packs are condemned
     PruneReport report_;
 };
 
