@@ -127,9 +127,8 @@ private:
 class Merger {
 public:
     // `keys` seal the blocks that are made anew.
-    Merger(Repository& repository, std::map<PackKind, WrappedKey> keys,
-           std::function<void(OpenPack)> hand_on)
-        : repository_(repository), keys_(std::move(keys)), hand_on_(std::move(hand_on)) {}
+    Merger(std::map<PackKind, WrappedKey> keys, std::function<void(OpenPack)> hand_on)
+        : keys_(std::move(keys)), hand_on_(std::move(hand_on)) {}
 
     void add(Rest rest) {
         for (auto& block : rest.blocks) {
@@ -158,7 +157,6 @@ private:
         if (own != keys_.end() && own->second.id == id) taken.push_back(own->second);
     }
 
-    Repository& repository_;
     std::map<PackKind, WrappedKey> keys_;
     std::function<void(OpenPack)> hand_on_;
     std::map<PackKind, OpenPack> open_;
@@ -184,7 +182,7 @@ public:
         OrderedStage<OpenPack, BundleRow> put(
             uploads, 1, [&](OpenPack pack) { return store(std::move(pack)); },
             [&](BundleRow row) { publish(std::move(row)); });
-        Merger merger(repository_, wrapped_, [&](OpenPack pack) { put.push(std::move(pack)); });
+        Merger merger(wrapped_, [&](OpenPack pack) { put.push(std::move(pack)); });
         OrderedStage<PackUse, Rest> extract(
             workers, 1,
             [&](PackUse const& use) {

@@ -39,10 +39,7 @@ PackChunks::Chunk const* PackChunks::find(ChunkId const& id) const {
 }
 
 Reachable::Reachable(Repository& repository, Rank rank)
-    : repository_(repository),
-      rank_(std::move(rank)),
-      reader_(repository, tree_cache),
-      packs_(chunks_cache) {}
+    : rank_(std::move(rank)), reader_(repository, tree_cache), packs_(chunks_cache) {}
 
 std::shared_ptr<PackChunks const> Reachable::chunks_of(PackNumber pack) {
     if (auto known = packs_.find(pack)) return known;

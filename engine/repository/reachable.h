@@ -73,7 +73,6 @@ private:
     void note_missing(ChunkId const& id);
     void read_piece(ChunkId const& id);
 
-    Repository& repository_;
     Rank rank_;
     ChunkReader reader_;
     LruCache<PackNumber, PackChunks> packs_;
