@@ -9,8 +9,9 @@ namespace coffre {
 namespace {
 
 constexpr std::size_t tree_cache = 32 * limits::mib;
-constexpr std::size_t chunks_cache = 32 * limits::mib;
+constexpr std::size_t chunks_cache = 16 * limits::mib;
 constexpr std::size_t told_missing = 1000;
+constexpr std::size_t most_remembered = 250'000;
 
 std::uint32_t share(BlockRow const& block, ChunkRow const& chunk) {
     if (block.plain_size == 0) return 0;
@@ -142,10 +143,18 @@ void Reachable::note_missing(ChunkId const& id) {
     if (missing_.size() < told_missing) missing_.emplace(id, where_);
 }
 
+// Forgetting them costs look-ups, keeping all of them more memory than marks take.
+void Reachable::remember(ChunkId const& id) {
+    if (remembered_.size() >= most_remembered) remembered_.clear();
+    remembered_.insert(id);
+}
+
 // What is beneath a marked recipe or piece has been marked with it.
 void Reachable::mark_entry(PackKind leaves, ListEntry const& entry, std::uint8_t level) {
+    if (remembered_.contains(entry.id)) return;
     bool const is_tree = level > 0 || leaves == PackKind::meta;
     Mark const mark = mark_chunk(entry.id, limits::delta_depth + 1);
+    if (mark != Mark::impossible) remember(entry.id);
     if (mark == Mark::was_there) return;
     if (mark == Mark::impossible) {
         if (!is_tree) return note_missing(entry.id);

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <unordered_set>
+
 #include "engine/repository/chunk_reader.h"
 #include "engine/repository/repository.h"
 #include "engine/snapshots.h"
@@ -71,6 +73,7 @@ private:
     void mark_list(PackKind leaves, Content const& content);
     void mark_entry(PackKind leaves, ListEntry const& entry, std::uint8_t level);
     void note_missing(ChunkId const& id);
+    void remember(ChunkId const& id);
     void read_piece(ChunkId const& id);
 
     Rank rank_;
@@ -79,7 +82,8 @@ private:
     std::map<PackNumber, std::vector<bool>> marks_;
     std::set<PackNumber> needed_;
     std::map<ChunkId, std::string> missing_;
-    std::vector<ChunkId> pieces_;  // of directories, still to be read
+    std::vector<ChunkId> pieces_;                     // of directories, still to be read
+    std::unordered_set<ChunkId, IdHash> remembered_;  // some of those that are marked
     std::string where_;
     std::uint64_t newly_marked_ = 0;  // bytes
 };
