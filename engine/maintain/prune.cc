@@ -124,7 +124,7 @@ private:
             return there.contains(pack) ? std::optional(0U) : std::nullopt;
         });
         mark_all(reachable, snapshots);
-        for (auto const pack : there) reachable.mark_bases(pack);
+        for (auto const pack : there) reachable.mark_bases(view.directory(pack));
         return reachable;
     }
 
@@ -229,9 +229,9 @@ private:
         });
         mark_all(reachable, snapshots);
         for (auto const& [pack, rank] : ranks) {
-            if (rank == 0) reachable.mark_bases(pack);
+            if (rank == 0) reachable.mark_bases(view.directory(pack));
         }
-        keep_bases_of_pardoned(reachable);
+        keep_bases_of_pardoned(reachable, view);
         std::vector<PackId> unneeded;
         for (auto const& pack : log_.condemned) {
             auto const number = view.number(pack);
@@ -242,12 +242,12 @@ private:
     }
 
     // A pack that is pardoned stays with all its blocks, and so with what those rest on.
-    static void keep_bases_of_pardoned(Reachable& reachable) {
+    static void keep_bases_of_pardoned(Reachable& reachable, Index::View const& view) {
         std::set<PackNumber> seen;
         while (seen != reachable.needed_packs()) {
             auto const needed = reachable.needed_packs();
             for (auto const pack : needed) {
-                if (seen.insert(pack).second) reachable.mark_bases(pack);
+                if (seen.insert(pack).second) reachable.mark_bases(view.directory(pack));
             }
         }
     }

@@ -75,12 +75,11 @@ bool Reachable::resolves(Copy const& copy) {
            });
 }
 
-bool Reachable::set_bit(Copy const& copy) {
-    auto const [entry, is_new] = marks_.try_emplace(copy.pack);
+bool Reachable::set_bit(Marks& marks, Copy const& copy) {
+    auto const [entry, is_new] = marks.try_emplace(copy.pack);
     if (is_new) entry->second.resize(chunks_of(copy.pack)->chunks.size());
     if (entry->second[copy.chunk.ordinal]) return false;
     entry->second[copy.chunk.ordinal] = true;
-    needed_.insert(copy.pack);
     return true;
 }
 
@@ -89,25 +88,21 @@ bool Reachable::is_marked(PackNumber pack, std::uint32_t ordinal) const {
     return found != marks_.end() && found->second[ordinal];
 }
 
-Reachable::Mark Reachable::mark_chunk(ChunkId const& id, unsigned depth_limit) {
+std::optional<Reachable::Copy> Reachable::mark_chunk(ChunkId const& id, unsigned depth_limit) {
     auto const copy = choose_copy(id, depth_limit);
-    if (!copy) return Mark::impossible;
-    if (!set_bit(*copy)) return Mark::was_there;
+    if (!copy || !set_bit(marks_, *copy)) return copy;
+    needed_.insert(copy->pack);
     newly_marked_ += copy->chunk.stored;
     auto const known = chunks_of(copy->pack);
     auto const bases = known->bases.find(copy->chunk.block);
-    if (bases == known->bases.end()) return Mark::is_new;
+    if (bases == known->bases.end()) return copy;
     for (auto const& base : bases->second) mark_chunk(base, copy->depth);
-    return Mark::is_new;
+    return copy;
 }
 
-void Reachable::mark_bases(PackNumber pack) {
-    auto const known = chunks_of(pack);
-    if (known->bases.empty()) return;
-    for (auto const& chunk : known->chunks) {
-        auto const bases = known->bases.find(chunk.block);
-        if (bases == known->bases.end()) continue;
-        for (auto const& base : bases->second) mark_chunk(base, chunk.depth);
+void Reachable::mark_bases(PackDirectory const& directory) {
+    for (auto const& block : directory.blocks) {
+        for (auto const& base : block.bases) mark_chunk(base, block.depth);
     }
 }
 
@@ -149,25 +144,23 @@ void Reachable::remember(ChunkId const& id) {
     remembered_.insert(id);
 }
 
-// What is beneath a marked recipe or piece has been marked with it.
+// What is beneath an entered recipe or piece has been marked with it. To be marked is not enough:
+// what a delta rests on is, and nobody looked beneath it.
 void Reachable::mark_entry(PackKind leaves, ListEntry const& entry, std::uint8_t level) {
     if (remembered_.contains(entry.id)) return;
     bool const is_tree = level > 0 || leaves == PackKind::meta;
-    Mark const mark = mark_chunk(entry.id, limits::delta_depth + 1);
-    if (mark != Mark::impossible) remember(entry.id);
-    if (mark == Mark::was_there) return;
-    if (mark == Mark::impossible) {
-        if (!is_tree) return note_missing(entry.id);
+    auto const copy = mark_chunk(entry.id, limits::delta_depth + 1);
+    if (!copy && !is_tree) return note_missing(entry.id);
+    if (!copy) {
         throw RepositoryError(RepositoryFailure::corrupt,
                               "chunk " + entry.id.hex() + " of its trees has no copy");
     }
-    if (level > 0) {
-        auto const below = static_cast<std::uint8_t>(level - 1);
-        Bytes const recipe = reader_.read(PackKind::meta, entry.id);
-        mark_list(leaves, {below, decode_recipe(recipe, below)});
-    } else if (is_tree) {
-        pieces_.push_back(entry.id);
-    }
+    remember(entry.id);
+    if (!is_tree || !set_bit(entered_, *copy)) return;
+    if (level == 0) return pieces_.push_back(entry.id);
+    auto const below = static_cast<std::uint8_t>(level - 1);
+    Bytes const recipe = reader_.read(PackKind::meta, entry.id);
+    mark_list(leaves, {below, decode_recipe(recipe, below)});
 }
 
 void Reachable::read_piece(ChunkId const& id) {

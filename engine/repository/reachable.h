@@ -44,7 +44,7 @@ public:
     std::uint64_t mark(std::string const& where, Node const& root);
     // Marks what all deltas in a pack rest on, those included that nobody needs now: a snapshot to
     // come may. What cannot be found is left: then nobody can rely on that delta.
-    void mark_bases(PackNumber pack);
+    void mark_bases(PackDirectory const& directory);
 
     bool is_marked(PackNumber pack, std::uint32_t ordinal) const;
     // Packs with a marked chunk.
@@ -63,12 +63,14 @@ private:
             return std::tie(rank, depth, pack) < std::tie(other.rank, other.depth, other.pack);
         }
     };
-    enum class Mark { is_new, was_there, impossible };
+    using Marks = std::map<PackNumber, std::vector<bool>>;
     std::optional<Copy> choose_copy(ChunkId const& id, unsigned depth_limit);
-    Mark mark_chunk(ChunkId const& id, unsigned depth_limit);
+    // With what it rests on. Nothing when there is no copy.
+    std::optional<Copy> mark_chunk(ChunkId const& id, unsigned depth_limit);
     std::shared_ptr<PackChunks const> chunks_of(PackNumber pack);
     bool resolves(Copy const& copy);
-    bool set_bit(Copy const& copy);
+    // False when it is set.
+    bool set_bit(Marks& marks, Copy const& copy);
     void mark_node(Node const& node);
     void mark_list(PackKind leaves, Content const& content);
     void mark_entry(PackKind leaves, ListEntry const& entry, std::uint8_t level);
@@ -79,7 +81,8 @@ private:
     Rank rank_;
     ChunkReader reader_;
     LruCache<PackNumber, PackChunks> packs_;
-    std::map<PackNumber, std::vector<bool>> marks_;
+    Marks marks_;
+    Marks entered_;  // recipes and pieces of which all beneath is marked, or will be
     std::set<PackNumber> needed_;
     std::map<ChunkId, std::string> missing_;
     std::vector<ChunkId> pieces_;                     // of directories, still to be read

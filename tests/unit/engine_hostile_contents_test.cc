@@ -456,16 +456,6 @@ Cases bomb_cases() {
 
 // --- Deltas ---
 
-Bytes delta_frame(ByteView plain, ByteView prefix) {
-    std::unique_ptr<ZSTD_CCtx, decltype(&::ZSTD_freeCCtx)> const context(::ZSTD_createCCtx(),
-                                                                         &::ZSTD_freeCCtx);
-    ::ZSTD_CCtx_refPrefix(context.get(), prefix.data(), prefix.size());
-    Bytes frame(::ZSTD_compressBound(plain.size()));
-    frame.resize(
-        ::ZSTD_compress2(context.get(), frame.data(), frame.size(), plain.data(), plain.size()));
-    return frame;
-}
-
 // The chunk "hostile" as a delta on these.
 void add_delta(HostileRepo& repo, ChunkId const& id, unsigned depth,
                std::vector<ChunkId> const& bases, ByteView prefix) {

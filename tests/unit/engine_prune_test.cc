@@ -9,7 +9,7 @@
 #include "engine/forget.h"
 #include "engine/repository/gc_state.h"
 #include "engine/tag.h"
-#include "engine_test_repo.h"
+#include "hostile_tree.h"
 
 namespace coffre {
 namespace {
@@ -466,6 +466,42 @@ TEST_P(Prune, TagsAndPinsMakeAnotherSnapshotOfTheSameTrees) {
     EXPECT_EQ(change_tags(*repo_, done->now, change, progress), std::nullopt);
     prune_all(*repo_);
     expect_all_is_well();
+}
+
+// The folder as a delta on another folder's piece.
+Node delta_folder(HostileRepo& repo, Node const& entry, ListEntry const& base, Node const& before) {
+    Bytes const piece = encode_tree_piece({entry});
+    BlockRow row;
+    row.plain_size = static_cast<std::uint32_t>(piece.size());
+    row.chunks = {{repo.name(PackKind::meta, piece), 0, row.plain_size}};
+    row.codec = Codec::zstd_delta;
+    row.depth = 1;
+    row.bases = {base.id};
+    repo.add_block(PackKind::meta, row, delta_frame(piece, encode_tree_piece({before})));
+    return repo.folder_of("root", {0, {{row.chunks[0].id, 1}}});
+}
+
+// What a delta rests on may be a folder of a later snapshot: then all beneath it is needed too.
+TEST(PruneOfDeltas, KeepsWhatIsBeneathABase) {
+    HostileRepo repo;
+    Node const old_file = repo.file("file", "old content");
+    Node const old_root = repo.folder("root", {old_file});
+    repo.flush();
+    Node const new_file = repo.file("file", "new content");
+    Node const new_root = delta_folder(repo, new_file, old_root.content.entries[0], old_file);
+    repo.publish({});
+    Snapshot snapshot;
+    for (auto const& root : {new_root, old_root}) {
+        snapshot.root = root;
+        ++snapshot.time_ns;
+        std::string const name = names::snapshot(random_id<SessionId>());
+        repo->put(name,
+                  (*repo)->keys().seal_object(ObjectKind::snapshot, name, encode_slot({snapshot})));
+    }
+    EXPECT_EQ(prune_all(**repo).waiting_for.size(), 0U);
+    EXPECT_EQ(repo->dumped(snapshot, "/file"), "old content");
+    snapshot.root = new_root;
+    EXPECT_EQ(repo->dumped(snapshot, "/file"), "new content");
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "hostile_tree.h"
 
+#include <zstd.h>
+
 #include "format/limits.h"
 
 namespace coffre::test {
@@ -58,6 +60,16 @@ BlockRow& HostileRepo::add_block(PackKind kind, BlockRow row, ByteView content) 
     block.row.stored_size = static_cast<std::uint32_t>(block.stored.size());
     append_block(open->second, std::move(block));
     return open->second.directory.blocks.back();
+}
+
+Bytes delta_frame(ByteView plain, ByteView prefix) {
+    std::unique_ptr<ZSTD_CCtx, decltype(&::ZSTD_freeCCtx)> const context(::ZSTD_createCCtx(),
+                                                                         &::ZSTD_freeCCtx);
+    ::ZSTD_CCtx_refPrefix(context.get(), prefix.data(), prefix.size());
+    Bytes frame(::ZSTD_compressBound(plain.size()));
+    frame.resize(
+        ::ZSTD_compress2(context.get(), frame.data(), frame.size(), plain.data(), plain.size()));
+    return frame;
 }
 
 ChunkId HostileRepo::store(PackKind kind, ByteView plain) {

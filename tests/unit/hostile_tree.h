@@ -17,6 +17,8 @@ Node device_of(std::string name, NodeKind kind, std::uint64_t number);
 Node renamed(Node node, std::string name);
 // Makes the nodes names of one inode, as many as there are.
 std::vector<Node> linked(std::vector<Node> nodes, std::uint64_t inode = 42);
+// What a block holds that is a delta on `prefix`.
+Bytes delta_frame(ByteView plain, ByteView prefix);
 
 class HostileRepo {
 public:
