@@ -2,15 +2,14 @@
 
 #include <algorithm>
 
-#include "engine/repository/bundles.h"
 #include "engine/repository/names.h"
+#include "engine/repository/pack_store.h"
 
 namespace coffre {
 
 namespace {
 
 constexpr std::size_t full_bundle = 64;  // packs
-constexpr std::size_t most_bytes = 4U << 20U;
 constexpr std::size_t small_bundle = 8;
 constexpr std::size_t many_small_bundles = 16;
 
@@ -50,23 +49,19 @@ private:
         replaced_.push_back(id);
         for (auto& row : bundle) {
             if (goes_(row.pack)) continue;
-            bytes_ += row.directory.size();
-            rows_.push_back(std::move(row));
-            if (rows_.size() >= full_bundle || bytes_ >= most_bytes) flush();
+            open_.add(std::move(row));
+            if (open_.is_full(full_bundle)) flush();
         }
     }
 
     void flush() {
-        if (!rows_.empty()) put_bundle(repository_.store(), repository_.keys(), rows_);
-        rows_.clear();
-        bytes_ = 0;
+        if (!open_.empty()) put_bundle(repository_.store(), repository_.keys(), open_.take());
     }
 
     Repository& repository_;
     std::function<bool(PackId const&)> const& goes_;
     std::vector<BundleId> replaced_;
-    Bundle rows_;
-    std::size_t bytes_ = 0;
+    OpenBundle open_;
 };
 
 }  // namespace

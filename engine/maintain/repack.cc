@@ -4,9 +4,9 @@
 
 #include "engine/crypto/hash.h"
 #include "engine/repository/block_codec.h"
-#include "engine/repository/bundles.h"
 #include "engine/repository/names.h"
 #include "engine/repository/pack_builder.h"
+#include "engine/repository/pack_store.h"
 #include "engine/util/clock.h"
 #include "engine/util/ordered_stage.h"
 #include "engine/util/workers.h"
@@ -180,7 +180,10 @@ public:
         // Each holds a pack twice.
         std::size_t const workers = std::max(1U, worker_count(request_.threads) / 2);
         OrderedStage<OpenPack, BundleRow> put(
-            uploads, 1, [&](OpenPack pack) { return store(std::move(pack)); },
+            uploads, 1,
+            [&](OpenPack pack) {
+                return put_pack(repository_.store(), repository_.keys(), std::move(pack));
+            },
             [&](BundleRow row) { publish(std::move(row)); });
         Merger merger(wrapped_, [&](OpenPack pack) { put.push(std::move(pack)); });
         OrderedStage<PackUse, Rest> extract(
@@ -212,24 +215,16 @@ private:
                std::chrono::steady_clock::now() - start_ > *request_.repack_time;
     }
 
-    BundleRow store(OpenPack pack) {
-        FinishedPack finished = finish_pack(repository_.keys(), std::move(pack));
-        if (repository_.store().put(finished.name, finished.bytes) != PutResult::stored) {
-            throw RepositoryError(RepositoryFailure::failed, finished.name + ": exists already");
-        }
-        return std::move(finished.row);
-    }
-
     void publish(BundleRow row) {
-        rows_.push_back(std::move(row));
-        if (rows_.size() >= packs_per_bundle) write_bundle();
+        open_.add(std::move(row));
+        if (open_.is_full(packs_per_bundle)) write_bundle();
     }
 
     void write_bundle() {
-        if (rows_.empty()) return;
-        BundleId const id = put_bundle(repository_.store(), repository_.keys(), rows_);
-        repository_.index().add(id, rows_);
-        rows_.clear();
+        if (open_.empty()) return;
+        Bundle const rows = open_.take();
+        BundleId const id = put_bundle(repository_.store(), repository_.keys(), rows);
+        repository_.index().add(id, rows);
     }
 
     Repository& repository_;
@@ -239,7 +234,7 @@ private:
     std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
     std::map<PackKind, SessionKey> keys_;
     std::map<PackKind, WrappedKey> wrapped_;  // none in mode none
-    Bundle rows_;
+    OpenBundle open_;
 };
 
 }  // namespace

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "engine/crypto/kdf.h"
-#include "engine/repository/bundles.h"
+#include "engine/repository/pack_store.h"
 #include "engine/repository/names.h"
 #include "engine/util/small_file.h"
 

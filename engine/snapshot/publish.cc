@@ -1,6 +1,5 @@
 #include "engine/snapshot/publish.h"
 
-#include "engine/repository/bundles.h"
 #include "engine/repository/gc_state.h"
 #include "engine/repository/names.h"
 #include "engine/repository/snapshot_store.h"
@@ -12,7 +11,6 @@ namespace coffre {
 namespace {
 
 constexpr std::size_t packs_per_bundle = 16;
-constexpr std::size_t bundle_bytes = 4U << 20U;  // of directories: bounds the memory they take
 constexpr auto bundle_interval = std::chrono::minutes(1);
 constexpr std::size_t listing_pays = 64;  // packs; fewer are asked for one by one
 
@@ -58,23 +56,19 @@ Publisher::Publisher(Repository& repository, SessionId const& session, ClaimedCh
 
 void Publisher::add(BundleRow row) {
     written_[row.pack] = row.pack_size;
-    pending_bytes_ += row.directory.size();
-    pending_.push_back(std::move(row));
+    pending_.add(std::move(row));
     bool const is_late = std::chrono::steady_clock::now() - last_bundle_ > bundle_interval;
-    if (pending_.size() >= packs_per_bundle || pending_bytes_ >= bundle_bytes || is_late) {
-        write_bundle();
-    }
+    if (is_late || pending_.is_full(packs_per_bundle)) write_bundle();
 }
 
 void Publisher::write_bundle() {
     if (pending_.empty()) return;
+    Bundle const rows = pending_.take();
     // Index rows follow their durable bundle: another snapshot may rely on them at once.
-    if (mutant("index-before-durable")) repository_.index().add(random_id<BundleId>(), pending_);
-    BundleId const id = put_bundle(repository_.store(), repository_.keys(), pending_);
-    if (!mutant("index-before-durable")) repository_.index().add(id, pending_);
-    claimed_.release(chunks_of(pending_));
-    pending_.clear();
-    pending_bytes_ = 0;
+    if (mutant("index-before-durable")) repository_.index().add(random_id<BundleId>(), rows);
+    BundleId const id = put_bundle(repository_.store(), repository_.keys(), rows);
+    if (!mutant("index-before-durable")) repository_.index().add(id, rows);
+    claimed_.release(chunks_of(rows));
     last_bundle_ = std::chrono::steady_clock::now();
 }
 

@@ -6,6 +6,7 @@
 
 #include <chrono>
 
+#include "engine/repository/pack_store.h"
 #include "engine/repository/repository.h"
 #include "engine/snapshot/claimed.h"
 #include "engine/snapshots.h"
@@ -37,8 +38,7 @@ private:
     Repository& repository_;
     SessionId session_;
     ClaimedChunks& claimed_;
-    Bundle pending_;
-    std::size_t pending_bytes_ = 0;
+    OpenBundle pending_;
     Census written_;
     std::chrono::steady_clock::time_point last_bundle_ = std::chrono::steady_clock::now();
 };

@@ -8,19 +8,14 @@
 
 #include "engine/snapshot/chain.h"
 #include "engine/snapshot/estimate.h"
-#include "engine/snapshot/identify.h"
-#include "engine/snapshot/pack.h"
 #include "engine/snapshot/parent.h"
-#include "engine/snapshot/publish.h"
-#include "engine/snapshot/record.h"
+#include "engine/snapshot/save.h"
 #include "engine/snapshot/session.h"
 #include "engine/snapshot/sources.h"
 #include "engine/snapshot/streams.h"
 #include "engine/snapshot/walk.h"
 #include "engine/util/clock.h"
 #include "engine/util/host.h"
-#include "engine/util/ordered_stage.h"
-#include "engine/util/workers.h"
 #include "engine/version.h"
 #include "format/limits.h"
 #include "format/mutant.h"
@@ -29,9 +24,7 @@ namespace coffre {
 
 namespace {
 
-constexpr std::size_t pack_target = 16 * limits::mib;
 constexpr std::size_t parent_cache = 32 * limits::mib;
-constexpr std::size_t uploads = 2;
 
 std::string user_name() {
     struct passwd const* const entry = ::getpwuid(::geteuid());
@@ -74,7 +67,7 @@ public:
         choose_parent();
         auto const estimate = begin_estimate();
         Publisher publisher(repository_, id_, claimed_);
-        auto const reused = save_or_keep(publisher);
+        auto const reused = save(publisher);
         snapshot_.finished_ns = now_ns();
         SnapshotResult result;
         result.unchanged = parent_ && snapshot_.failure_count == 0 &&
@@ -114,61 +107,18 @@ private:
         return std::make_unique<Estimate>(paths_.outermost, request_.exclude, progress_);
     }
 
-    // Whatever ends the run, what is stored by then becomes known, so that the next run goes on.
-    std::set<PackNumber> save_or_keep(Publisher& publisher) {
-        try {
-            return save(publisher);
-        } catch (RepositoryError const&) {
-            try {
-                publisher.finish_packs();
-            } catch (RepositoryError const&) {
-                // The first failure is the one to tell.
-            }
-            throw;
-        }
-    }
-
-    // walk -> split -> [identify] -> record -> [encode] -> pack -> [put] -> publish
-    //
-    // Declared from the last to the first, so that a stage stops before the one it feeds.
     std::set<PackNumber> save(Publisher& publisher) {
-        KeyRing const& keys = repository_.keys();
-        SessionKeys const session_keys(keys);
-        std::size_t const cores = worker_count(request_.threads);
-        OrderedStage<OpenPack, BundleRow> put(
-            uploads, 1, [&](OpenPack pack) { return store(std::move(pack)); },
-            [&](BundleRow row) { publish(publisher, std::move(row)); });
-        Packer packer(id_, session_keys, pack_target,
-                      [&](OpenPack pack) { put.push(std::move(pack)); });
-        OrderedStage<Block, SealedBlock> encode(
-            cores, 2 * cores,
-            [&](Block block) {
-                SessionKey const& key = session_keys.of(block.kind);
-                return encode_block(std::move(block), key, keys.repository(),
-                                    request_.compression_level);
-            },
-            [&](SealedBlock block) { packer.add(std::move(block)); });
-        Recorder record(repository_, log_, claimed_,
-                        [&](Block block) { encode.push(std::move(block)); });
-        OrderedStage<Batch, Batch> identified(
-            cores, cores,
-            [&](Batch batch) { return identify(repository_.namer(), std::move(batch)); },
-            [&](Batch const& batch) { record.add(batch); });
-
-        auto const pool = std::make_shared<BufferPool>(batch_buffer_size);
-        auto const hand_on = [&](Batch batch) { identified.push(std::move(batch)); };
-        read_streams(request_.streams, repository_.chunker(), pool, hand_on, progress_);
-        read_paths(pool, hand_on);
-        identified.finish();
-        record.finish();
-        encode.finish();
-        packer.flush();
-        put.finish();
-        publisher.finish_packs();
-        snapshot_.root = record.root();
-        snapshot_.statistics = record.statistics();
-        snapshot_.statistics.bytes_stored = packer.stored_bytes();
-        return record.reused_packs();
+        SaveOptions const options{id_, request_.compression_level, request_.threads,
+                                  request_.dry_run};
+        auto saved =
+            Saving(repository_, log_, claimed_, publisher)
+                .save(options, [&](auto const& pool, auto const& hand_on) {
+                    read_streams(request_.streams, repository_.chunker(), pool, hand_on, progress_);
+                    read_paths(pool, hand_on);
+                });
+        snapshot_.root = std::move(saved.root);
+        snapshot_.statistics = saved.statistics;
+        return std::move(saved.reused);
     }
 
     void read_paths(std::shared_ptr<BufferPool> const& pool,
@@ -193,19 +143,6 @@ private:
     bool may_inherit(ChunkReader& reader, Node const& node) const {
         if (!log_.ends_in_condemn || mutant("inherit-condemned")) return true;
         return is_usable(reader, log_, node.content);
-    }
-
-    BundleRow store(OpenPack pack) const {
-        FinishedPack finished = finish_pack(repository_.keys(), std::move(pack));
-        if (request_.dry_run) return std::move(finished.row);
-        if (repository_.store().put(finished.name, finished.bytes) != PutResult::stored) {
-            throw RepositoryError(RepositoryFailure::failed, finished.name + ": exists already");
-        }
-        return std::move(finished.row);
-    }
-
-    void publish(Publisher& publisher, BundleRow row) const {
-        if (!request_.dry_run) publisher.add(std::move(row));
     }
 
     Repository& repository_;

@@ -1,9 +1,24 @@
-#include "engine/repository/bundles.h"
+#include "engine/repository/pack_store.h"
 
 #include "engine/repository/names.h"
 #include "format/limits.h"
 
 namespace coffre {
+
+namespace {
+
+void put_new(Backend& store, std::string const& name, ByteView object) {
+    if (store.put(name, object) == PutResult::stored) return;
+    throw RepositoryError(RepositoryFailure::failed, name + ": exists already");
+}
+
+}  // namespace
+
+BundleRow put_pack(Backend& store, KeyRing const& keys, OpenPack pack) {
+    FinishedPack finished = finish_pack(keys, std::move(pack));
+    put_new(store, finished.name, finished.bytes);
+    return std::move(finished.row);
+}
 
 Bundle read_bundle(Backend& store, KeyRing const& keys, std::string const& name) {
     Bytes const object = get_whole(store, name, limits::object_size);
@@ -21,9 +36,7 @@ BundleId put_bundle(Backend& store, KeyRing const& keys, Bundle const& bundle) {
     Bytes const object = keys.seal_object(ObjectKind::bundle, name, pad(encode_bundle(bundle)));
     // A bundle speaks of durable packs only.
     store.barrier();
-    if (store.put(name, object) != PutResult::stored) {
-        throw RepositoryError(RepositoryFailure::failed, name + ": exists already");
-    }
+    put_new(store, name, object);
     store.barrier();
     return id;
 }

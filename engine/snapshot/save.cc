@@ -1,0 +1,77 @@
+#include "engine/snapshot/save.h"
+
+#include "engine/snapshot/identify.h"
+#include "engine/snapshot/pack.h"
+#include "engine/snapshot/record.h"
+#include "engine/snapshot/split.h"
+#include "engine/util/ordered_stage.h"
+#include "engine/util/workers.h"
+#include "format/limits.h"
+
+namespace coffre {
+
+namespace {
+
+constexpr std::size_t pack_target = 16 * limits::mib;
+constexpr std::size_t uploads = 2;
+
+}  // namespace
+
+Saved Saving::save(SaveOptions const& options, Produce const& produce) {
+    try {
+        return run(options, produce);
+    } catch (RepositoryError const&) {
+        try {
+            publisher_.finish_packs();
+        } catch (RepositoryError const&) {
+            // The first failure is the one to tell.
+        }
+        throw;
+    }
+}
+
+// produce -> [identify] -> record -> [encode] -> pack -> [put] -> publish
+//
+// Declared from the last to the first, so that a stage stops before the one it feeds.
+Saved Saving::run(SaveOptions const& options, Produce const& produce) {
+    SessionKeys const session_keys(repository_.keys());
+    std::size_t const cores = worker_count(options.threads);
+    OrderedStage<OpenPack, BundleRow> put(
+        uploads, 1, [&](OpenPack pack) { return store(options, std::move(pack)); },
+        [&](BundleRow row) {
+            if (!options.dry_run) publisher_.add(std::move(row));
+        });
+    Packer packer(options.session, session_keys, pack_target,
+                  [&](OpenPack pack) { put.push(std::move(pack)); });
+    OrderedStage<Block, SealedBlock> encode(
+        cores, 2 * cores,
+        [&](Block block) {
+            SessionKey const& key = session_keys.of(block.kind);
+            return encode_block(std::move(block), key, repository_.id(), options.compression_level);
+        },
+        [&](SealedBlock block) { packer.add(std::move(block)); });
+    Recorder record(repository_, log_, claimed_,
+                    [&](Block block) { encode.push(std::move(block)); });
+    OrderedStage<Batch, Batch> identified(
+        cores, cores, [&](Batch batch) { return identify(repository_.namer(), std::move(batch)); },
+        [&](Batch const& batch) { record.add(batch); });
+    produce(std::make_shared<BufferPool>(batch_buffer_size),
+            [&](Batch batch) { identified.push(std::move(batch)); });
+    identified.finish();
+    record.finish();
+    encode.finish();
+    packer.flush();
+    put.finish();
+    publisher_.finish_packs();
+    Saved saved{record.root(), record.statistics(), record.reused_packs()};
+    saved.statistics.bytes_stored = packer.stored_bytes();
+    return saved;
+}
+
+BundleRow Saving::store(SaveOptions const& options, OpenPack pack) const {
+    KeyRing const& keys = repository_.keys();
+    if (options.dry_run) return finish_pack(keys, std::move(pack)).row;
+    return put_pack(repository_.store(), keys, std::move(pack));
+}
+
+}  // namespace coffre
