@@ -82,18 +82,6 @@ Statistics sum_of(std::span<NamedSnapshot const> snapshots) {
     return sum;
 }
 
-Content read_recipe(ChunkReader& reader, ListEntry const& entry, std::uint8_t level) {
-    Bytes const bytes = reader.read(PackKind::meta, entry.id);
-    try {
-        Content recipe{level, decode_recipe(bytes, level)};
-        if (recipe.weight() != entry.weight) throw FormatError("recipe has another size");
-        return recipe;
-    } catch (FormatError const& error) {
-        throw RepositoryError(RepositoryFailure::corrupt,
-                              "chunk " + entry.id.hex() + ": " + error.what());
-    }
-}
-
 // Equal for versions that a restore would make equal, but for what is in a folder.
 std::string identity_of(Node const& node) {
     Writer form;
@@ -213,7 +201,7 @@ private:
             read_piece(part.folder, entry);
         } else {
             auto const below = static_cast<std::uint8_t>(part.level - 1);
-            lead_to(part.folder, read_recipe(reader_, entry, below));
+            lead_to(part.folder, read_checked_recipe(reader_, entry, below));
         }
         part.end_part = parts_beneath_.size();
         part.end_match = matches_.size();

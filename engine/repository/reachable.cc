@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/repository/tree_reader.h"
 #include "format/limits.h"
 
 namespace coffre {
@@ -159,8 +160,7 @@ void Reachable::mark_entry(PackKind leaves, ListEntry const& entry, std::uint8_t
     if (!is_tree || !set_bit(entered_, *copy)) return;
     if (level == 0) return pieces_.push_back(entry.id);
     auto const below = static_cast<std::uint8_t>(level - 1);
-    Bytes const recipe = reader_.read(PackKind::meta, entry.id);
-    mark_list(leaves, {below, decode_recipe(recipe, below)});
+    mark_list(leaves, read_recipe(reader_, entry.id, below));
 }
 
 void Reachable::read_piece(ChunkId const& id) {

@@ -25,6 +25,20 @@ std::uint64_t memory_of(Node const& node) {
     return bytes;
 }
 
+Content read_recipe(ChunkReader& reader, ChunkId const& id, std::uint8_t level) {
+    return {level, decode_recipe(reader.read(PackKind::meta, id), level)};
+}
+
+Content read_checked_recipe(ChunkReader& reader, ListEntry const& recipe, std::uint8_t level) {
+    try {
+        Content list = read_recipe(reader, recipe.id, level);
+        if (list.weight() != recipe.weight) throw FormatError("recipe has another size");
+        return list;
+    } catch (FormatError const& error) {
+        fail(recipe.id, error.what());
+    }
+}
+
 void EntryCount::add() {
     if (++entries_ <= limit_ || mutant("unbounded")) return;
     throw RepositoryError(RepositoryFailure::corrupt, "the tree holds more than the " +
@@ -49,14 +63,8 @@ std::optional<ListEntry> ContentCursor::next() {
         if (depth_ + 1 == levels_.size()) return entry;
         auto const below = static_cast<std::uint8_t>(levels_.size() - 2 - depth_);
         if (is_known_ && is_known_(entry, below)) continue;
-        Bytes const recipe = reader_.read(PackKind::meta, entry.id);
-        try {
-            Content const list{below, decode_recipe(recipe, below)};
-            if (list.weight() != entry.weight) throw FormatError("recipe has another size");
-            levels_[++depth_] = {list.entries, 0};
-        } catch (FormatError const& error) {
-            fail(entry.id, error.what());
-        }
+        levels_[depth_ + 1] = {read_checked_recipe(reader_, entry, below).entries, 0};
+        ++depth_;
     }
 }
 

@@ -12,6 +12,13 @@ namespace coffre {
 // What a decoded node takes, about. Its encoding may be a tenth of that.
 std::uint64_t memory_of(Node const& node);
 
+// What a recipe lists: entries of `level`. Throws RepositoryError{corrupt} when the chunk cannot be
+// read, FormatError when it is no such recipe.
+Content read_recipe(ChunkReader& reader, ChunkId const& id, std::uint8_t level);
+// The same. Throws RepositoryError{corrupt} in the second case too, and when the entries do not add
+// up to what was said of the recipe.
+Content read_checked_recipe(ChunkReader& reader, ListEntry const& recipe, std::uint8_t level);
+
 // Trees that share subtrees can hold more entries than any disk; an honest snapshot has counted.
 class EntryCount {
 public:

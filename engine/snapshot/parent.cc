@@ -97,8 +97,7 @@ bool is_usable(ChunkReader& reader, GcState const& log, Content const& content) 
         if (content.level == 0) continue;
         auto const below = static_cast<std::uint8_t>(content.level - 1);
         try {
-            Bytes const recipe = reader.read(PackKind::meta, entry.id);
-            if (!is_usable(reader, log, {below, decode_recipe(recipe, below)})) return false;
+            if (!is_usable(reader, log, read_recipe(reader, entry.id, below))) return false;
         } catch (FormatError const&) {
             return false;
         }
