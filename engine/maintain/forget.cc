@@ -5,6 +5,7 @@
 #include "engine/repository/names.h"
 #include "engine/repository/reachable.h"
 #include "engine/util/clock.h"
+#include "engine/util/text.h"
 #include "format/gc_log.h"
 
 namespace coffre {
@@ -189,10 +190,9 @@ private:
 
 GroupBy parse_group_by(std::string const& text) {
     GroupBy by{false, false, false};
-    for (std::size_t start = 0; start < text.size();) {
-        std::size_t const comma = std::min(text.find(',', start), text.size());
-        std::string const word = text.substr(start, comma - start);
-        start = comma + 1;
+    auto words = split_at_commas(text);
+    if (words.back().empty()) words.pop_back();  // "" names nothing; a comma may end the list
+    for (auto const& word : words) {
         if (word == "host") {
             by.host = true;
         } else if (word == "paths" || word == "path") {

@@ -7,6 +7,7 @@
 #include "engine/repository/names.h"
 #include "engine/repository/snapshot_store.h"
 #include "engine/repository/tree_reader.h"
+#include "engine/util/text.h"
 #include "format/limits.h"
 
 namespace coffre {
@@ -20,15 +21,10 @@ RepositoryError not_there(std::string const& message) {
 }
 
 bool has_tags(Snapshot const& snapshot, std::string const& all_of) {
-    for (std::size_t start = 0; start <= all_of.size();) {
-        std::size_t const comma = std::min(all_of.find(',', start), all_of.size());
-        std::string const tag = all_of.substr(start, comma - start);
-        start = comma + 1;
-        if (std::find(snapshot.tags.begin(), snapshot.tags.end(), tag) == snapshot.tags.end()) {
-            return false;
-        }
-    }
-    return true;
+    auto const tags = split_at_commas(all_of);
+    return std::all_of(tags.begin(), tags.end(), [&](std::string const& tag) {
+        return std::find(snapshot.tags.begin(), snapshot.tags.end(), tag) != snapshot.tags.end();
+    });
 }
 
 // The n-th newest of `candidates` (oldest first), not after `not_after`.
