@@ -9,8 +9,6 @@ namespace coffre {
 
 namespace {
 
-constexpr std::size_t cached_blocks = 32 * limits::mib;
-
 // Without the pieces that both have: their entries are equal.
 void remove_common(std::vector<ListEntry>& before, std::vector<ListEntry>& after) {
     std::unordered_set<ChunkId, IdHash> known;
@@ -203,7 +201,7 @@ DiffSummary diff_snapshots(Repository& repository, FoundSnapshot const& before,
                            std::function<void(Change const&)> const& on_change) {
     return with_index([&] {
         repository.refresh_index();
-        ChunkReader reader(repository, cached_blocks);
+        ChunkReader reader(repository, tree_cache);
         auto const start_before = start_of(reader, before);
         auto const start_after = start_of(reader, after);
         if (!start_before && !start_after) {

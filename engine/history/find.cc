@@ -12,8 +12,6 @@ namespace coffre {
 
 namespace {
 
-constexpr std::size_t cached_blocks = 32 * limits::mib;
-
 // The snapshots that something is in, by their numbers.
 struct Seen {
     std::uint32_t count = 0;
@@ -291,7 +289,7 @@ std::uint64_t find_versions(Repository& repository, std::span<NamedSnapshot cons
                             FindLimits const& limits) {
     return with_index([&] {
         repository.refresh_index();
-        ChunkReader reader(repository, cached_blocks);
+        ChunkReader reader(repository, tree_cache);
         Search search(reader, snapshots, filter, limits);
         search.read();
         search.hand_down();

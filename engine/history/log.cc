@@ -11,7 +11,6 @@ namespace coffre {
 
 namespace {
 
-constexpr std::size_t cached_blocks = 32 * limits::mib;
 constexpr std::size_t cached_nodes = 16 * limits::mib;
 
 // As find_node(), for one path in many trees: what a piece has under the name is remembered, so
@@ -163,7 +162,7 @@ void log_path(Repository& repository, std::span<NamedSnapshot const> snapshots,
     std::string const absolute = absolute_path(path);
     auto const log = [&] {
         repository.refresh_index();
-        ChunkReader reader(repository, cached_blocks);
+        ChunkReader reader(repository, tree_cache);
         PathFinder finder(reader, absolute);
         Versions versions(on_version);
         for (auto const* named : by_host(snapshots, absolute)) {

@@ -22,7 +22,6 @@ namespace coffre {
 
 namespace {
 
-constexpr std::size_t meta_cache = 32 * limits::mib;
 constexpr std::size_t most_seen = 500'000;
 constexpr std::int64_t save_interval_s = 60;
 
@@ -200,7 +199,7 @@ private:
                 seen_.clear();
                 seen_recipes_.clear();
                 seen_directories_.clear();
-                ChunkReader reader(repository_, meta_cache);
+                ChunkReader reader(repository_, tree_cache);
                 for (auto const& named : list.snapshots) check_tree(reader, named);
             });
         } catch (RepositoryError const& error) {

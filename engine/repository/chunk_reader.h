@@ -7,8 +7,12 @@
 #include "engine/repository/block_codec.h"
 #include "engine/repository/repository.h"
 #include "engine/util/lru_cache.h"
+#include "format/limits.h"
 
 namespace coffre {
+
+// What a reader that walks trees keeps of decoded blocks, in bytes.
+inline constexpr std::size_t tree_cache = 32 * limits::mib;
 
 // A block to fetch, with all that decoding it needs.
 struct BlockSource {

@@ -9,7 +9,6 @@ namespace coffre {
 
 namespace {
 
-constexpr std::size_t tree_cache = 32 * limits::mib;
 constexpr std::size_t chunks_cache = 16 * limits::mib;
 constexpr std::size_t told_missing = 1000;
 constexpr std::size_t most_remembered = 250'000;

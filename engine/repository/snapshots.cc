@@ -14,8 +14,6 @@ namespace coffre {
 
 namespace {
 
-constexpr std::size_t walk_cache = 32 * limits::mib;
-
 RepositoryError not_there(std::string const& message) {
     return {RepositoryFailure::failed, message};
 }
@@ -274,7 +272,7 @@ void walk_snapshot(Repository& repository, Snapshot const& snapshot, std::string
                    std::function<bool(std::string const&, Node const&)> const& visit) {
     with_index([&] {
         repository.refresh_index();
-        ChunkReader reader(repository, walk_cache);
+        ChunkReader reader(repository, tree_cache);
         auto const start = find_node(reader, snapshot.root, path);
         if (!start) throw not_there("the snapshot has nothing at \"" + path + "\"; see `repo ls`");
         std::string clean = path;

@@ -1,12 +1,8 @@
 #include "engine/restore/context.h"
 
-#include "format/limits.h"
-
 namespace coffre {
 
 namespace {
-
-constexpr std::size_t meta_cache = 32 * limits::mib;
 
 bool is_not_older(struct stat const& there, Node const& node) {
     TimePoint const mtime{there.st_mtim.tv_sec, static_cast<std::uint32_t>(there.st_mtim.tv_nsec)};
@@ -19,7 +15,7 @@ RestoreContext::RestoreContext(Repository& opened, RestoreRequest const& asked, 
     : repository(opened),
       request(asked),
       progress(shown),
-      reader(opened, meta_cache),
+      reader(opened, tree_cache),
       target(asked.target, asked.dry_run ? Absent::stays : Absent::is_made),
       metadata(asked),
       selection(reader, asked, shown) {}

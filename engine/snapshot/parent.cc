@@ -4,13 +4,10 @@
 
 #include "engine/repository/names.h"
 #include "engine/repository/tree_reader.h"
-#include "format/limits.h"
 
 namespace coffre {
 
 namespace {
-
-constexpr std::size_t tree_cache = 32 * limits::mib;
 
 std::optional<NamedSnapshot> choose(Repository& repository, SnapshotRequest const& request,
                                     Snapshot const& begun) {

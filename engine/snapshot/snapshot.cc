@@ -24,8 +24,6 @@ namespace coffre {
 
 namespace {
 
-constexpr std::size_t parent_cache = 32 * limits::mib;
-
 std::string user_name() {
     struct passwd const* const entry = ::getpwuid(::geteuid());
     return entry != nullptr ? entry->pw_name : std::to_string(::geteuid());
@@ -127,7 +125,7 @@ private:
         std::optional<ChunkReader> reader;
         std::optional<ParentTree> before;
         if (parent_) {
-            reader.emplace(repository_, parent_cache);
+            reader.emplace(repository_, tree_cache);
             before.emplace(
                 ParentTree{*reader, parent_->snapshot.root, parent_->snapshot.started_ns,
                            [&](Node const& node) { return may_inherit(*reader, node); }});
