@@ -9,6 +9,7 @@
 #include "cli/bench_page.h"
 #include "cli/context.h"
 #include "cli/output.h"
+#include "cli/progress_display.h"
 
 namespace coffre::cli {
 

@@ -7,6 +7,7 @@
 
 #include "cli/context.h"
 #include "cli/output.h"
+#include "cli/progress_display.h"
 #include "cli/prune.h"
 #include "engine/tag.h"
 

@@ -1,10 +1,8 @@
 #include "cli/output.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <csignal>
 #include <ctime>
 #include <nlohmann/json.hpp>
 
@@ -13,12 +11,6 @@
 namespace coffre::cli {
 
 namespace {
-
-std::atomic<Progress*> stoppable{nullptr};
-
-void on_signal(int) {
-    if (Progress* const progress = stoppable.load()) progress->stop = true;
-}
 
 // The length of the sequence that begins with `lead`, or 0.
 std::size_t sequence_length(unsigned lead) {
@@ -299,109 +291,6 @@ nlohmann::json json_of(NamedSnapshot const& named) {
                            {"backup_start", rfc3339(snapshot.started_ns)},
                            {"backup_end", rfc3339(snapshot.finished_ns)}};
     return document;
-}
-
-ProgressDisplay::ProgressDisplay(Progress& progress, GlobalOptions const& options)
-    : progress_(progress), options_(options) {
-    stoppable = &progress;
-    struct sigaction action {};
-    action.sa_handler = on_signal;
-    action.sa_flags = SA_RESTART;
-    ::sigaction(SIGINT, &action, nullptr);
-    ::sigaction(SIGTERM, &action, nullptr);
-    char const* const fps_text = std::getenv("REPO_PROGRESS_FPS");
-    double fps = 0;
-    if (fps_text != nullptr) {
-        fps = std::strtod(fps_text, nullptr);
-        if (!(fps > 0 && fps <= 60))
-            throw std::invalid_argument("REPO_PROGRESS_FPS: a number up to 60");
-    }
-    on_terminal_ = ::isatty(STDERR_FILENO) != 0 && !options.json;
-    if (options.quiet || (fps == 0 && !on_terminal_)) return;
-    progress.wants_total = true;
-    double const interval = fps > 0 ? 1 / fps : 0.1;
-    thread_ = std::thread([this, interval] { run(interval); });
-}
-
-ProgressDisplay::~ProgressDisplay() {
-    {
-        std::lock_guard const lock(mutex_);
-        done_ = true;
-    }
-    wake_.notify_all();
-    if (thread_.joinable()) thread_.join();
-    stoppable = nullptr;
-    if (on_terminal_ && !options_.quiet) std::fputs("\r\x1b[K", stderr);
-}
-
-double ProgressDisplay::seconds() const {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-}
-
-void ProgressDisplay::run(double interval_seconds) {
-    std::unique_lock lock(mutex_);
-    auto const interval = std::chrono::duration<double>(interval_seconds);
-    while (!wake_.wait_for(lock, interval, [this] { return done_; })) show();
-    if (!on_terminal_) show();  // whoever logs the progress gets its end too
-}
-
-std::string ProgressDisplay::line() const {
-    double const rate = static_cast<double>(progress_.bytes) / std::max(seconds(), 0.001);
-    std::string text =
-        fmt::format("{}  {} files  {}  {}", duration_text(seconds()), number_text(progress_.files),
-                    size_text(progress_.bytes), rate_text(rate));
-    if (progress_.total_bytes > progress_.bytes && rate > 0) {
-        double const left = static_cast<double>(progress_.total_bytes - progress_.bytes) / rate;
-        text += fmt::format("  {:.0f} %, {} left",
-                            100.0 * static_cast<double>(progress_.bytes) /
-                                static_cast<double>(progress_.total_bytes),
-                            duration_text(left));
-    }
-    return text;
-}
-
-// With the lock held.
-void ProgressDisplay::show() {
-    if (options_.json) {
-        nlohmann::json const status{{"message_type", "status"},
-                                    {"seconds_elapsed", seconds()},
-                                    {"files_done", progress_.files.load()},
-                                    {"bytes_done", progress_.bytes.load()},
-                                    {"total_files", progress_.total_files.load()},
-                                    {"total_bytes", progress_.total_bytes.load()}};
-        std::puts(status.dump().c_str());
-        std::fflush(stdout);
-    } else if (on_terminal_) {
-        std::fputs(("\r" + line() + "\x1b[K").c_str(), stderr);
-    } else {
-        print_error(line());
-    }
-}
-
-void ProgressDisplay::say(std::string const& text) {
-    std::lock_guard const lock(mutex_);
-    if (on_terminal_ && !options_.quiet) std::fputs("\r\x1b[K", stderr);
-    print_error(text);
-}
-
-void report_failures(Progress& progress, ProgressDisplay& display, GlobalOptions const& options) {
-    progress.on_failure = [&](std::string const& path, std::string const& message) {
-        if (!options.json) {
-            std::string const of = path.empty() ? "" : printable(path) + ": ";
-            return display.say("repo: " + of + printable(message));
-        }
-        nlohmann::json document{{"message_type", "error"}};
-        put_text(document, "item", path);
-        put_text(document, "message", message);
-        display.say(document.dump());
-    };
-    if (options.verbose < 2) return;
-    progress.on_item = [&](std::string const& action, std::string const& path) {
-        if (!options.json) return display.say(action + "  " + printable(path));
-        nlohmann::json document{{"message_type", "verbose_status"}, {"action", action}};
-        put_text(document, "item", path);
-        display.say(document.dump());
-    };
 }
 
 }  // namespace coffre::cli

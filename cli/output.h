@@ -1,12 +1,8 @@
-// How things are shown: sizes, times, names of any bytes, JSON, progress on a terminal.
+// How things are shown: sizes, times, names of any bytes, JSON.
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include <condition_variable>
-#include <memory>
-#include <mutex>
 #include <nlohmann/json_fwd.hpp>
-#include <thread>
 
 #include "cli/context.h"
 #include "engine/check.h"
@@ -48,36 +44,5 @@ nlohmann::json json_of(NamedSnapshot const& named);
 std::string verification_text(Verification const& verification, std::int64_t now_s);
 // That a repository lies beside these paths.
 std::string same_disk_text(std::vector<std::string> const& paths);
-
-// Shows progress while it lives, where a terminal or REPO_PROGRESS_FPS asks for it; turns SIGINT
-// and SIGTERM into progress.stop. One at a time.
-class ProgressDisplay {
-public:
-    ProgressDisplay(Progress& progress, GlobalOptions const& options);
-    ProgressDisplay(ProgressDisplay const&) = delete;
-    ProgressDisplay& operator=(ProgressDisplay const&) = delete;
-    ~ProgressDisplay();
-
-    // A line among the progress.
-    void say(std::string const& text);
-    double seconds() const;
-
-private:
-    void show();
-    std::string line() const;
-    void run(double interval_seconds);
-
-    Progress& progress_;
-    GlobalOptions const& options_;
-    std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-    bool on_terminal_ = false;
-    std::mutex mutex_;
-    std::condition_variable wake_;
-    bool done_ = false;
-    std::thread thread_;
-};
-
-// Failures of single entries are printed as they come, as text or JSON.
-void report_failures(Progress& progress, ProgressDisplay& display, GlobalOptions const& options);
 
 }  // namespace coffre::cli

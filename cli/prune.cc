@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/output.h"
+#include "cli/progress_display.h"
 
 namespace coffre::cli {
 

@@ -9,6 +9,7 @@
 
 #include "cli/context.h"
 #include "cli/output.h"
+#include "cli/progress_display.h"
 #include "engine/status.h"
 
 namespace coffre::cli {

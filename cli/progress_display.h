@@ -1,0 +1,46 @@
+// How far a command is, shown while it runs.
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "cli/context.h"
+#include "engine/progress.h"
+
+namespace coffre::cli {
+
+// Shows progress while it lives, where a terminal or REPO_PROGRESS_FPS asks for it; turns SIGINT
+// and SIGTERM into progress.stop. One at a time.
+class ProgressDisplay {
+public:
+    ProgressDisplay(Progress& progress, GlobalOptions const& options);
+    ProgressDisplay(ProgressDisplay const&) = delete;
+    ProgressDisplay& operator=(ProgressDisplay const&) = delete;
+    ~ProgressDisplay();
+
+    // A line among the progress.
+    void say(std::string const& text);
+    double seconds() const;
+
+private:
+    void show();
+    std::string line() const;
+    void run(double interval_seconds);
+
+    Progress& progress_;
+    GlobalOptions const& options_;
+    std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+    bool on_terminal_ = false;
+    std::mutex mutex_;
+    std::condition_variable wake_;
+    bool done_ = false;
+    std::thread thread_;
+};
+
+// Failures of single entries are printed as they come, as text or JSON.
+void report_failures(Progress& progress, ProgressDisplay& display, GlobalOptions const& options);
+
+}  // namespace coffre::cli
