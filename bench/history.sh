@@ -7,20 +7,13 @@
 # between two. REPO_BIN names the program (build/release/cli/repo); WORK a folder with room for
 # 400 MB (a new temporary one, removed at the end). Each figure is the median of RUNS (5), after one
 # to warm up.
-set -euo pipefail
-cd "$(dirname "$0")/.."
+# shellcheck source=bench/lib.bash
+. "$(dirname "$0")/lib.bash"
 
-repo=$(realpath "${REPO_BIN:-build/release/cli/repo}")
-own_work=""
-[ -n "${WORK-}" ] || own_work=$(mktemp -d)
-work=$(realpath "${WORK:-$own_work}")
-trap '[ -z "$own_work" ] || rm -rf "$own_work"' EXIT
 snapshots=${SNAPSHOTS:-1000}
 folders=${FOLDERS:-125}
 per_folder=$((12500 / folders))
 runs=${RUNS:-5}
-export REPO_REPOSITORY=$work/repository REPO_CACHE_DIR=$work/cache REPO_KEY_FILE=$work/key
-unset REPO_PASSWORD REPO_PASSWORD_FILE REPO_PASSWORD_COMMAND
 
 make_tree() {
     python3 - "$work/tree" "$folders" "$per_folder" <<'PYTHON'

@@ -7,18 +7,16 @@
 # at the end), REPO_BIN the program (build/release/cli/repo). Two snapshots: of all files, and without a random half
 # of them; the first is forgotten, and what then takes time is prune with at most 5 % unused. restic is left out
 # when it is not installed. The last rows: a first snapshot of other files, alone and while a prune runs.
-set -euo pipefail
-cd "$(dirname "$0")/.."
+# shellcheck source=bench/lib.bash
+. "$(dirname "$0")/lib.bash"
 
-repo=$(realpath "${REPO_BIN:-build/release/cli/repo}")
-own_work=""
-[ -n "${WORK-}" ] || own_work=$(mktemp -d)
-work=$(realpath "${WORK:-$own_work}")
-trap 'rm -rf "$work/files" "$work/other" "$work/repository" "$work/restic" "$work/cache"; [ -z "$own_work" ] || rm -rf "$own_work"' EXIT
+clean_up() {
+    rm -rf "$work/files" "$work/other" "$work/repository" "$work/restic" "$work/cache"
+    remove_own_work
+}
+trap clean_up EXIT
 megabytes=${MEGABYTES:-10240}
-export REPO_REPOSITORY=$work/repository REPO_CACHE_DIR=$work/cache REPO_KEY_FILE=$work/key
 export RESTIC_REPOSITORY=$work/restic RESTIC_PASSWORD=measured RESTIC_CACHE_DIR=$work/restic-cache
-unset REPO_PASSWORD REPO_PASSWORD_FILE REPO_PASSWORD_COMMAND
 
 # make_files FOLDER MEGABYTES SEED: files of 20 KB to 2 MB.
 make_files() {

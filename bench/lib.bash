@@ -1,0 +1,16 @@
+# What history.sh and prune.sh share: the program that is measured, a working folder, and the
+# repository in it. Sourced by each as its first step; REPO_BIN and WORK are as each says.
+# shellcheck shell=bash
+
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# shellcheck disable=SC2034  # for who sources this
+repo=$(realpath "${REPO_BIN:-build/release/cli/repo}")
+own_work=""
+[ -n "${WORK-}" ] || own_work=$(mktemp -d)
+work=$(realpath "${WORK:-$own_work}")
+remove_own_work() { [ -z "$own_work" ] || rm -rf "$own_work"; }
+trap remove_own_work EXIT
+export REPO_REPOSITORY=$work/repository REPO_CACHE_DIR=$work/cache REPO_KEY_FILE=$work/key
+unset REPO_PASSWORD REPO_PASSWORD_FILE REPO_PASSWORD_COMMAND
