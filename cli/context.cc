@@ -87,8 +87,8 @@ void restore_terminal(int signal) {
 }
 
 // One line of the terminal, not shown.
-std::string ask(char const* prompt) {
-    std::fputs(prompt, stderr);
+std::string ask(std::string const& prompt) {
+    std::fputs(prompt.c_str(), stderr);
     ::tcgetattr(STDIN_FILENO, &shown_terminal);
     ::signal(SIGINT, restore_terminal);
     ::signal(SIGTERM, restore_terminal);
@@ -231,7 +231,7 @@ std::shared_ptr<Repository> open(GlobalOptions const& options, Purpose purpose) 
     }
     if (!has_terminal()) throw no_passphrase();
     for (int attempt = 1;; ++attempt) {
-        credentials.passphrase = ask("passphrase: ");
+        credentials.passphrase = ask("passphrase of " + location + ": ");
         try {
             return open_repository(location, credentials, how);
         } catch (RepositoryError const& error) {

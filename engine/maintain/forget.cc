@@ -4,9 +4,9 @@
 
 #include "engine/repository/names.h"
 #include "engine/repository/reachable.h"
+#include "engine/repository/snapshot_store.h"
 #include "engine/util/clock.h"
 #include "engine/util/text.h"
-#include "format/gc_log.h"
 
 namespace coffre {
 
@@ -166,15 +166,9 @@ private:
     }
 
     void write_records() {
-        Backend& store = repository_.store();
-        Bytes const record = encode_forget({now_ns(), request_.reason});
-        for (auto const& [id, bytes] : report_.freed) {
-            std::string const name = names::forget(id);
-            // It may be there already: then another process has given up the same one.
-            store.put(name,
-                      repository_.keys().seal_signed_object(ObjectKind::forget, name, record));
-        }
-        store.barrier();
+        std::vector<SessionId> ids;
+        for (auto const& [id, bytes] : report_.freed) ids.push_back(id);
+        put_forgets(repository_, ids, request_.reason);
     }
 
     using Reasons = std::vector<std::string>;

@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "engine/repository/gc_state.h"
 #include "engine/repository/repository.h"
 #include "engine/snapshots.h"
 
@@ -15,5 +16,12 @@ SlotContent read_slot(Repository& repository, std::string const& name);
 // The slots that are given up. A record that nobody of this repository signed gives up nothing:
 // `damaged` gets a message.
 std::set<SessionId> read_forgets(Repository& repository, std::vector<std::string>& damaged);
+
+// Whether there is a slot of this id that is not given up, by now and by `log`. Does not read it.
+bool is_live(Repository& repository, SessionId const& id, GcState const& log);
+
+// Gives the snapshots up, durably. Another process may have done so already.
+void put_forgets(Repository& repository, std::vector<SessionId> const& ids,
+                 std::string const& reason);
 
 }  // namespace coffre

@@ -7,6 +7,7 @@
 #include "engine/repository/names.h"
 #include "engine/repository/snapshot_store.h"
 #include "engine/repository/tree_reader.h"
+#include "engine/util/clock.h"
 #include "engine/util/text.h"
 #include "format/limits.h"
 
@@ -157,6 +158,23 @@ std::set<SessionId> read_forgets(Repository& repository, std::vector<std::string
         }
     }
     return forgotten;
+}
+
+bool is_live(Repository& repository, SessionId const& id, GcState const& log) {
+    Backend& store = repository.store();
+    return store.stat(names::snapshot(id)) && !store.stat(names::forget(id)) &&
+           !log.closed.contains(id);
+}
+
+void put_forgets(Repository& repository, std::vector<SessionId> const& ids,
+                 std::string const& reason) {
+    Bytes const record = encode_forget({now_ns(), reason});
+    for (auto const& id : ids) {
+        std::string const name = names::forget(id);
+        repository.store().put(
+            name, repository.keys().seal_signed_object(ObjectKind::forget, name, record));
+    }
+    repository.store().barrier();
 }
 
 SnapshotList list_snapshots(Repository& repository) {

@@ -76,7 +76,12 @@ bool is_whole(Repository& repository, GcState const& log, Snapshot const& snapsh
 std::optional<NamedSnapshot> find_parent(Repository& repository, SnapshotRequest const& request,
                                          Snapshot const& begun, GcState& log,
                                          Progress const& progress) {
-    auto parent = choose(repository, request, begun);
+    return usable_parent(repository, choose(repository, request, begun), log, progress);
+}
+
+std::optional<NamedSnapshot> usable_parent(Repository& repository,
+                                           std::optional<NamedSnapshot> parent, GcState& log,
+                                           Progress const& progress) {
     // Level with the bundles of every snapshot that was listed.
     repository.refresh_index();
     if (condemn_lost_packs(repository, log, progress) == Trees::lost) return std::nullopt;

@@ -12,13 +12,18 @@
 
 namespace coffre {
 
-// The parent of the snapshot `begun`: what the request says, or the newest one of the same host and
-// paths; none when it lacks anything. Levels the index with the store's bundles before. Packs that
-// the store has lost are named to `progress` and count as condemned in `log` from then on: what the
-// sources still hold of them is stored again.
+// The parent of the snapshot `begun`, if it is usable: what the request says, or the newest one of
+// the same host and paths.
 std::optional<NamedSnapshot> find_parent(Repository& repository, SnapshotRequest const& request,
                                          Snapshot const& begun, GcState& log,
                                          Progress const& progress);
+
+// `parent`, or nothing when it lacks anything. Levels the index with the store's bundles before.
+// Packs that the store has lost are named to `progress` and count as condemned in `log` from then
+// on: what the sources still hold of them is stored again.
+std::optional<NamedSnapshot> usable_parent(Repository& repository,
+                                           std::optional<NamedSnapshot> parent, GcState& log,
+                                           Progress const& progress);
 
 // Whether every chunk of the content, and of the recipes that list them, has a copy in a pack that
 // a writer who has read `log` may rely on.

@@ -8,8 +8,6 @@
 #include "engine/snapshot/publish.h"
 #include "engine/snapshot/session.h"
 #include "engine/tag.h"
-#include "engine/util/clock.h"
-#include "format/gc_log.h"
 #include "format/mutant.h"
 
 namespace coffre {
@@ -88,14 +86,6 @@ private:
     GcState log_;
 };
 
-void give_up(Repository& repository, SessionId const& id) {
-    std::string const name = names::forget(id);
-    Bytes const record = encode_forget({now_ns(), "replaced"});
-    repository.store().put(name,
-                           repository.keys().seal_signed_object(ObjectKind::forget, name, record));
-    repository.store().barrier();
-}
-
 }  // namespace
 
 std::optional<Republished> change_tags(Repository& repository, NamedSnapshot const& named,
@@ -108,7 +98,7 @@ std::optional<Republished> change_tags(Repository& repository, NamedSnapshot con
     auto const listed = find_snapshot(repository, named.id.hex(), {});
     auto done = republication.publish({listed.id, listed.snapshot}, std::move(changed),
                                       Republication::Trust::listed);
-    give_up(repository, named.id);
+    put_forgets(repository, {named.id}, "replaced");
     return done;
 }
 

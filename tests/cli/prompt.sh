@@ -45,7 +45,7 @@ def expect(code, text, result):
     assert "sesame" not in result[1], f"a passphrase was shown: {result[1]!r}"
 
 repo = sys.argv[1]
-new, again, ask = "passphrase of the new repository: ", "once more: ", "passphrase: "
+new, again, ask = "passphrase of the new repository: ", "once more: ", "passphrase of store: "
 init = [repo, "init", "-r", "store"]
 use = [repo, "snapshots", "-r", "store"]
 
@@ -58,7 +58,7 @@ expect(0, "try again", run(use, [(ask, "close sesame"), (ask, "sesame"), (ask, "
 expect(12, "Give the passphrase", run(use, [(ask, "sesame 1"), (ask, "sesame 2"), (ask, "sesame 3")]))
 # Blanks and letters of any kind belong to it.
 expect(0, "made", run([repo, "init", "-r", "second"], [(new, " sesame é "), (again, " sesame é ")]))
-expect(0, "0 snapshots", run([repo, "snapshots", "-r", "second"], [(ask, " sesame é ")]))
+expect(0, "0 snapshots", run([repo, "snapshots", "-r", "second"], [("passphrase of second: ", " sesame é ")]))
 # No question where there is nothing to ask.
 expect(10, "repo init", run([repo, "snapshots", "-r", "missing"], []))
 expect(0, "made", run([repo, "init", "-r", "plain", "--encryption", "none"], []))

@@ -1,0 +1,118 @@
+// repo copy: brings snapshots from another repository here.
+#include "engine/copy.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/context.h"
+#include "cli/output.h"
+#include "cli/progress_display.h"
+
+namespace coffre::cli {
+
+namespace {
+
+struct CopyArguments {
+    CopyRequest request;
+    std::string from;
+    NewKeySource from_key;
+    std::string compression = "auto";
+};
+
+// The source is opened as the destination is, but for what was said of it.
+GlobalOptions options_of_source(GlobalOptions const& options, CopyArguments const& arguments) {
+    GlobalOptions source = options;
+    source.repository = arguments.from;
+    if (arguments.from_key.empty()) return source;
+    source.password_file = arguments.from_key.password_file;
+    source.password_command = arguments.from_key.password_command;
+    source.key_file = arguments.from_key.key_file;
+    return source;
+}
+
+void print_copied(GlobalOptions const& options, CopiedSnapshot const& copied) {
+    if (options.json) {
+        auto document = json_of(copied.to ? *copied.to : copied.from);
+        document["message_type"] = copied.to ? "copied" : "to_copy";
+        document["from"] = copied.from.id.hex();
+        return print(document.dump());
+    }
+    if (options.quiet) return;
+    std::string const what = fmt::format("snapshot {} of {}", copied.from.id.hex().substr(0, 8),
+                                         time_text(copied.from.snapshot.time_ns));
+    if (!copied.to) return print("would copy " + what);
+    print(fmt::format("copied {} as {}, {} stored", what, copied.to->id.hex().substr(0, 8),
+                      size_text(copied.to->snapshot.statistics.bytes_stored)));
+}
+
+void print_summary(GlobalOptions const& options, CopyReport const& report, double seconds) {
+    if (options.json) {
+        nlohmann::json document{{"message_type", "summary"},
+                                {"snapshots_copied", report.copied.size()},
+                                {"snapshots_there", report.were_there},
+                                {"num_errors", report.errors.size()},
+                                {"seconds_elapsed", seconds}};
+        put_texts(document, "errors", report.errors);
+        return print(document.dump());
+    }
+    if (!options.quiet) {
+        print(fmt::format("{} copied, {} there before, in {}", number_text(report.copied.size()),
+                          number_text(report.were_there), duration_text(seconds)));
+    }
+    if (!report.errors.empty()) {
+        print_error("repo: errors found: " + number_text(report.errors.size()));
+    }
+}
+
+int run_copy(GlobalOptions const& options, CopyArguments& arguments) {
+    arguments.request.threads = options.threads;
+    arguments.request.compression_level = compression_level(arguments.compression);
+    GlobalOptions const source_options = options_of_source(options, arguments);
+    auto const source = open(source_options);
+    auto const destination = open(options);
+    Progress progress;
+    CopyReport report;
+    double seconds = 0;
+    {
+        ProgressDisplay display(progress, options);
+        report_failures(progress, display, options);
+        report = copy_snapshots(*source, *destination, arguments.request, progress, {});
+        seconds = display.seconds();
+    }
+    for (auto const& copied : report.copied) print_copied(options, copied);
+    print_summary(options, report, seconds);
+    return report.errors.empty() ? exit_code::ok : exit_code::integrity;
+}
+
+}  // namespace
+
+void add_copy(CLI::App& app, Context& context) {
+    auto* const command =
+        app.add_subcommand("copy", "bring snapshots from another repository into this one");
+    auto const arguments = std::make_shared<CopyArguments>();
+    command->add_option("snapshots", arguments->request.names,
+                        "of the other repository: IDs, latest, latest~N (default: all)");
+    command->add_option("--from", arguments->from, "the other repository: a folder")
+        ->envname("REPO_FROM_REPOSITORY")
+        ->required();
+    command->add_option("--from-password-file", arguments->from_key.password_file,
+                        "file that holds its passphrase (default: the keys of this one)");
+    command->add_option("--from-password-command", arguments->from_key.password_command,
+                        "shell command that prints its passphrase");
+    command->add_option("--from-key-file", arguments->from_key.key_file, "its key file");
+    command->add_flag("-n,--dry-run", arguments->request.dry_run, "only say what would be copied");
+    command->add_option("--compression", arguments->compression, "auto, fast, better, max, off");
+    add_filter(*command, arguments->request.filter);
+    command->footer(
+        "What is here already is not copied again; run it after each snapshot, or each night. "
+        "Both\n"
+        "may have other keys. When it is interrupted, run it again.\n\n"
+        "Examples:\n  repo copy -r /mnt/offsite --from /mnt/backup/media\n"
+        "  repo copy -r /mnt/offsite --from /mnt/backup/media --from-key-file old.key latest");
+    command->callback([&context, arguments] {
+        context.run = [&context, arguments] { return run_copy(context.options, *arguments); };
+    });
+}
+
+}  // namespace coffre::cli

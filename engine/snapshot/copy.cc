@@ -1,0 +1,211 @@
+#include "engine/copy.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "engine/repository/snapshot_store.h"
+#include "engine/snapshot/chain.h"
+#include "engine/snapshot/parent.h"
+#include "engine/snapshot/save.h"
+#include "engine/snapshot/session.h"
+#include "engine/snapshot/tree_replay.h"
+#include "format/limits.h"
+
+namespace coffre {
+
+namespace {
+
+constexpr std::size_t read_cache = 64 * limits::mib;
+
+// The same in every repository that holds the snapshot.
+auto identity(Snapshot const& snapshot) {
+    return std::make_tuple(snapshot.host, snapshot.started_ns, snapshot.finished_ns,
+                           snapshot.root.digest);
+}
+using Identity = decltype(identity(Snapshot{}));
+
+// One snapshot's way into the repository `to`: a session like any other writer's.
+class CopyRun {
+public:
+    CopyRun(Repository& from, Repository& to, CopyRequest const& request, Progress& progress)
+        : from_(from),
+          to_(to),
+          request_(request),
+          progress_(progress),
+          session_(to.store(), to.keys()),
+          log_(read_gc_log(to.store(), to.keys())) {}
+
+    // `earlier`: snapshots that were copied before, the newest last.
+    NamedSnapshot copy(NamedSnapshot const& source, std::vector<CopiedSnapshot> const& earlier) {
+        auto const before = choose_before(source.snapshot, earlier);
+        Snapshot snapshot = source.snapshot;
+        snapshot.was.reset();
+        snapshot.parent.reset();
+        if (before) snapshot.parent = before->to->id;
+        Publisher publisher(to_, session_.id(), claimed_);
+        SaveOptions const options{session_.id(), request_.compression_level, request_.threads,
+                                  false};
+        auto saved = Saving(to_, log_, claimed_, publisher)
+                         .save(options, [&](auto const& pool, auto const& hand_on) {
+                             replay(source.snapshot, before, pool, hand_on);
+                         });
+        if (saved.root.digest != source.snapshot.root.digest) {
+            throw RepositoryError(RepositoryFailure::corrupt,
+                                  "its tree reads back with other contents");
+        }
+        snapshot.root = std::move(saved.root);
+        snapshot.statistics = saved.statistics;
+        continue_chain(to_, snapshot);
+        publisher.publish(snapshot, saved.reused);
+        remember_published(to_, session_.id(), snapshot, log_, progress_);
+        return {session_.id(), std::move(snapshot)};
+    }
+
+private:
+    std::optional<CopiedSnapshot> choose_before(Snapshot const& snapshot,
+                                                std::vector<CopiedSnapshot> const& earlier) {
+        auto const found = std::find_if(earlier.rbegin(), earlier.rend(), [&](auto const& pair) {
+            Snapshot const& candidate = pair.from.snapshot;
+            return candidate.host == snapshot.host && candidate.paths == snapshot.paths &&
+                   is_live(to_, pair.to->id, log_);
+        });
+        std::optional<NamedSnapshot> here;
+        if (found != earlier.rend()) here = found->to;
+        if (!usable_parent(to_, std::move(here), log_, progress_)) return std::nullopt;
+        return *found;
+    }
+
+    void replay(Snapshot const& snapshot, std::optional<CopiedSnapshot> const& before,
+                std::shared_ptr<BufferPool> const& pool,
+                std::function<void(Batch)> const& hand_on) {
+        Splitter split(to_.chunker(), pool, hand_on);
+        ChunkReader reader(from_, read_cache);
+        ChunkReader here(to_, tree_cache);
+        std::optional<CopiedTree> tree;
+        if (before) {
+            tree.emplace(CopiedTree{
+                before->from.snapshot.root, before->to->snapshot.root, here, [&](Node const& node) {
+                    return !log_.ends_in_condemn || is_usable(here, log_, node.content);
+                }});
+        }
+        TreeReplay(reader, tree ? &*tree : nullptr, split, progress_).replay(snapshot);
+    }
+
+    Repository& from_;
+    Repository& to_;
+    CopyRequest const& request_;
+    Progress& progress_;
+    Session session_;
+    GcState log_;
+    ClaimedChunks claimed_;
+};
+
+class Copying {
+public:
+    Copying(Repository& from, Repository& to, CopyRequest const& request, Progress& progress)
+        : from_(from), to_(to), request_(request), progress_(progress) {}
+
+    CopyReport run(std::function<void(CopiedSnapshot const&)> const& on_copied) {
+        auto const missing = find_missing();
+        for (auto const& named : missing) {
+            progress_.total_files += named.snapshot.statistics.files;
+            progress_.total_bytes += named.snapshot.statistics.bytes;
+        }
+        for (auto const& named : missing) {
+            CopiedSnapshot copied{named, std::nullopt};
+            if (!request_.dry_run && !copy_or_note(copied)) continue;
+            if (on_copied) on_copied(copied);
+            report_.copied.push_back(std::move(copied));
+        }
+        return std::move(report_);
+    }
+
+private:
+    // Those that `to` lacks, oldest first.
+    std::vector<NamedSnapshot> find_missing() {
+        auto wanted = chosen();
+        for (auto const& message : wanted.damaged) note(message);
+        std::map<Identity, NamedSnapshot> there;
+        for (auto& named : list_snapshots(to_).snapshots) {
+            there.emplace(identity(named.snapshot), std::move(named));
+        }
+        std::vector<NamedSnapshot> missing;
+        for (auto& named : wanted.snapshots) {
+            auto const found = there.find(identity(named.snapshot));
+            if (found == there.end()) {
+                missing.push_back(std::move(named));
+            } else {
+                ++report_.were_there;
+                earlier_.push_back({std::move(named), found->second});
+            }
+        }
+        return missing;
+    }
+
+    SnapshotList chosen() {
+        auto list = list_snapshots(from_);
+        if (request_.names.empty()) {
+            std::erase_if(list.snapshots, [&](NamedSnapshot const& named) {
+                return !request_.filter.matches(named.snapshot);
+            });
+            return list;
+        }
+        std::set<SessionId> wanted;
+        for (auto const& name : request_.names) {
+            wanted.insert(find_snapshot(from_, name, request_.filter).id);
+        }
+        std::erase_if(list.snapshots,
+                      [&](NamedSnapshot const& named) { return !wanted.contains(named.id); });
+        list.damaged.clear();
+        return list;
+    }
+
+    // False when the snapshot is not whole.
+    bool copy_or_note(CopiedSnapshot& copied) {
+        try {
+            copied.to = with_sound_index(to_, [&] { return copy(copied.from); });
+            earlier_.push_back(copied);
+            return true;
+        } catch (RepositoryError const& error) {
+            if (error.kind() != RepositoryFailure::corrupt) throw;
+            note("snapshot " + copied.from.id.hex() + " is not copied: " + error.what());
+            return false;
+        }
+    }
+
+    NamedSnapshot copy(NamedSnapshot const& named) {
+        try {
+            return CopyRun(from_, to_, request_, progress_).copy(named, earlier_);
+        } catch (RepositoryError const& error) {
+            if (error.kind() != RepositoryFailure::fenced) throw;
+            progress_.report_failure("", std::string(error.what()) + "; trying once more");
+        }
+        return CopyRun(from_, to_, request_, progress_).copy(named, earlier_);
+    }
+
+    void note(std::string const& message) {
+        report_.errors.push_back(message);
+        progress_.report_failure("", message);
+    }
+
+    Repository& from_;
+    Repository& to_;
+    CopyRequest const& request_;
+    Progress& progress_;
+    std::vector<CopiedSnapshot> earlier_;  // oldest first
+    CopyReport report_;
+};
+
+}  // namespace
+
+CopyReport copy_snapshots(Repository& from, Repository& to, CopyRequest const& request,
+                          Progress& progress,
+                          std::function<void(CopiedSnapshot const&)> const& on_copied) {
+    if (from.id() == to.id()) {
+        throw RepositoryError(RepositoryFailure::failed,
+                              "both are the same repository, or one is a file copy of the other");
+    }
+    return Copying(from, to, request, progress).run(on_copied);
+}
+
+}  // namespace coffre

@@ -1,0 +1,198 @@
+// Copies into another repository: other keys, other chunks, the same snapshots.
+#include "engine/copy.h"
+
+#include <gtest/gtest.h>
+
+#include "engine/forget.h"
+#include "engine/prune.h"
+#include "engine_test_repo.h"
+
+namespace coffre {
+namespace {
+
+using namespace test;
+using Names = std::vector<std::string>;
+
+struct Modes {
+    Mode from;
+    Mode to;
+};
+
+class Copy : public testing::TestWithParam<Modes> {
+protected:
+    void SetUp() override {
+        write_rich_tree(source_.path());
+        write_file(source_ / "large", random_bytes(1, 700'000));
+        first_ = from_.save(source_.path());
+    }
+    // A second snapshot: one file is new, one is gone, the others are as they were.
+    void go_on() {
+        write_file(source_ / "later", random_bytes(2, 90'000));
+        run_command("rm '" + source_ / "large" + "'");
+        second_ = from_.save(source_.path());
+    }
+    CopyReport copy(CopyRequest const& request = {}) {
+        Progress progress;
+        return copy_snapshots(*from_, *to_, request, progress, {});
+    }
+    std::uint64_t bytes_in(TestRepo& repo) {
+        std::uint64_t bytes = 0;
+        for (auto const& object : repo.store().list("packs/")) bytes += object.size;
+        return bytes;
+    }
+
+    TempFolder source_;
+    TestRepo from_{GetParam().from, {4096, 16384, 65536}};
+    TestRepo to_{GetParam().to, {2048, 8192, 32768}};
+    SnapshotResult first_;
+    SnapshotResult second_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Modes, Copy,
+                         testing::Values(Modes{Mode::encrypted, Mode::encrypted},
+                                         Modes{Mode::none, Mode::encrypted},
+                                         Modes{Mode::encrypted, Mode::none}),
+                         [](auto const& modes) {
+                             auto const name = [](Mode mode) {
+                                 return std::string(mode == Mode::none ? "Plain" : "Encrypted");
+                             };
+                             return name(modes.param.from) + "To" + name(modes.param.to);
+                         });
+
+TEST_P(Copy, IsTheSameSnapshotWithoutTheRepositoryItCameFrom) {
+    SnapshotRequest request = saving({source_.path()});
+    request.streams.push_back(stream("db.sql", compressible_text(3, 200'000)));
+    request.tags = {"nightly"};
+    request.host = "elsewhere";
+    auto const with_stream = from_.take(std::move(request));
+    auto const report = copy();
+    ASSERT_EQ(report.errors, Names{});
+    ASSERT_EQ(report.copied.size(), 2U);
+    to_.reopen_elsewhere();
+    auto const copied = list_snapshots(*to_).snapshots;
+    ASSERT_EQ(copied.size(), 2U);
+    EXPECT_EQ(to_.errors(CheckDepth::read_data), Names{});
+    EXPECT_EQ(to_.tar_of(copied[0].snapshot), from_.tar_of(first_.snapshot));
+    EXPECT_EQ(to_.tar_of(copied[1].snapshot), from_.tar_of(with_stream.snapshot));
+    Snapshot const& snapshot = copied[1].snapshot;
+    EXPECT_EQ(snapshot.tags, Names{"nightly"});
+    EXPECT_EQ(snapshot.host, "elsewhere");
+    EXPECT_EQ(snapshot.streams, Names{"db.sql"});
+    EXPECT_EQ(snapshot.time_ns, with_stream.snapshot.time_ns);
+    EXPECT_EQ(snapshot.root.digest, with_stream.snapshot.root.digest);
+}
+
+TEST_P(Copy, TakesOnlyWhatIsMissing) {
+    EXPECT_EQ(copy().copied.size(), 1U);
+    auto const again = copy();
+    EXPECT_EQ(again.copied.size(), 0U);
+    EXPECT_EQ(again.were_there, 1U);
+    go_on();
+    std::uint64_t const before = bytes_in(to_);
+    std::uint64_t read = 0;
+    from_.observe([&](Verb verb, std::string const& name) {
+        if (verb == Verb::get && name.starts_with("packs/")) ++read;
+    });
+    auto const report = copy();
+    ASSERT_EQ(report.copied.size(), 1U);
+    EXPECT_EQ(report.copied[0].from.id, *second_.id);
+    EXPECT_LT(bytes_in(to_) - before, 150'000U);
+    EXPECT_LT(read, 20U);
+    EXPECT_EQ(to_.tar_of(report.copied[0].to->snapshot), from_.tar_of(second_.snapshot));
+    EXPECT_EQ(to_.errors(CheckDepth::read_data), Names{});
+}
+
+TEST_P(Copy, IsFoundByALaterSnapshotOfTheSameFiles) {
+    copy();
+    auto const here = to_.save(source_.path());
+    EXPECT_TRUE(here.unchanged);
+    EXPECT_EQ(here.snapshot.root.digest, first_.snapshot.root.digest);
+    EXPECT_LT(here.snapshot.statistics.bytes_added, 2'000U);
+}
+
+TEST_P(Copy, OfSomeLeavesTheOthers) {
+    go_on();
+    CopyRequest request;
+    request.names = {"latest"};
+    request.dry_run = true;
+    auto const plan = copy(request);
+    ASSERT_EQ(plan.copied.size(), 1U);
+    EXPECT_EQ(plan.copied[0].from.id, *second_.id);
+    EXPECT_FALSE(plan.copied[0].to);
+    EXPECT_EQ(to_.objects("packs/"), Names{});
+    request.dry_run = false;
+    EXPECT_EQ(copy(request).copied.size(), 1U);
+    EXPECT_EQ(to_.ids().size(), 1U);
+    request.names = {};
+    request.filter.host = "nobody";
+    EXPECT_EQ(copy(request).copied.size(), 0U);
+}
+
+TEST_P(Copy, NamesWhatCannotBeReadAndCopiesTheOthers) {
+    auto const objects = from_.store().objects();
+    for (auto const& name : from_.objects("packs/")) {
+        Bytes bytes = objects.at(name);
+        bytes[bytes.size() / 3] ^= std::byte{1};
+        from_.store().remove(name);
+        from_.put(name, bytes);
+    }
+    TempFolder other;
+    write_file(other / "sound", "sound");
+    auto const sound = from_.save(other.path());
+    auto const report = copy();
+    ASSERT_EQ(report.errors.size(), 1U);
+    EXPECT_TRUE(contains(report.errors[0], first_.id->hex()));
+    ASSERT_EQ(report.copied.size(), 1U);
+    EXPECT_EQ(report.copied[0].from.id, *sound.id);
+    EXPECT_EQ(to_.errors(CheckDepth::read_data), Names{});
+    EXPECT_EQ(to_.ids().size(), 1U);
+}
+
+TEST_P(Copy, DoesNotRestOnACopyThatWasCollected) {
+    copy();
+    ForgetRequest forgetting;
+    forgetting.names = to_.ids();
+    forgetting.allow_many = true;
+    Progress progress;
+    forget(*to_, forgetting, progress);
+    prune(*to_, {}, progress);
+    go_on();
+    auto const report = copy();
+    EXPECT_EQ(report.copied.size(), 2U);
+    EXPECT_EQ(to_.errors(CheckDepth::read_data), Names{});
+    EXPECT_EQ(to_.tar_of(report.copied[1].to->snapshot), from_.tar_of(second_.snapshot));
+}
+
+// Wherever it ends: what is published is whole, and the next run brings the rest.
+TEST_P(Copy, MayBeStoppedAnywhere) {
+    go_on();
+    auto const empty = to_.store().objects();
+    for (int calls = 1;; ++calls) {
+        to_.reset_to(empty);
+        to_.observe([left = calls](Verb verb, std::string const&) mutable {
+            bool const changes = verb == Verb::put || verb == Verb::remove;
+            if (changes && --left <= 0)
+                throw RepositoryError(RepositoryFailure::failed, "stopped here");
+        });
+        bool const is_done = !failure_of([&] { copy(); });
+        to_.observe_nothing();
+        for (auto const& named : list_snapshots(*to_).snapshots) {
+            EXPECT_TRUE(named.snapshot.root.digest == first_.snapshot.root.digest ||
+                        named.snapshot.root.digest == second_.snapshot.root.digest);
+        }
+        EXPECT_EQ(to_.errors(CheckDepth::read_data), Names{});
+        copy();
+        EXPECT_EQ(to_.ids().size(), 2U) << "stopped at call " << calls;
+        if (is_done) return;
+    }
+}
+
+TEST(CopyRefuses, TheRepositoryItself) {
+    TestRepo repo;
+    Progress progress;
+    EXPECT_TRUE(contains(message_of([&] { copy_snapshots(*repo, *repo, {}, progress, {}); }),
+                         "same repository"));
+}
+
+}  // namespace
+}  // namespace coffre
