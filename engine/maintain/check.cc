@@ -2,17 +2,15 @@
 
 #include <algorithm>
 #include <mutex>
-#include <tuple>
-#include <unordered_set>
 
 #include "engine/maintain/check_memory.h"
 #include "engine/maintain/pack_reads.h"
 #include "engine/maintain/read_plan.h"
+#include "engine/maintain/tree_check.h"
 #include "engine/repository/gc_state.h"
 #include "engine/repository/key_slots.h"
 #include "engine/repository/names.h"
 #include "engine/repository/snapshot_store.h"
-#include "engine/repository/tree_reader.h"
 #include "engine/util/clock.h"
 #include "engine/util/workers.h"
 #include "format/limits.h"
@@ -22,7 +20,6 @@ namespace coffre {
 
 namespace {
 
-constexpr std::size_t most_seen = 500'000;
 constexpr std::int64_t save_interval_s = 60;
 
 // This machine's time when this was made, and what went by since: nobody turns it back.
@@ -195,13 +192,7 @@ private:
         guarded([&] { repository_.refresh_index(); });
         for (auto const& [name, what] : repository_.damaged_bundles()) note(what);
         try {
-            with_sound_index(repository_, [&] {
-                seen_.clear();
-                seen_recipes_.clear();
-                seen_directories_.clear();
-                ChunkReader reader(repository_, tree_cache);
-                for (auto const& named : list.snapshots) check_tree(reader, named);
-            });
+            with_sound_index(repository_, [&] { check_trees(list.snapshots); });
         } catch (RepositoryError const& error) {
             if (error.kind() != RepositoryFailure::corrupt) throw;
             note(error.what());
@@ -209,85 +200,30 @@ private:
         check_chain(list);
     }
 
-    void check_tree(ChunkReader& reader, NamedSnapshot const& named) {
-        ++report_.snapshots;
-        where_ = names::snapshot(named.id);
-        path_.clear();
-        check_node(reader, named.snapshot.root, 0);
+    void check_trees(std::vector<NamedSnapshot> const& snapshots) {
+        ChunkReader reader(repository_, tree_cache);
+        TreeCheck trees(
+            reader, [this](ChunkReader& from, ChunkId const& id) { require_place(from, id); },
+            [this](HurtEntry const& entry) {
+                note(names::snapshot(entry.snapshot.id) + ":" +
+                     (entry.path.empty() ? "/" : entry.path) + ": " + entry.message);
+            },
+            TreeCheck::Shared::once, progress_);
+        for (auto const& named : snapshots) trees.check(named);
+        report_.snapshots = snapshots.size();
+        report_.trees = trees.directories();
+        report_.files = trees.files();
     }
 
-    void check_node(ChunkReader& reader, Node const& node, std::size_t depth) {
-        progress_.check_stop();
-        if (!node.is_file() && !node.is_directory()) return;
-        std::size_t const path_size = path_.size();
-        try {
-            node.is_file() ? check_file(reader, node) : check_directory(reader, node, depth);
-        } catch (RepositoryError const& error) {
-            if (error.kind() != RepositoryFailure::corrupt) throw;
-            path_.resize(path_size);
-            note(where_ + ":" + (path_.empty() ? "/" : path_) + ": " + error.what());
-        }
-    }
-
-    void check_file(ChunkReader& reader, Node const& node) {
-        ++report_.files;
-        ++progress_.files;
-        ContentCursor chunks(reader, node.content);
-        chunks.skip_known([&](ListEntry const& recipe, std::uint8_t level) {
-            return !seen_recipes_.insert({recipe.id, recipe.weight, level}).second;
-        });
-        while (auto const entry = chunks.next()) {
-            if (!is_new(entry->id)) continue;
-            auto const places = reader.locate(entry->id);
-            bool const there =
-                std::any_of(places.begin(), places.end(), [&](ChunkPlace const& place) {
-                    return !lost_.contains(reader.view().pack(place.pack).id);
-                });
-            if (!there) {
-                throw RepositoryError(
-                    RepositoryFailure::corrupt,
-                    "chunk " + entry->id.hex() + " was in a pack that is missing");
-            }
-        }
-    }
-
-    // Forgetting one costs a look-up, remembering all of them more memory than a check may take.
-    bool is_new(ChunkId const& chunk) {
-        if (seen_.size() >= most_seen) seen_.clear();
-        return seen_.insert(chunk).second;
-    }
-
-    // A directory that was checked under another name or snapshot is not entered again.
-    void check_directory(ChunkReader& reader, Node const& node, std::size_t depth) {
-        if (depth >= limits::tree_depth) {
-            throw RepositoryError(RepositoryFailure::corrupt, "nested too deeply");
-        }
-        if (!node.content.entries.empty() && !seen_directories_.insert(identity(node)).second)
-            return;
-        ++report_.trees;
-        Blake3 digest;
-        std::size_t const path_size = path_.size();
-        DirectoryCursor cursor(reader, node.content);
-        while (Node const* const child = cursor.next()) {
-            Writer form;
-            write_digest_form(form, *child);
-            digest.update(form.view());
-            path_.append("/").append(child->name);
-            check_node(reader, *child, depth + 1);
-            path_.resize(path_size);
-        }
-        if (digest.digest() != node.digest) {
-            throw RepositoryError(RepositoryFailure::corrupt, "the directory's digest differs");
-        }
-    }
-
-    static Digest identity(Node const& node) {
-        Writer out;
-        write_content(out, node.content);
-        out.id(node.digest);
-        Blake3 hasher;
-        hasher.update(out.view());
-        return hasher.digest();
+    void require_place(ChunkReader& reader, ChunkId const& id) const {
+        auto const places = reader.locate(id);
+        bool const is_there =
+            std::any_of(places.begin(), places.end(), [&](ChunkPlace const& place) {
+                return !lost_.contains(reader.view().pack(place.pack).id);
+            });
+        if (is_there) return;
+        throw RepositoryError(RepositoryFailure::corrupt,
+                              "chunk " + id.hex() + " was in a pack that is missing");
     }
 
     // Each snapshot names the one its writer made before: one that is neither there nor forgotten
@@ -373,11 +309,6 @@ private:
     PackSizes readable_;                       // those that are there and should be
     std::set<PackId> lost_;
     std::set<PackId> unlisted_;
-    std::unordered_set<ChunkId, IdHash> seen_;
-    std::set<Digest> seen_directories_;
-    std::set<std::tuple<ChunkId, std::uint64_t, std::uint8_t>> seen_recipes_;
-    std::string where_;
-    std::string path_;                // of where the check is in the snapshot
     std::optional<PackReads> reads_;  // ends before what it reads from
 };
 
@@ -394,28 +325,6 @@ CheckReport check_repository(Repository& repository, CheckDepth depth, unsigned 
     request.depth = depth;
     request.threads = threads;
     return check_repository(repository, request, progress);
-}
-
-RepositoryStatistics gather_statistics(Repository& repository) {
-    RepositoryStatistics statistics;
-    for (auto const& object : repository.store().list("")) statistics.stored_bytes += object.size;
-    for (auto const& named : list_snapshots(repository).snapshots) {
-        ++statistics.snapshots;
-        statistics.restored_bytes += named.snapshot.statistics.bytes;
-    }
-    with_sound_index(repository, [&] {
-        repository.refresh_index();
-        Index::View const view = repository.index_view();
-        statistics.packs = statistics.chunks = statistics.plain_bytes = 0;
-        view.each_pack([&](PackNumber number, IndexedPack const&) {
-            ++statistics.packs;
-            for (auto const& block : view.directory(number).blocks) {
-                statistics.chunks += block.chunks.size();
-                statistics.plain_bytes += block.plain_size;
-            }
-        });
-    });
-    return statistics;
 }
 
 }  // namespace coffre

@@ -7,7 +7,7 @@
 #include "engine/snapshot/chain.h"
 #include "engine/snapshot/parent.h"
 #include "engine/snapshot/save.h"
-#include "engine/snapshot/session.h"
+#include "engine/repository/session.h"
 #include "engine/snapshot/tree_replay.h"
 #include "format/limits.h"
 
@@ -15,7 +15,7 @@ namespace coffre {
 
 namespace {
 
-constexpr std::size_t read_cache = 64 * limits::mib;
+constexpr std::size_t read_cache = 16 * limits::mib;
 
 // The same in every repository that holds the snapshot.
 auto identity(Snapshot const& snapshot) {

@@ -6,7 +6,7 @@
 #include "engine/repository/snapshot_store.h"
 #include "engine/snapshot/chain.h"
 #include "engine/snapshot/publish.h"
-#include "engine/snapshot/session.h"
+#include "engine/repository/session.h"
 #include "engine/tag.h"
 #include "format/mutant.h"
 

@@ -10,7 +10,7 @@
 #include "engine/snapshot/estimate.h"
 #include "engine/snapshot/parent.h"
 #include "engine/snapshot/save.h"
-#include "engine/snapshot/session.h"
+#include "engine/repository/session.h"
 #include "engine/snapshot/sources.h"
 #include "engine/snapshot/streams.h"
 #include "engine/snapshot/walk.h"

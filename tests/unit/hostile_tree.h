@@ -4,7 +4,7 @@
 #pragma once
 
 #include "engine/repository/block_codec.h"
-#include "engine/snapshot/pack.h"
+#include "engine/repository/packer.h"
 #include "engine_test_repo.h"
 
 namespace coffre::test {

@@ -1,4 +1,4 @@
-#include "engine/snapshot/session.h"
+#include "engine/repository/session.h"
 
 #include <chrono>
 

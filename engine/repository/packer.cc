@@ -1,4 +1,4 @@
-#include "engine/snapshot/pack.h"
+#include "engine/repository/packer.h"
 
 namespace coffre {
 
