@@ -89,6 +89,7 @@ void add_forget(CLI::App& app, Context& context);
 void add_prune(CLI::App& app, Context& context);
 void add_tag(CLI::App& app, Context& context);
 void add_copy(CLI::App& app, Context& context);
+void add_repair(CLI::App& app, Context& context);
 void add_key(CLI::App& app, Context& context);
 void add_bench(CLI::App& app, Context& context);
 void add_version(CLI::App& app, Context& context);

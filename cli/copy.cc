@@ -68,6 +68,7 @@ void print_summary(GlobalOptions const& options, CopyReport const& report, doubl
 int run_copy(GlobalOptions const& options, CopyArguments& arguments) {
     arguments.request.threads = options.threads;
     arguments.request.compression_level = compression_level(arguments.compression);
+    arguments.request.destination = repository_location(options);
     GlobalOptions const source_options = options_of_source(options, arguments);
     auto const source = open(source_options);
     auto const destination = open(options);

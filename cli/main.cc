@@ -146,10 +146,10 @@ int main(int argc, char** argv) {
     app.footer(examples);
     app.require_subcommand(1);
     app.fallthrough();
-    for (auto const add :
-         {add_init,    add_snapshot, add_snapshots, add_ls,    add_diff,  add_find,   add_log,
-          add_restore, add_cat,      add_dump,      add_check, add_stats, add_status, add_forget,
-          add_prune,   add_tag,      add_copy,      add_key,   add_bench, add_version}) {
+    for (auto const add : {add_init,  add_snapshot, add_snapshots, add_ls,    add_diff,  add_find,
+                           add_log,   add_restore,  add_cat,       add_dump,  add_check, add_repair,
+                           add_stats, add_status,   add_forget,    add_prune, add_tag,   add_copy,
+                           add_key,   add_bench,    add_version}) {
         add(app, context);
     }
     // An option takes one value: what follows it is a path.

@@ -113,6 +113,11 @@ std::string metrics_text(RepositoryStatus const& status) {
     metrics.single("coffre_packs", "Packs.", status.packs);
     metrics.single("coffre_condemned_bytes", "Size of the packs that the next prune may remove.",
                    condemned.bytes);
+    std::int64_t newest_copy_ns = 0;
+    for (auto const& copy : status.copies) newest_copy_ns = std::max(newest_copy_ns, copy.time_ns);
+    metrics.single("coffre_newest_copy_timestamp_seconds",
+                   "The moment that the newest snapshot shows that was copied elsewhere.",
+                   seconds_text(newest_copy_ns));
     metrics.single("coffre_open_sessions", "Snapshots that are being made.", open);
     metrics.single("coffre_damaged_objects", "Objects that could not be read.",
                    status.errors.size());

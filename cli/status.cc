@@ -97,6 +97,14 @@ void print_storage(RepositoryStatus const& status) {
     }
 }
 
+void print_copies(RepositoryStatus const& status) {
+    for (auto const& copy : status.copies) {
+        print(fmt::format("copied    to {}: the newest of {}, {} ago", printable(copy.destination),
+                          time_text(copy.time_ns), age_text(age_s(status, copy.copied_ns))));
+    }
+    if (status.copies.empty()) print("copied    nowhere by this machine: see `repo copy`");
+}
+
 void print_sessions(RepositoryStatus const& status) {
     for (auto const& session : status.open_sessions) {
         std::string sign;
@@ -117,6 +125,7 @@ void print_text(RepositoryStatus const& status, GlobalOptions const& options) {
     print_groups(status);
     print_checks(status);
     print_storage(status);
+    print_copies(status);
     print_sessions(status);
     if (status.paths_beside.empty()) return;
     print_warning(options, same_disk_text(status.paths_beside));
@@ -138,6 +147,13 @@ nlohmann::json json_of(Growth const& growth) {
     return {{"days", growth.days},
             {"snapshots", growth.snapshots},
             {"bytes_stored", growth.bytes_stored}};
+}
+
+nlohmann::json json_of(CopyElsewhere const& copy) {
+    nlohmann::json document{{"newest_time", rfc3339(copy.time_ns)},
+                            {"copied", rfc3339(copy.copied_ns)}};
+    put_text(document, "destination", copy.destination);
+    return document;
 }
 
 nlohmann::json json_of(UnfinishedSession const& session) {
@@ -168,6 +184,7 @@ nlohmann::json json_of(RepositoryStatus const& status) {
                             {"time", rfc3339(status.now_ns)},
                             {"groups", list_of(status.groups)},
                             {"growth", list_of(status.growth)},
+                            {"copies", list_of(status.copies)},
                             {"open_sessions", list_of(status.open_sessions)},
                             {"packs", status.packs},
                             {"total_size", status.stored_bytes},

@@ -15,6 +15,16 @@ struct CopyRequest {
     int compression_level = 1;  // of zstd; 0: none
     unsigned threads = 0;       // 0: one for each processor
     bool dry_run = false;
+    std::string destination;  // what this machine calls `to`: remembered for `repo status`
+};
+
+// What this machine last brought from a repository to another one.
+struct CopyElsewhere {
+    std::string destination;
+    std::int64_t time_ns = 0;    // the moment that the newest snapshot there shows
+    std::int64_t copied_ns = 0;  // when that was made sure
+
+    bool operator==(CopyElsewhere const&) const = default;
 };
 
 struct CopiedSnapshot {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "engine/check.h"
+#include "engine/copy.h"
 #include "engine/snapshots.h"
 
 namespace coffre {
@@ -50,6 +51,7 @@ struct RepositoryStatus {
     std::optional<CheckRun> last_read_data;  // of all packs in one run
     std::vector<UnfinishedSession> open_sessions;
     std::optional<CondemnedPacks> condemned;
+    std::vector<CopyElsewhere> copies;  // that this machine has made
     // Paths of this machine's snapshots that share a file system with the repository.
     std::vector<std::string> paths_beside;
 };

@@ -44,6 +44,10 @@ set-ids-for-all         tests  *HostileTree*
 trust-fresh-times       tests  Snapshot.ReadsAFileAgainThatIsYoungerThanTheParent
 unbounded               tests  *HostileContents*Shape*
 undo-unchecked          tests  *Prune.A*Snapshot*Back*
+repair-unannounced      tests  *Repair.LetsACollectionWait*
+count-on-condemned      tests  *Repair.CountsOnNothing*
+no-salvage              tests  *Repair.NamesExactly*
+copy-on-collected       tests  *Copy.DoesNotRestOn*
 unlogged-sweep          tests  *Prune.LeavesNoTrace*
 unreadable-is-unneeded  tests  *PruneRefuses.WhenASlot*
 write-to-exchanged      tests  *WritesToNoOtherFileOfTheName*

@@ -60,8 +60,14 @@ public:
 
     PutResult put(std::string const& name, ByteView bytes) override {
         std::string const folder = folder_of(name);
-        Fd const file(
-            ::openat(root_.get(), folder.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600));
+        Fd file(::openat(root_.get(), folder.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600));
+        if (!file && errno == ENOENT) {
+            std::string const absent = name.substr(0, name.rfind('/'));
+            make_folder(root_.get(), absent);
+            mark_dirty(folder_of(absent));
+            file =
+                Fd(::openat(root_.get(), folder.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600));
+        }
         if (!file && (errno == EOPNOTSUPP || errno == EISDIR)) return put_by_name(name, bytes);
         if (!file) fail("create", name);
         write_durably(file, name, bytes);

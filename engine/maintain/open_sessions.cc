@@ -38,14 +38,6 @@ bool is_dead(Repository& repository, SessionsListing::Open const& session, std::
            has_ended({record->boot_id, record->pid_namespace, record->pid, record->process_start});
 }
 
-void end_session(Repository& repository, SessionId const& id) {
-    std::string const slot = names::snapshot(id);
-    Bytes const killed =
-        repository.keys().seal_signed_object(ObjectKind::snapshot, slot, encode_slot({}));
-    // There already: it has published after all, or another collector was faster.
-    repository.store().put(slot, killed);
-}
-
 // "sessions/<id>" or "sessions/<id>.<beat>".
 std::optional<SessionId> session_of(std::string const& name) {
     std::string const last = last_component(name);
@@ -86,6 +78,15 @@ OpenSession describe(Repository& repository, SessionsListing::Open const& sessio
     return told;
 }
 
+void end_session(Repository& repository, SessionId const& id) {
+    std::string const slot = names::snapshot(id);
+    Bytes const killed =
+        repository.keys().seal_signed_object(ObjectKind::snapshot, slot, encode_slot({}));
+    // There already: it has published after all, or another collector was faster.
+    repository.store().put(slot, killed);
+    repository.store().barrier();
+}
+
 std::uint64_t end_dead_sessions(Repository& repository, GcState const& log, std::int64_t now_ns) {
     std::uint64_t ended = 0;
     for (auto const& session : list_sessions(repository, log).open) {
@@ -93,7 +94,6 @@ std::uint64_t end_dead_sessions(Repository& repository, GcState const& log, std:
         end_session(repository, session.id);
         ++ended;
     }
-    if (ended > 0) repository.store().barrier();
     return ended;
 }
 

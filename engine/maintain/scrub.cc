@@ -83,7 +83,8 @@ CheckReport scrub_store(std::string const& location, unsigned threads, Progress&
             report.errors.push_back(result.error);
             progress.report_failure("", result.error);
         });
-    auto const objects = store->list("");
+    auto objects = store->list("");
+    std::erase_if(objects, [](auto const& object) { return names::is_quarantined(object.name); });
     for (auto const& object : objects) progress.total_bytes += object.size;
     for (auto const& object : objects) {
         progress.check_stop();

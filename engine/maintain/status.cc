@@ -69,6 +69,9 @@ public:
         gather_snapshots();
         for (auto const& open : list_sessions(repository_, log_).open) add_session(open);
         gather_packs();
+        for (auto const& [repository, copy] : repository_.local_state().copies) {
+            status_.copies.push_back(copy);
+        }
         return std::move(status_);
     }
 

@@ -9,13 +9,16 @@ namespace coffre {
 
 namespace {
 
+constexpr std::string_view mark = "coffre-state-2";
+constexpr std::uint64_t most_copies = 1000;
+
 std::string file_of(std::string const& folder) {
     return folder + "/state";
 }
 
 Bytes encode(LocalState const& state) {
     Writer out;
-    out.text("coffre-state-1");
+    out.text(mark);
     out.id(state.writer);
     out.u8(state.encrypted ? 1 : 0);
     out.u32(state.epochs);
@@ -26,6 +29,13 @@ Bytes encode(LocalState const& state) {
         out.id(writer);
         out.id(head);
     }
+    out.varint(state.copies.size());
+    for (auto const& [repository, copy] : state.copies) {
+        out.id(repository);
+        out.text(copy.destination);
+        out.u64(static_cast<std::uint64_t>(copy.time_ns));
+        out.u64(static_cast<std::uint64_t>(copy.copied_ns));
+    }
     out.u64(xxh3(out.view()));
     return out.take();
 }
@@ -33,7 +43,7 @@ Bytes encode(LocalState const& state) {
 LocalState decode(ByteView bytes) {
     Reader in(bytes, "local state");
     LocalState state;
-    if (in.text(64, "mark") != "coffre-state-1") in.fail("not a state file");
+    if (in.text(64, "mark") != mark) in.fail("not a state file");
     state.writer = in.id<WriterId>();
     state.encrypted = in.bounded(1, "mode") == 1;
     state.epochs = in.u32();
@@ -42,6 +52,12 @@ LocalState decode(ByteView bytes) {
     for (auto n = in.count(limits::log_entries, "number of heads"); n > 0; --n) {
         auto const writer = in.id<WriterId>();
         state.heads[writer] = in.id<SessionId>();
+    }
+    for (auto n = in.count(most_copies, "number of copies"); n > 0; --n) {
+        CopyElsewhere& copy = state.copies[in.id<RepositoryId>()];
+        copy.destination = in.text(limits::text_size, "destination");
+        copy.time_ns = static_cast<std::int64_t>(in.u64());
+        copy.copied_ns = static_cast<std::int64_t>(in.u64());
     }
     ByteView const covered = bytes.first(bytes.size() - in.remaining());
     if (in.u64() != xxh3(covered)) in.fail("checksum differs");

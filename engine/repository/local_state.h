@@ -7,17 +7,19 @@
 #include <map>
 #include <string>
 
+#include "engine/copy.h"
 #include "format/id.h"
 
 namespace coffre {
 
 struct LocalState {
-    WriterId writer;                      // of this machine's snapshots
-    bool encrypted = false;               // once seen so, mode none is refused
-    std::uint32_t epochs = 0;             // master secrets it had: fewer are refused
-    std::uint64_t sequence = 0;           // of its newest snapshot
-    std::uint64_t log_records = 0;        // length of the gc log when last seen
-    std::map<WriterId, SessionId> heads;  // the newest snapshot seen of each writer
+    WriterId writer;                               // of this machine's snapshots
+    bool encrypted = false;                        // once seen so, mode none is refused
+    std::uint32_t epochs = 0;                      // master secrets it had: fewer are refused
+    std::uint64_t sequence = 0;                    // of its newest snapshot
+    std::uint64_t log_records = 0;                 // length of the gc log when last seen
+    std::map<WriterId, SessionId> heads;           // the newest snapshot seen of each writer
+    std::map<RepositoryId, CopyElsewhere> copies;  // by this machine
 
     bool operator==(LocalState const&) const = default;
 };

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <algorithm>
 #include <string>
 
 #include "format/id.h"
@@ -35,6 +36,15 @@ inline std::string forget(SessionId const& id) {
 inline std::string log_record(std::uint64_t number) {
     std::string const digits = std::to_string(number);
     return "gclog/" + std::string(16 - digits.size(), '0') + digits;
+}
+// What is damaged and set aside: no object of the repository any more.
+inline std::string quarantined(std::string const& name) {
+    std::string flat = name;
+    std::replace(flat.begin(), flat.end(), '/', '-');
+    return "quarantine/" + flat;
+}
+inline bool is_quarantined(std::string const& name) {
+    return name.starts_with("quarantine/");
 }
 
 }  // namespace coffre::names

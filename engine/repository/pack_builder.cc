@@ -50,8 +50,8 @@ PackFooter checked_footer(ByteView bytes) {
 }
 
 // Throws FormatError.
-VerifiedPack verify(KeyRing const& keys, std::string const& name, ByteView bytes) {
-    auto const footer = checked_footer(bytes);
+VerifiedPack open_pack(KeyRing const& keys, std::string const& name, ByteView bytes,
+                       PackFooter const& footer) {
     ByteView const header = bytes.first(pack_header_size);
     VerifiedPack pack;
     pack.header = decode_pack_header(header);
@@ -127,7 +127,16 @@ FinishedPack finish_pack(KeyRing const& keys, OpenPack pack) {
 }
 
 VerifiedPack verify_pack(KeyRing const& keys, std::string const& name, ByteView bytes) {
-    return naming(name, [&] { return verify(keys, name, bytes); });
+    return naming(name, [&] { return open_pack(keys, name, bytes, checked_footer(bytes)); });
+}
+
+VerifiedPack read_damaged_pack(KeyRing const& keys, std::string const& name, ByteView bytes) {
+    return naming(name, [&] {
+        if (bytes.size() < pack_header_size + pack_footer_size)
+            throw FormatError("the pack is cut off");
+        return open_pack(keys, name, bytes,
+                         decode_pack_footer(bytes.last(pack_footer_size), bytes.size()));
+    });
 }
 
 void verify_checksums(std::string const& name, ByteView bytes) {

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "engine/crypto/kdf.h"
-#include "engine/repository/pack_store.h"
 #include "engine/repository/names.h"
+#include "engine/repository/pack_store.h"
 #include "engine/util/small_file.h"
 
 namespace coffre {
@@ -108,7 +108,11 @@ void Repository::build_index() {
 
 std::set<BundleId> Repository::list_bundles() {
     std::set<BundleId> ids;
+    auto const before = std::exchange(damaged_bundles_, {});
     for (auto const& object : store_->list("bundles/")) {
+        if (auto const known = before.find(object.name); known != before.end()) {
+            damaged_bundles_.insert(*known);
+        }
         auto const id = BundleId::parse(last_component(object.name));
         if (id) {
             ids.insert(*id);

@@ -3,13 +3,15 @@
 #include <algorithm>
 #include <tuple>
 
+#include "engine/repository/session.h"
 #include "engine/repository/snapshot_store.h"
 #include "engine/snapshot/chain.h"
 #include "engine/snapshot/parent.h"
 #include "engine/snapshot/save.h"
-#include "engine/repository/session.h"
 #include "engine/snapshot/tree_replay.h"
+#include "engine/util/clock.h"
 #include "format/limits.h"
+#include "format/mutant.h"
 
 namespace coffre {
 
@@ -67,7 +69,7 @@ private:
         auto const found = std::find_if(earlier.rbegin(), earlier.rend(), [&](auto const& pair) {
             Snapshot const& candidate = pair.from.snapshot;
             return candidate.host == snapshot.host && candidate.paths == snapshot.paths &&
-                   is_live(to_, pair.to->id, log_);
+                   (is_live(to_, pair.to->id, log_) || mutant("copy-on-collected"));
         });
         std::optional<NamedSnapshot> here;
         if (found != earlier.rend()) here = found->to;
@@ -117,6 +119,7 @@ public:
             if (on_copied) on_copied(copied);
             report_.copied.push_back(std::move(copied));
         }
+        if (!request_.dry_run && !earlier_.empty()) remember_copies();
         return std::move(report_);
     }
 
@@ -181,6 +184,20 @@ private:
             progress_.report_failure("", std::string(error.what()) + "; trying once more");
         }
         return CopyRun(from_, to_, request_, progress_).copy(named, earlier_);
+    }
+
+    void remember_copies() {
+        CopyElsewhere& copy = from_.local_state().copies[to_.id()];
+        copy.destination = request_.destination;
+        copy.copied_ns = now_ns();
+        for (auto const& pair : earlier_) {
+            copy.time_ns = std::max(copy.time_ns, pair.from.snapshot.time_ns);
+        }
+        try {
+            from_.save_local_state();
+        } catch (SourceError const& error) {
+            progress_.report_failure(error.path(), error.what());
+        }
     }
 
     void note(std::string const& message) {

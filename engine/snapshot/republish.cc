@@ -3,10 +3,10 @@
 
 #include "engine/repository/names.h"
 #include "engine/repository/reachable.h"
+#include "engine/repository/session.h"
 #include "engine/repository/snapshot_store.h"
 #include "engine/snapshot/chain.h"
 #include "engine/snapshot/publish.h"
-#include "engine/repository/session.h"
 #include "engine/tag.h"
 #include "format/mutant.h"
 

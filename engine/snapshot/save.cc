@@ -1,7 +1,7 @@
 #include "engine/snapshot/save.h"
 
-#include "engine/snapshot/identify.h"
 #include "engine/repository/packer.h"
+#include "engine/snapshot/identify.h"
 #include "engine/snapshot/record.h"
 #include "engine/snapshot/split.h"
 #include "engine/util/ordered_stage.h"

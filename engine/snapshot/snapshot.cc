@@ -6,11 +6,11 @@
 
 #include <algorithm>
 
+#include "engine/repository/session.h"
 #include "engine/snapshot/chain.h"
 #include "engine/snapshot/estimate.h"
 #include "engine/snapshot/parent.h"
 #include "engine/snapshot/save.h"
-#include "engine/repository/session.h"
 #include "engine/snapshot/sources.h"
 #include "engine/snapshot/streams.h"
 #include "engine/snapshot/walk.h"

@@ -1,0 +1,324 @@
+// A repair from beginning to end. Why it harms nobody else: docs/ordering.md, "Repair".
+#include "engine/repair.h"
+
+#include <algorithm>
+
+#include "engine/maintain/bundle_merge.h"
+#include "engine/maintain/open_sessions.h"
+#include "engine/maintain/pack_reads.h"
+#include "engine/maintain/quarantine.h"
+#include "engine/maintain/tree_check.h"
+#include "engine/repository/chunk_store.h"
+#include "engine/repository/key_slots.h"
+#include "engine/repository/names.h"
+#include "engine/repository/session.h"
+#include "engine/repository/snapshot_store.h"
+#include "engine/util/clock.h"
+#include "engine/util/workers.h"
+#include "format/limits.h"
+#include "format/mutant.h"
+
+namespace coffre {
+
+namespace {
+
+constexpr std::size_t salvage_cache = 16 * limits::mib;
+
+class Repair {
+public:
+    Repair(Repository& repository, RepairRequest const& request, Progress& progress)
+        : repository_(repository),
+          store_(repository.store()),
+          request_(request),
+          progress_(progress) {}
+
+    RepairReport run() {
+        // Announced before the log is read: a collection waits for this, or had condemned before.
+        std::optional<Session> session;
+        if (request_.apply && !mutant("repair-unannounced"))
+            session.emplace(store_, repository_.keys());
+        log_ = read_gc_log(store_, repository_.keys());
+        look_at_bundles();
+        look_at_packs();
+        look_at_small_objects();
+        if (request_.apply) mend();
+        look_at_trees();
+        if (session) end_session(repository_, session->id());
+        return std::move(report_);
+    }
+
+private:
+    // What is wrong with one object is noted; everything else ends the command.
+    template <class Action>
+    bool is_sound(std::vector<std::string>& damaged, Action const& action) {
+        try {
+            action();
+            return true;
+        } catch (RepositoryError const& error) {
+            if (error.kind() != RepositoryFailure::corrupt) throw;
+            note(damaged, error.what());
+            return false;
+        }
+    }
+
+    void note(std::vector<std::string>& among, std::string const& message) {
+        among.push_back(message);
+        progress_.report_failure("", message);
+    }
+
+    // --- what is wrong ---
+
+    void look_at_bundles() {
+        for (auto const& object : store_.list("bundles/")) {
+            progress_.check_stop();
+            Bundle bundle;
+            bool const sound = is_sound(report_.damaged_bundles, [&] {
+                bundle = read_bundle(store_, repository_.keys(), object.name);
+            });
+            if (!sound) going_.push_back(object.name);
+            for (auto const& row : bundle) {
+                if (log_.swept.contains(row.pack)) continue;
+                expected_[row.pack] = {row.pack_size, xxh3(row.directory), row.session};
+            }
+        }
+    }
+
+    void look_at_packs() {
+        std::map<PackId, std::uint64_t> present;
+        for (auto const& object : store_.list("packs/")) {
+            auto const id = PackId::parse(last_component(object.name));
+            bool const is_pack = id && names::pack(*id) == object.name;
+            if (is_pack && !log_.swept.contains(*id)) present[*id] = object.size;
+        }
+        report_.packs = present.size();
+        for (auto const& [id, expected] : expected_) {
+            if (present.contains(id)) continue;
+            bad_.insert(id);
+            note(report_.missing_packs, names::pack(id) + ": is missing");
+        }
+        std::vector<PackId> to_read;
+        for (auto const& [id, size] : present) {
+            auto const known = expected_.find(id);
+            bool const is_listed = known != expected_.end();
+            if (is_listed && known->second.size != size) {
+                add_damaged(id, names::pack(id) + ": has " + std::to_string(size) +
+                                    " bytes, expected " + std::to_string(known->second.size));
+            } else if (is_listed ? request_.read_data : !is_of_writer(id)) {
+                to_read.push_back(id);
+                progress_.total_bytes += size;
+            }
+        }
+        read_packs(std::move(to_read));
+    }
+
+    // A pack that its writer will make known itself.
+    bool is_of_writer(PackId const& id) {
+        if (!open_sessions_) {
+            open_sessions_.emplace();
+            for (auto const& open : list_sessions(repository_, log_).open) {
+                open_sessions_->insert(open.id);
+            }
+        }
+        try {
+            Bytes const header = store_.get(names::pack(id), 0, pack_header_size);
+            return open_sessions_->contains(decode_pack_header(header).session);
+        } catch (FormatError const&) {
+            return false;
+        } catch (RepositoryError const& error) {
+            if (error.kind() != RepositoryFailure::corrupt) throw;
+            return false;
+        }
+    }
+
+    void read_packs(std::vector<PackId> packs) {
+        auto const add = [this](PackReading const& reading) {
+            if (!expected_.contains(reading.pack)) without_bundle_.push_back(reading.pack);
+            if (!reading.errors.empty()) add_damaged(reading.pack, reading.errors[0]);
+        };
+        PackReads reads(repository_, expected_, worker_count(request_.threads), progress_, add);
+        reads.begin(std::move(packs), [] { return std::optional(now_ns() / 1'000'000'000); });
+        reads.finish();
+        report_.packs_without_bundle = static_cast<std::uint64_t>(
+            std::count_if(without_bundle_.begin(), without_bundle_.end(),
+                          [this](PackId const& id) { return !bad_.contains(id); }));
+    }
+
+    void add_damaged(PackId const& id, std::string const& message) {
+        bad_.insert(id);
+        going_.push_back(names::pack(id));
+        note(report_.damaged_packs, message);
+    }
+
+    void look_at_small_objects() {
+        KeyRing const& keys = repository_.keys();
+        for (auto const& object : store_.list("forgets/")) {
+            bool const sound = is_sound(report_.damaged_forgets, [&] {
+                Bytes const bytes = get_whole(store_, object.name, limits::object_size);
+                keys.open_signed_object(ObjectKind::forget, object.name, bytes);
+            });
+            if (!sound) going_.push_back(object.name);
+        }
+        for (auto const& object : store_.list("keys/")) {
+            is_sound(report_.beyond_repair, [&] { describe_key_slot(store_, keys, object.name); });
+        }
+    }
+
+    // --- what is done about it ---
+
+    // Each step leaves a repository that is no worse than before it.
+    void mend() {
+        add_rows_of_packs();
+        if (!bad_.empty() && !mutant("no-salvage")) salvage();
+        set_aside();
+        auto const replaced = bad_.empty() ? std::vector<BundleId>{}
+                                           : merge_bundles(repository_, [this](PackId const& id) {
+                                                 return bad_.contains(id);
+                                             });
+        for (auto const& bundle : replaced) quarantine(store_, names::bundle(bundle));
+        repository_.refresh_index();
+        bad_.clear();
+    }
+
+    // Also of damaged ones: what can be read of them is looked for by their directories.
+    void add_rows_of_packs() {
+        OpenBundle rows;
+        for (auto const& id : without_bundle_) {
+            if (auto row = row_of(id)) rows.add(std::move(*row));
+            if (rows.is_full(full_bundle)) put_bundle(store_, repository_.keys(), rows.take());
+        }
+        if (!rows.empty()) put_bundle(store_, repository_.keys(), rows.take());
+        without_bundle_.clear();
+        repository_.refresh_index();
+    }
+
+    std::optional<BundleRow> row_of(PackId const& id) {
+        std::string const name = names::pack(id);
+        try {
+            Bytes const bytes = get_whole(store_, name, limits::pack_size);
+            auto const pack = bad_.contains(id) ? read_damaged_pack(repository_.keys(), name, bytes)
+                                                : verify_pack(repository_.keys(), name, bytes);
+            return BundleRow{id, pack.header.session, bytes.size(),
+                             encode_pack_directory(pack.directory)};
+        } catch (RepositoryError const& error) {
+            if (error.kind() != RepositoryFailure::corrupt) throw;
+            return std::nullopt;
+        }
+    }
+
+    // What only bad packs hold, as far as it can be read, goes into new packs of no session.
+    void salvage() {
+        with_sound_index(repository_, [&] {
+            report_.chunks_saved = report_.chunks_lost = 0;
+            ChunkReader reader(repository_, salvage_cache);
+            ChunkStore saved(repository_, SessionId{});
+            for (auto const& id : bad_) {
+                auto const number = reader.view().number(id);
+                if (!number) continue;
+                PackDirectory const directory = reader.view().directory(*number);
+                for (auto const& block : directory.blocks) {
+                    for (auto const& chunk : block.chunks) {
+                        save_chunk(reader, saved, directory.kind, chunk.id);
+                    }
+                }
+            }
+            saved.finish();
+        });
+    }
+
+    void save_chunk(ChunkReader& reader, ChunkStore& saved, PackKind kind, ChunkId const& id) {
+        progress_.check_stop();
+        if (has_sound_copy(reader, id)) return;
+        try {
+            saved.add(kind, id, reader.read(kind, id));
+            ++report_.chunks_saved;
+        } catch (RepositoryError const& error) {
+            if (error.kind() != RepositoryFailure::corrupt) throw;
+            ++report_.chunks_lost;
+        }
+    }
+
+    // One that no collection is about to remove.
+    bool has_sound_copy(ChunkReader& reader, ChunkId const& id) {
+        return reader.view()
+            .find(id,
+                  [&](PackNumber number) {
+                      PackId const pack = reader.view().pack(number).id;
+                      return !bad_.contains(pack) &&
+                             (log_.usable(pack) || mutant("count-on-condemned"));
+                  })
+            .has_value();
+    }
+
+    void set_aside() {
+        for (auto const& name : going_) {
+            try {
+                quarantine(store_, name);
+            } catch (RepositoryError const& error) {
+                if (error.kind() == RepositoryFailure::no_space) throw;
+                note(report_.beyond_repair, std::string(error.what()) + "; it stays where it is");
+            }
+        }
+    }
+
+    // --- what is lost ---
+
+    void look_at_trees() {
+        auto const list = list_snapshots(repository_);
+        for (auto const& message : list.damaged) {
+            if (!message.starts_with("forgets/")) note(report_.beyond_repair, message);
+        }
+        if (!without_bundle_.empty()) return;
+        with_sound_index(repository_, [&] {
+            hurt_.clear();
+            ChunkReader reader(repository_, tree_cache);
+            TreeCheck trees(
+                reader, [this](ChunkReader& from, ChunkId const& id) { require_chunk(from, id); },
+                [this](HurtEntry const& entry) { add_hurt(entry); }, TreeCheck::Shared::each,
+                progress_);
+            for (auto const& named : list.snapshots) trees.check(named);
+        });
+        auto& hurt = report_.hurt.emplace();
+        for (auto& [path, entry] : hurt_) hurt.push_back(std::move(entry));
+    }
+
+    void require_chunk(ChunkReader& reader, ChunkId const& id) {
+        auto const places = reader.locate(id);
+        bool const is_sound =
+            std::any_of(places.begin(), places.end(), [&](ChunkPlace const& place) {
+                return !bad_.contains(reader.view().pack(place.pack).id);
+            });
+        if (!is_sound) reader.read(PackKind::data, id);
+    }
+
+    void add_hurt(HurtEntry const& entry) {
+        std::string const path = entry.path.empty() ? "/" : entry.path;
+        HurtPath& hurt = hurt_[path];
+        hurt.path = path;
+        hurt.is_folder = hurt.is_folder || entry.kind == NodeKind::directory;
+        hurt.snapshots.push_back(entry.snapshot.id);
+    }
+
+    static constexpr std::size_t full_bundle = 64;  // packs
+
+    Repository& repository_;
+    Backend& store_;
+    RepairRequest const& request_;
+    Progress& progress_;
+    GcState log_;
+    std::map<PackId, ExpectedPack> expected_;  // by the bundles
+    std::set<PackId> bad_;                     // damaged or missing
+    std::vector<PackId> without_bundle_;       // sound
+    std::vector<std::string> going_;           // into quarantine
+    std::optional<std::set<SessionId>> open_sessions_;
+    std::map<std::string, HurtPath> hurt_;
+    RepairReport report_;
+};
+
+}  // namespace
+
+RepairReport repair_repository(Repository& repository, RepairRequest const& request,
+                               Progress& progress) {
+    return Repair(repository, request, progress).run();
+}
+
+}  // namespace coffre

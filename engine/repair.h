@@ -1,0 +1,54 @@
+// Makes whole again what can be, sets aside what cannot, and says what is lost.
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/progress.h"
+#include "engine/snapshots.h"
+
+namespace coffre {
+
+struct RepairRequest {
+    bool apply = false;     // else only say what would be done
+    bool read_data = true;  // compare every byte of every pack; else only packs' sizes
+    unsigned threads = 0;   // 0: one for each processor
+};
+
+// A file that cannot be restored as it was, or a folder of which it is not known what is in it.
+struct HurtPath {
+    std::string path;  // "/srv/a"
+    bool is_folder = false;
+    std::vector<SessionId> snapshots;  // in which it is hurt, oldest first
+};
+
+struct RepairReport {
+    // Each message names an object.
+    std::vector<std::string> damaged_packs;
+    std::vector<std::string> missing_packs;
+    std::vector<std::string> damaged_bundles;
+    std::vector<std::string> damaged_forgets;  // their snapshots are there again
+    std::vector<std::string> beyond_repair;    // slots, keys and log records: left as they are
+    std::uint64_t packs = 0;
+    std::uint64_t packs_without_bundle = 0;  // sound ones: they get one
+    std::uint64_t chunks_saved = 0;          // that were only in damaged packs; stored anew
+    std::uint64_t chunks_lost = 0;           // of those packs, needed or not
+    // Nothing while packs are without bundle: then it is not known yet.
+    std::optional<std::vector<HurtPath>> hurt;  // by path
+
+    // Whether there is something to be done.
+    bool is_needed() const {
+        return !damaged_packs.empty() || !missing_packs.empty() || !damaged_bundles.empty() ||
+               !damaged_forgets.empty() || packs_without_bundle > 0;
+    }
+    bool is_whole() const { return beyond_repair.empty() && hurt && hurt->empty(); }
+};
+
+// Brings bundles level with the packs; stores anew what can still be read of damaged packs, or
+// elsewhere; then moves what is damaged to "quarantine/", where nothing looks for it. Destroys
+// nothing, may be stopped at any moment and run again, and beside all others: its session keeps
+// collectors from removing anything meanwhile.
+// Throws RepositoryError: {corrupt} when the collections' log cannot be read, since then it is not
+// known what was removed on purpose.
+RepairReport repair_repository(Repository& repository, RepairRequest const& request,
+                               Progress& progress);
+
+}  // namespace coffre

@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# repo copy: into a repository with other keys, again and again, with and without what is damaged.
+# shellcheck source=tests/cli/lib.bash
+. "$(dirname "$0")/lib.bash"
+
+printf 'first passphrase' >first
+printf 'second passphrase' >second
+expect_code 0 repo init -r here -p first
+expect_code 0 repo init -r there -p second
+mkdir src
+head -c 400000 /dev/urandom >src/picture
+echo one >src/note
+expect_code 0 repo snapshot -q -r here -p first src --tag nightly
+
+copy=(repo copy -r there -p second --from here --from-password-file first)
+expect_code 12 repo copy -r there -p second --from here
+expect_code 1 repo copy -r here -p first --from here
+expect_error 'same repository'
+expect_code 2 repo copy -r there -p second
+expect_code 0 "${copy[@]}" --dry-run
+expect_output 'would copy snapshot'
+expect_equal "$(find there/packs -type f | wc -l)" 0
+expect_code 0 "${copy[@]}"
+expect_output '1 copied, 0 there before'
+expect_code 0 "${copy[@]}" --json
+expect_equal "$(field snapshots_there)" 1
+
+echo two >src/note
+expect_code 0 repo snapshot -q -r here -p first src
+expect_code 0 "${copy[@]}"
+expect_output '1 copied, 1 there before'
+[ "$(du -sk there/packs | cut -f 1)" -lt 3000 ] || fail "the picture was stored twice"
+expect_code 0 repo status -r here -p first
+expect_output 'copied    to there: the newest of'
+expect_code 0 repo status -r here -p first --json
+expect_output '"destination":"there"'
+
+# The first repository is gone: the second one has it all.
+mv here lost
+expect_code 0 repo check -r there -p second --read-data
+expect_code 0 repo restore -r there -p second latest:"$work/src" -t back --verify
+diff -r src back || fail "the restored tree differs"
+expect_code 0 repo snapshots -r there -p second --tag nightly
+expect_output nightly
+
+# What is damaged is named, what is not is copied.
+mv lost here
+find here/packs -type f -size +300k | while read -r pack; do printf x | dd of="$pack" bs=1 seek=5000 conv=notrunc status=none; done
+echo sound >other
+expect_code 0 repo snapshot -q -r here -p first other
+expect_code 0 repo init -r third -p second
+expect_code 20 repo copy -r third -p second --from here --from-password-file first
+expect_error 'is not copied'
+expect_output '1 copied'
+expect_code 0 repo check -r third -p second --read-data
+echo "all as expected"

@@ -1,0 +1,284 @@
+// Repair: what can be is made whole, what cannot is named, and nothing is destroyed.
+#include "engine/repair.h"
+
+#include <gtest/gtest.h>
+
+#include "engine/forget.h"
+#include "engine/prune.h"
+#include "engine/repository/gc_state.h"
+#include "engine_test_repo.h"
+
+namespace coffre {
+namespace {
+
+using namespace test;
+using Names = std::vector<std::string>;
+
+class Repair : public testing::TestWithParam<Mode> {
+protected:
+    // Two snapshots of some files; the second has one more.
+    void SetUp() override {
+        for (unsigned i = 0; i < 30; ++i) {
+            write_file(source_ / ("file" + std::to_string(i)), random_bytes(i, 100'000));
+        }
+        first_ = repo_.save(source_.path());
+        write_file(source_ / "later", random_bytes(99, 30'000));
+        second_ = repo_.save(source_.path());
+        image_ = image_of(source_.path());
+    }
+    RepairReport repair(bool apply = true) {
+        Progress progress;
+        return repair_repository(*repo_, {apply, true, 2}, progress);
+    }
+    bool holds_data(std::string const& name) {
+        auto const view = repo_->index_view();
+        auto const number = view.number(*PackId::parse(last_component(name)));
+        return number && view.directory(*number).kind == PackKind::data;
+    }
+    // The largest one with chunks of files.
+    std::string data_pack() {
+        std::string found;
+        for (auto const& object : repo_.store().list("packs/")) {
+            if (holds_data(object.name) &&
+                (found.empty() || object.size > repo_.store().stat(found)->size))
+                found = object.name;
+        }
+        return found;
+    }
+    void flip(std::string const& name, std::size_t at) {
+        Bytes bytes = repo_.store().objects().at(name);
+        bytes[at] ^= std::byte{1};
+        repo_.store().remove(name);
+        repo_.put(name, bytes);
+    }
+    static std::set<std::string> paths(RepairReport const& report) {
+        std::set<std::string> paths;
+        EXPECT_TRUE(report.hurt);
+        if (!report.hurt) return paths;
+        for (auto const& hurt : *report.hurt) paths.insert(hurt.path);
+        return paths;
+    }
+    // Files of the second snapshot that do not read back as they were.
+    std::set<std::string> unreadable() {
+        std::set<std::string> paths;
+        for (unsigned i = 0; i <= 30; ++i) {
+            std::string const path = source_ / (i < 30 ? "file" + std::to_string(i) : "later");
+            auto const failed = failure_of(
+                [&] { EXPECT_EQ(repo_.dumped(second_.snapshot, path), read_file(path)) << path; });
+            if (failed) paths.insert(path);
+        }
+        return paths;
+    }
+    void expect_whole() {
+        EXPECT_EQ(repo_.errors(CheckDepth::read_data), Names{});
+        repo_.reopen_elsewhere();
+        EXPECT_EQ(repo_.errors(CheckDepth::read_data), Names{});
+        EXPECT_EQ(repo_.restored(second_.snapshot, source_.path()), image_);
+    }
+
+    TempFolder source_;
+    TestRepo repo_{GetParam(), {4096, 16384, 65536}};
+    SnapshotResult first_;
+    SnapshotResult second_;
+    TreeImage image_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Modes, Repair, testing::Values(Mode::none, Mode::encrypted),
+                         [](auto const& mode) {
+                             return mode.param == Mode::none ? "Plain" : "Encrypted";
+                         });
+
+TEST_P(Repair, OfASoundRepositoryChangesNothing) {
+    auto const before = repo_.objects();
+    auto const report = repair(false);
+    EXPECT_FALSE(report.is_needed());
+    EXPECT_TRUE(report.is_whole());
+    EXPECT_EQ(repo_.objects(), before);
+    EXPECT_FALSE(repair().is_needed());
+    EXPECT_EQ(repo_.objects("quarantine/"), Names{});
+    expect_whole();
+}
+
+TEST_P(Repair, MakesBundlesAnewFromPacks) {
+    for (auto const& name : repo_.objects("bundles/")) repo_.store().remove(name);
+    repo_.reopen();
+    auto const plan = repair(false);
+    EXPECT_EQ(plan.packs_without_bundle, repo_.objects("packs/").size());
+    EXPECT_FALSE(plan.hurt) << "what is hurt cannot be known yet";
+    EXPECT_EQ(repo_.objects("bundles/"), Names{});
+    EXPECT_TRUE(repair().is_whole());
+    expect_whole();
+}
+
+TEST_P(Repair, SetsADamagedBundleAside) {
+    std::string const bundle = repo_.objects("bundles/")[0];
+    flip(bundle, 60);
+    Bytes const damaged = repo_.store().objects().at(bundle);
+    repo_.reopen_elsewhere();
+    auto const report = repair();
+    EXPECT_EQ(report.damaged_bundles.size(), 1U);
+    EXPECT_TRUE(report.is_whole());
+    EXPECT_FALSE(repo_.store().stat(bundle));
+    EXPECT_EQ(repo_.store().objects().at(names::quarantined(bundle)), damaged);
+    expect_whole();
+}
+
+// A block is about 1 MiB: with it some of the files are lost, and the others stay.
+TEST_P(Repair, NamesExactlyTheFilesThatAreHurtAndSavesTheOthers) {
+    std::string const pack = data_pack();
+    flip(pack, 5'000);
+    Bytes const damaged = repo_.store().objects().at(pack);
+    auto const plan = repair(false);
+    ASSERT_EQ(plan.damaged_packs.size(), 1U);
+    EXPECT_TRUE(contains(plan.damaged_packs[0], pack));
+    EXPECT_EQ(repo_.objects("quarantine/"), Names{});
+    auto const report = repair();
+    EXPECT_EQ(paths(report), paths(plan)) << "a dry run tells the same";
+    EXPECT_FALSE(repo_.store().stat(pack));
+    EXPECT_EQ(repo_.store().objects().at(names::quarantined(pack)), damaged);
+    EXPECT_GT(report.chunks_saved, 0U);
+    EXPECT_GT(report.chunks_lost, 0U);
+    for (auto const& hurt : *report.hurt) {
+        EXPECT_EQ(hurt.snapshots, (std::vector{*first_.id, *second_.id}));
+    }
+    EXPECT_EQ(paths(report), unreadable());
+    EXPECT_LT(paths(report).size(), 15U);
+    EXPECT_FALSE(repair().is_needed());
+}
+
+TEST_P(Repair, DoesWithoutAPackThatIsMissing) {
+    repo_.store().remove(data_pack());
+    auto const report = repair();
+    EXPECT_EQ(report.missing_packs.size(), 1U);
+    EXPECT_EQ(paths(report), unreadable());
+    EXPECT_FALSE(repair().is_needed());
+}
+
+TEST_P(Repair, ReadsADamagedPackWithoutItsBundle) {
+    flip(data_pack(), 5'000);
+    for (auto const& name : repo_.objects("bundles/")) repo_.store().remove(name);
+    repo_.reopen();
+    auto const report = repair();
+    EXPECT_GT(report.chunks_saved, 0U);
+    EXPECT_EQ(paths(report), unreadable());
+    EXPECT_LT(paths(report).size(), 15U);
+}
+
+TEST_P(Repair, LetsASourceHealWhatItStillHas) {
+    flip(data_pack(), 5'000);
+    EXPECT_FALSE(repair().is_whole());
+    SnapshotRequest again = saving({source_.path()});
+    again.parent = ParentChoice::none;
+    repo_.take(std::move(again));
+    EXPECT_TRUE(repair(false).is_whole());
+    expect_whole();
+}
+
+TEST_P(Repair, BringsBackASnapshotWhoseForgettingIsDamaged) {
+    ForgetRequest request;
+    request.names = {first_.id->hex()};
+    request.allow_many = true;
+    Progress progress;
+    forget(*repo_, request, progress);
+    flip(repo_.objects("forgets/")[0], 50);
+    auto const report = repair();
+    EXPECT_EQ(report.damaged_forgets.size(), 1U);
+    EXPECT_EQ(repo_.ids().size(), 2U);
+    expect_whole();
+}
+
+TEST_P(Repair, NamesASlotThatCannotBeRead) {
+    std::string const slot = repo_.objects("snapshots/")[0];
+    flip(slot, 50);
+    auto const report = repair();
+    ASSERT_EQ(report.beyond_repair.size(), 1U);
+    EXPECT_TRUE(contains(report.beyond_repair[0], slot));
+    EXPECT_FALSE(report.is_whole());
+}
+
+// Each chunk of a file twice: of one copy the packs are damaged, and the other one is about to be
+// removed.
+TEST_P(Repair, CountsOnNothingThatIsCondemned) {
+    auto const first_packs = repo_.objects("packs/");
+    auto const bundles = repo_.store().objects();
+    for (auto const& name : repo_.objects("bundles/")) repo_.store().remove(name);
+    repo_.reopen();
+    SnapshotRequest again = saving({source_.path()});
+    again.parent = ParentChoice::none;
+    repo_.take(std::move(again));
+    for (auto const& [name, bytes] : bundles) {
+        if (name.starts_with("bundles/")) repo_.put(name, bytes);
+    }
+    repo_.reopen();
+    LogRecord condemn{LogKind::condemn, {}, {}, {}};
+    for (auto const& name : repo_.objects("packs/")) {
+        bool const is_first =
+            std::find(first_packs.begin(), first_packs.end(), name) != first_packs.end();
+        if (is_first && holds_data(name)) flip(name, 5'000);
+        if (!is_first) condemn.packs.push_back(*PackId::parse(last_component(name)));
+    }
+    std::sort(condemn.packs.begin(), condemn.packs.end());
+    repo_.append_log(condemn);
+    auto const report = repair();
+    EXPECT_GT(report.chunks_saved, 0U);
+    EXPECT_EQ(report.chunks_lost, 0U);
+    LogRecord sweep = condemn;
+    sweep.kind = LogKind::sweep;
+    repo_.append_log(sweep);
+    for (auto const& pack : sweep.packs) repo_.store().remove(names::pack(pack));
+    EXPECT_EQ(paths(repair()), std::set<std::string>{});
+    EXPECT_EQ(repo_.restored(second_.snapshot, source_.path()), image_);
+}
+
+TEST_P(Repair, LetsACollectionWait) {
+    flip(data_pack(), 5'000);
+    repo_.observe([&, done = false](Verb verb, std::string const& name) mutable {
+        if (done || verb != Verb::put || !name.starts_with("quarantine/")) return;
+        done = true;
+        TempFolder const cache;
+        auto const store = std::shared_ptr<Backend>(&repo_.store(), [](Backend*) {});
+        auto const elsewhere =
+            open_repository(store, repo_.credentials(), {cache.path(), false, {}});
+        auto const gone = SessionId::parse(last_component(repo_.objects("snapshots/")[0]));
+        ForgetRequest request;
+        request.names = {gone->hex()};
+        request.allow_many = true;
+        Progress progress;
+        forget(*elsewhere, request, progress);
+        PruneRequest tidy;
+        tidy.max_unused = 1;
+        auto const report = prune(*elsewhere, tidy, progress);
+        EXPECT_EQ(report.waiting_for.size(), 1U);
+        EXPECT_EQ(report.removed.packs, 0U);
+    });
+    auto const report = repair();
+    EXPECT_EQ(paths(report), unreadable());
+}
+
+// Wherever it ends, nothing is lost that was not lost before, and the next run goes on.
+TEST_P(Repair, MayBeStoppedAnywhere) {
+    flip(data_pack(), 5'000);
+    flip(repo_.objects("bundles/")[0], 60);
+    auto const damaged = repo_.store().objects();
+    auto const expected = [&] {
+        repo_.reset_to(damaged);
+        return paths(repair());
+    }();
+    for (int calls = 1;; ++calls) {
+        repo_.reset_to(damaged);
+        repo_.observe([left = calls](Verb verb, std::string const&) mutable {
+            bool const changes = verb == Verb::put || verb == Verb::remove;
+            if (changes && --left <= 0)
+                throw RepositoryError(RepositoryFailure::no_space, "stopped here");
+        });
+        bool const is_done = !failure_of([&] { repair(); });
+        repo_.observe_nothing();
+        EXPECT_EQ(paths(repair()), expected) << "stopped at call " << calls;
+        EXPECT_EQ(unreadable(), expected) << "stopped at call " << calls;
+        EXPECT_FALSE(repair(false).is_needed()) << "stopped at call " << calls;
+        if (is_done) return;
+    }
+}
+
+}  // namespace
+}  // namespace coffre
