@@ -16,6 +16,7 @@ public:
     ChunkStore(Repository& repository, SessionId const& session);
     ChunkStore(ChunkStore const&) = delete;
     ChunkStore& operator=(ChunkStore const&) = delete;
+    ~ChunkStore() = default;
 
     // Not known before finish().
     void add(PackKind kind, ChunkId const& id, ByteView bytes);
