@@ -48,7 +48,7 @@ int run_snapshots(GlobalOptions const& options, SnapshotsArguments const& argume
     SnapshotFilter const& filter = arguments.filter;
     SnapshotList list;
     if (arguments.forgotten) {
-        list.snapshots = forgotten_snapshots(*repository);
+        list = forgotten_snapshots(*repository);
     } else {
         list = list_snapshots(*repository);
     }

@@ -29,8 +29,8 @@ struct Republished {
 std::optional<Republished> change_tags(Repository& repository, NamedSnapshot const& named,
                                        TagChange const& change, Progress& progress);
 
-// The snapshots that are forgotten and not collected yet, oldest first.
-std::vector<NamedSnapshot> forgotten_snapshots(Repository& repository);
+// The snapshots that are forgotten and not collected yet.
+SnapshotList forgotten_snapshots(Repository& repository);
 
 // Takes back the forgetting of the snapshot whose id begins with `prefix`. Throws RepositoryError:
 // {failed} when there is none, or when something that it needs has been collected, or is about to.

@@ -200,7 +200,8 @@ private:
             return BundleRow{id, pack.header.session, bytes.size(),
                              encode_pack_directory(pack.directory)};
         } catch (RepositoryError const& error) {
-            if (error.kind() != RepositoryFailure::corrupt) throw;
+            // What was sound a moment ago must not be passed over.
+            if (error.kind() != RepositoryFailure::corrupt || !bad_.contains(id)) throw;
             return std::nullopt;
         }
     }

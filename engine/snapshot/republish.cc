@@ -102,26 +102,35 @@ std::optional<Republished> change_tags(Repository& repository, NamedSnapshot con
     return done;
 }
 
-std::vector<NamedSnapshot> forgotten_snapshots(Repository& repository) {
-    std::vector<std::string> damaged;
+SnapshotList forgotten_snapshots(Repository& repository) {
     GcState const log = read_gc_log(repository.store(), repository.keys());
-    std::vector<NamedSnapshot> found;
-    for (auto const& id : read_forgets(repository, damaged)) {
+    SnapshotList list;
+    auto& found = list.snapshots;
+    for (auto const& id : read_forgets(repository, list.damaged)) {
         if (log.closed.contains(id) || !repository.store().stat(names::snapshot(id))) continue;
-        auto slot = read_slot(repository, names::snapshot(id));
-        if (!slot.killed()) found.push_back({id, std::move(*slot.snapshot)});
+        try {
+            auto slot = read_slot(repository, names::snapshot(id));
+            if (!slot.killed()) found.push_back({id, std::move(*slot.snapshot)});
+        } catch (RepositoryError const& error) {
+            if (error.kind() != RepositoryFailure::corrupt) throw;
+            list.damaged.emplace_back(error.what());
+        }
     }
     std::stable_sort(found.begin(), found.end(), [](auto const& a, auto const& b) {
         return a.snapshot.time_ns < b.snapshot.time_ns;
     });
-    return found;
+    return list;
 }
 
 Republished unforget(Repository& repository, std::string const& prefix, Progress& progress) {
     Republication republication(repository, progress);
+    auto const forgotten = forgotten_snapshots(repository);
     std::vector<NamedSnapshot> matching;
-    for (auto& named : forgotten_snapshots(repository)) {
+    for (auto const& named : forgotten.snapshots) {
         if (!prefix.empty() && named.id.hex().starts_with(prefix)) matching.push_back(named);
+    }
+    if (matching.empty() && !forgotten.damaged.empty()) {
+        throw RepositoryError(RepositoryFailure::corrupt, forgotten.damaged[0]);
     }
     if (matching.size() != 1) {
         throw RepositoryError(RepositoryFailure::failed,

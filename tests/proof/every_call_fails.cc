@@ -6,6 +6,7 @@
 
 #include "hooked_backend.h"
 #include "key_changes.h"
+#include "maintenance.h"
 #include "proof.h"
 
 namespace coffre::proof {
@@ -170,6 +171,33 @@ protected:
         expect_sound(*open_with(opens), cases);
         expect_keys_go_on(open_with, opens, secrets, cases);
     }
+    void fail_maintenance(MaintenanceChange const& change, Contents const& saved) {
+        Cases cases("failed calls of " + change.name, "cases");
+        change.prepare(*open(store_));
+        sound_ = store_->objects();
+        cache_ = std::make_unique<TempFolder>();
+        auto const before = change.is_readable_before ? contents_of(*open(store_)) : saved;
+        change.run(*open(store_));
+        auto const after = contents_of(*open(store_));
+        fail_at_every(
+            cases,
+            [&](std::shared_ptr<Backend> const& store) {
+                change.run(*open(store));
+                return true;
+            },
+            [&](bool succeeds) {
+                cases.expect(!succeeds || contents_of(*open(store_)) == after,
+                             "says that it is done, and is not");
+                bool const is_between = !change.is_readable_before ||
+                                        lies_between(contents_of(*open(store_)), before, after);
+                cases.expect(is_between, "not what was there, and not what was to be");
+                auto const repository = open(store_);
+                change.run(*repository);
+                cases.expect(contents_of(*repository) == after, "does not go on");
+                auto const report = check(*repository);
+                cases.expect(report.clean(), joined(report.errors));
+            });
+    }
     void expect_unchanged(Cases& cases) {
         auto objects = store_->objects();
         cases.expect(objects == sound_, "a reader changed the store");
@@ -242,6 +270,21 @@ TEST_P(EveryCallFails, InAKeyChange) {
     sound_ = store_->objects();
     for (std::size_t i = 0; i < key_changes().size(); ++i) {
         if (is_taken(i)) fail_key_change(key_changes()[i], secrets);
+    }
+}
+
+TEST_P(EveryCallFails, InMaintenance) {
+    change_source();
+    save(*open(store_), {source_.path()});
+    Objects const saved = store_->objects();
+    auto const contents = contents_of(*open(store_));
+    auto const& changes = maintenance_changes();
+    for (std::size_t i = 0; i < changes.size(); ++i) {
+        // A short run takes two of the twelve faults for each.
+        if (!is_long() && GetParam().number % changes.size() != i) continue;
+        store_->replace_all(saved);
+        cache_ = std::make_unique<TempFolder>();
+        fail_maintenance(changes[i], contents);
     }
 }
 

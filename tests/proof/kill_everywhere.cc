@@ -10,6 +10,7 @@
 #include "engine/backend/local.h"
 #include "hooked_backend.h"
 #include "key_changes.h"
+#include "maintenance.h"
 #include "proof.h"
 
 namespace coffre::proof {
@@ -67,7 +68,10 @@ protected:
         tars_ = all_tars(*repository);
     }
     // The state that each round starts from.
-    void keep_state() { copy(work_.path(), base_.path()); }
+    void keep_state() {
+        std::filesystem::remove_all(base_ / "store");
+        copy(work_.path(), base_.path());
+    }
     void put_state_back() {
         for (auto const* part : {"/store", "/cache"}) {
             std::filesystem::remove_all(work_.path() + part);
@@ -160,6 +164,30 @@ protected:
                 expect_keys_go_on(open_with, opens, secrets, cases);
             });
     }
+    void kill_maintenance(MaintenanceChange const& change, Contents const& saved) {
+        Cases cases("killed in " + change.name, "kills");
+        change.prepare(*open());
+        keep_state();
+        auto const before = change.is_readable_before ? contents_of(*open()) : saved;
+        change.run(*open());
+        auto const after = contents_of(*open());
+        kill_at_every(
+            cases, Calls::that_change,
+            [&](std::shared_ptr<Backend> const& store) {
+                change.run(*open_repository(store, credentials(), options()));
+            },
+            [&](bool) {
+                bool const is_between =
+                    !change.is_readable_before || lies_between(contents_of(*open()), before, after);
+                cases.expect(is_between, "not what was there, and not what was to be");
+                auto const repository = open();
+                change.run(*repository);
+                cases.expect(contents_of(*repository) == after, "does not go on");
+                auto const report = check(*repository);
+                cases.expect(report.clean(), joined(report.errors));
+                save(*repository, {source_.path()});
+            });
+    }
     static std::string a_stream() { return random_bytes(77, 50'000); }
 
     void kill_snapshots(Cases& cases, bool with_stream) {
@@ -237,6 +265,22 @@ TEST_P(KillEverywhere, InAKeyChange) {
     std::string const content = content_now();
     keep_state();
     for (auto const& change : key_changes()) kill_key_change(change, content, secrets);
+}
+
+TEST_P(KillEverywhere, InMaintenance) {
+    init_whole();
+    save_whole();
+    write_source(2);
+    save_whole();
+    auto const saved = contents_of(*open());
+    TempFolder const sound;
+    copy(work_.path(), sound.path());
+    for (auto const& change : maintenance_changes()) {
+        std::filesystem::remove_all(base_ / "store");
+        copy(sound.path(), base_.path());
+        put_state_back();
+        kill_maintenance(change, saved);
+    }
 }
 
 TEST_P(KillEverywhere, InARestore) {
