@@ -47,16 +47,6 @@ PYTHON
 
 size_of() { du -sm "$1" | cut -f 1; }
 
-# timed NAME COMMAND...: seconds and peak memory, what is on the disk included.
-timed() {
-    local name=$1 seconds peak
-    shift
-    sync -f "$work"
-    # shellcheck disable=SC2016  # for the inner shell
-    read -r seconds peak < <(/usr/bin/time -f '%e %M' bash -c '"$@" >/dev/null && sync -f "$0"' "$work" "$@" 2>&1 | tail -n 1)
-    printf '%-34s %8.2f s  %6d MiB peak\n' "$name" "$seconds" $((peak / 1024))
-}
-
 make_files "$work/files" "$megabytes" 1
 "$repo" init -q
 "$repo" snapshot -q "$work/files"

@@ -22,14 +22,15 @@ struct TagArguments {
 };
 
 std::vector<NamedSnapshot> chosen(Repository& repository, TagArguments const& arguments) {
+    auto const list = list_snapshots(repository);
     std::vector<NamedSnapshot> snapshots;
     if (arguments.names.empty()) {
-        snapshots = list_snapshots(repository).snapshots;
+        snapshots = list.snapshots;
         std::erase_if(snapshots,
                       [&](auto const& named) { return !arguments.filter.matches(named.snapshot); });
     }
     for (auto const& name : arguments.names) {
-        auto found = find_snapshot(repository, name, arguments.filter);
+        auto found = find_snapshot(list, name, arguments.filter);
         snapshots.push_back({found.id, std::move(found.snapshot)});
     }
     return snapshots;

@@ -27,16 +27,19 @@ struct OpenSession {
     std::int64_t seen_ns = 0;  // its last sign of life, by the store's clock
 };
 
-struct PruneReport {
+struct PruneSums {
     struct Amount {
         std::uint64_t packs = 0;
         std::uint64_t bytes = 0;
     };
-    Amount total;                          // before
-    Amount unneeded;                       // packs that nobody needs anything of
-    Amount repacked;                       // packs whose needed rest is moved; bytes: that rest
-    std::uint64_t unused = 0;              // bytes in other packs that nobody needs: they stay
-    Amount kept_for_writers;               // of sessions that are open: not looked into
+    Amount total;              // before
+    Amount unneeded;           // packs that nobody needs anything of
+    Amount repacked;           // packs whose needed rest is moved; bytes: that rest
+    std::uint64_t unused = 0;  // bytes in other packs that nobody needs: they stay
+    Amount kept_for_writers;   // of sessions that are open: not looked into
+};
+
+struct PruneReport : PruneSums {
     Amount removed;                        // in this run, also what an earlier one had condemned
     std::uint64_t ended_sessions = 0;      // that showed no sign of life
     std::vector<OpenSession> waiting_for;  // what is condemned goes once these have ended

@@ -42,6 +42,9 @@ struct FoundSnapshot {
 // Throws RepositoryError when none or several fit, naming what is there.
 FoundSnapshot find_snapshot(Repository& repository, std::string const& name,
                             SnapshotFilter const& filter);
+// The same in a list.
+FoundSnapshot find_snapshot(SnapshotList const& list, std::string const& name,
+                            SnapshotFilter const& filter);
 
 // "2026-08-02", "2026-08-02 13:00[:05[.25]]", with T instead of the blank, and Z or +02:00 behind
 // it (else local time). Throws std::invalid_argument that says what is accepted.

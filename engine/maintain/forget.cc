@@ -60,17 +60,21 @@ private:
                                       "; the rules are for snapshots that can be read: forget this "
                                       "one by its full ID first");
         }
-        all_ = std::move(list.snapshots);
+        list_ = std::move(list);
     }
 
     // By its name alone: there is nothing else to know of it.
     bool is_damaged_slot(std::string const& name) {
         auto const id = SessionId::parse(name);
-        bool const is_listed = std::any_of(all_.begin(), all_.end(),
-                                           [&](NamedSnapshot const& s) { return s.id == id; });
-        if (!id || is_listed || !repository_.store().stat(names::snapshot(*id))) return false;
-        report_.freed[*id] = 0;
-        return true;
+        if (!id || !repository_.store().stat(names::snapshot(*id))) return false;
+        try {
+            read_slot(repository_, names::snapshot(*id));
+            return false;
+        } catch (RepositoryError const& error) {
+            if (error.kind() != RepositoryFailure::corrupt) throw;
+            report_.freed[*id] = 0;
+            return true;
+        }
     }
 
     void add_group(GroupKey const& key, std::vector<RetentionDecision> decisions) {
@@ -80,7 +84,7 @@ private:
 
     void decide_by_rules() {
         std::vector<NamedSnapshot> chosen;
-        for (auto const& named : all_) {
+        for (auto const& named : list_.snapshots) {
             if (request_.filter.matches(named.snapshot)) chosen.push_back(named);
         }
         for (auto const& [key, group] : grouped(chosen, request_.group_by)) {
@@ -92,7 +96,7 @@ private:
         std::set<SessionId> named;
         for (auto const& name : request_.names) {
             if (is_damaged_slot(name)) continue;
-            auto const found = find_snapshot(repository_, name, request_.filter);
+            auto const found = find_snapshot(list_, name, request_.filter);
             if (found.snapshot.pinned) {
                 throw RepositoryError(RepositoryFailure::failed,
                                       "snapshot " + found.id.hex().substr(0, 8) +
@@ -100,7 +104,7 @@ private:
             }
             named.insert(found.id);
         }
-        for (auto const& [key, group] : grouped(all_, request_.group_by)) {
+        for (auto const& [key, group] : grouped(list_.snapshots, request_.group_by)) {
             std::vector<RetentionDecision> decisions;
             for (auto it = group.rbegin(); it != group.rend(); ++it) {
                 bool const goes = named.contains(it->id);
@@ -154,11 +158,11 @@ private:
             progress_.check_stop();
             return reachable.mark(names::snapshot(named.id), named.snapshot.root);
         };
-        for (auto const& named : all_) {
+        for (auto const& named : list_.snapshots) {
             if (!removed.contains(named.id)) mark(named);
         }
         report_.freed_bytes = 0;
-        for (auto named = all_.rbegin(); named != all_.rend(); ++named) {
+        for (auto named = list_.snapshots.rbegin(); named != list_.snapshots.rend(); ++named) {
             if (!removed.contains(named->id)) continue;
             std::uint64_t const bytes = report_.freed[named->id] = mark(*named);
             report_.freed_bytes += bytes;
@@ -176,7 +180,7 @@ private:
     Repository& repository_;
     ForgetRequest const& request_;
     Progress& progress_;
-    std::vector<NamedSnapshot> all_;
+    SnapshotList list_;
     ForgetReport report_;
 };
 

@@ -80,11 +80,13 @@ private:
         level_index();
         return with_sound_index(repository_, [&] {
             auto const reachable = mark(listed_later, snapshots);
-            auto const plan = plan_prune(repository_, log_, {listed, reachable}, request_, report_);
+            auto const plan = plan_prune(repository_, log_, listed, reachable, request_);
+            sums() = plan.sums;
             if (request_.dry_run || (plan.unneeded.empty() && plan.repack.empty())) return false;
             if (mutant("sessions-before-condemn") && !has_every_session_ended()) return false;
             std::vector<PackUse> condemned = plan.unneeded;
             auto const moved = move_together(plan.repack, reachable);
+            sum_up(plan.repack, moved);
             condemned.insert(condemned.end(), moved.begin(), moved.end());
             if (condemned.empty()) return false;
             append(condemn_record(condemned));
@@ -168,10 +170,22 @@ private:
             if (error.kind() != RepositoryFailure::no_space) throw;
             progress_.report_failure(
                 "", std::string(error.what()) + "; partly needed packs stay as they are");
-            report_.repacked = {};
             return {};
         }
     }
+
+    // Not all that was planned may have been moved.
+    void sum_up(std::vector<PackUse> const& planned, std::vector<PackUse> const& moved) {
+        report_.repacked = {};
+        for (auto const& use : planned) report_.unused += use.unused;
+        for (auto const& use : moved) {
+            ++report_.repacked.packs;
+            report_.repacked.bytes += use.needed;
+            report_.unused -= use.unused;
+        }
+    }
+
+    PruneSums& sums() { return report_; }
 
     static LogRecord condemn_record(std::vector<PackUse> const& packs) {
         LogRecord record{LogKind::condemn, {}, {}, {}};

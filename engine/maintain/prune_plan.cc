@@ -19,20 +19,19 @@ constexpr std::uint64_t padding_share = 40;
 
 class Planner {
 public:
-    Planner(Repository& repository, GcState const& log, Marked const& marked,
-            PruneRequest const& request, PruneReport& report)
+    Planner(Repository& repository, GcState const& log, StoreListing const& listed,
+            Reachable const& reachable, PruneRequest const& request)
         : repository_(repository),
           log_(log),
-          listed_(marked.listed),
-          reachable_(marked.reachable),
+          listed_(listed),
+          reachable_(reachable),
           request_(request),
-          report_(report),
           view_(repository.index_view()) {}
 
     PrunePlan plan() {
         for (auto const& [id, size] : listed_.packs) {
-            ++report_.total.packs;
-            report_.total.bytes += size;
+            ++plan_.sums.total.packs;
+            plan_.sums.total.bytes += size;
             look_at(id, size);
         }
         choose();
@@ -51,8 +50,8 @@ private:
         SessionId const session =
             use.number ? view_.pack(*use.number).session : session_in_header(id);
         if (!is_settled(session)) {
-            ++report_.kept_for_writers.packs;
-            report_.kept_for_writers.bytes += size;
+            ++plan_.sums.kept_for_writers.packs;
+            plan_.sums.kept_for_writers.bytes += size;
             return;
         }
         if (use.number) measure(use);
@@ -60,8 +59,8 @@ private:
             if (use.size < small_pack) ++small_packs_[use.kind];
             partly_.push_back(use);
         } else {
-            ++report_.unneeded.packs;
-            report_.unneeded.bytes += size;
+            ++plan_.sums.unneeded.packs;
+            plan_.sums.unneeded.bytes += size;
             plan_.unneeded.push_back(use);
         }
     }
@@ -78,12 +77,12 @@ private:
     void measure(PackUse& use) const {
         PackDirectory const directory = view_.directory(*use.number);
         use.kind = directory.kind;
-        use.directory_hash = xxh3(encode_pack_directory(directory));
         for (auto const& chunk : PackChunks(directory).chunks) {
             bool const is_marked = reachable_.is_marked(*use.number, chunk.ordinal);
             use.is_needed = use.is_needed || is_marked;
             (is_marked ? use.needed : use.unused) += chunk.stored;
         }
+        if (use.is_needed) use.directory_hash = xxh3(encode_pack_directory(directory));
     }
 
     // The emptiest first, until what is not needed is little enough, padding and directories
@@ -94,7 +93,7 @@ private:
         for (auto const& use : partly_) {
             needed += use.needed;
             total += use.size;
-            report_.unused += use.unused;
+            plan_.sums.unused += use.unused;
         }
         std::sort(partly_.begin(), partly_.end(), [](PackUse const& a, PackUse const& b) {
             auto const share = [](PackUse const& use) {
@@ -107,10 +106,10 @@ private:
         for (auto const& use : partly_) {
             bool const is_due = use.unused > 0 && total > most;
             if (!is_due && !is_one_of_many(use)) continue;
-            if (report_.repacked.bytes + use.needed > request_.max_repack_bytes) continue;
-            ++report_.repacked.packs;
-            report_.repacked.bytes += use.needed;
-            report_.unused -= use.unused;
+            if (plan_.sums.repacked.bytes + use.needed > request_.max_repack_bytes) continue;
+            ++plan_.sums.repacked.packs;
+            plan_.sums.repacked.bytes += use.needed;
+            plan_.sums.unused -= use.unused;
             std::uint64_t const moved = use.needed + use.needed / padding_share;
             total -= use.size - std::min(use.size, moved);
             plan_.repack.push_back(use);
@@ -126,7 +125,6 @@ private:
     StoreListing const& listed_;
     Reachable const& reachable_;
     PruneRequest const& request_;
-    PruneReport& report_;
     Index::View view_;
     std::vector<PackUse> partly_;
     std::map<PackKind, std::size_t> small_packs_;
@@ -149,9 +147,9 @@ StoreListing list_store(Repository& repository, GcState const& log) {
     return listing;
 }
 
-PrunePlan plan_prune(Repository& repository, GcState const& log, Marked const& marked,
-                     PruneRequest const& request, PruneReport& report) {
-    return Planner(repository, log, marked, request, report).plan();
+PrunePlan plan_prune(Repository& repository, GcState const& log, StoreListing const& listed,
+                     Reachable const& reachable, PruneRequest const& request) {
+    return Planner(repository, log, listed, reachable, request).plan();
 }
 
 }  // namespace coffre

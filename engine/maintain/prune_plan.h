@@ -22,6 +22,7 @@ struct PackUse {
 struct PrunePlan {
     std::vector<PackUse> unneeded;
     std::vector<PackUse> repack;
+    PruneSums sums;
 };
 
 // What was in the store at one moment: the packs first, without those that were ever swept, since
@@ -32,15 +33,10 @@ struct StoreListing {
 };
 StoreListing list_store(Repository& repository, GcState const& log);
 
-struct Marked {
-    StoreListing const& listed;
-    Reachable const& reachable;
-};
-
 // `listed` is older than the list of snapshots that were marked, so that a pack that is not needed
-// by any of them, and whose session has a slot, is not needed by that one either. Sums go to
-// `report`. Throws RepositoryError.
-PrunePlan plan_prune(Repository& repository, GcState const& log, Marked const& marked,
-                     PruneRequest const& request, PruneReport& report);
+// by any of them, and whose session has a slot, is not needed by that one either. Throws
+// RepositoryError.
+PrunePlan plan_prune(Repository& repository, GcState const& log, StoreListing const& listed,
+                     Reachable const& reachable, PruneRequest const& request);
 
 }  // namespace coffre

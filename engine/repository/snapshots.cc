@@ -219,16 +219,21 @@ bool SnapshotFilter::matches(Snapshot const& snapshot) const {
 
 FoundSnapshot find_snapshot(Repository& repository, std::string const& name,
                             SnapshotFilter const& filter) {
-    auto list = list_snapshots(repository);
+    return find_snapshot(list_snapshots(repository), name, filter);
+}
+
+FoundSnapshot find_snapshot(SnapshotList const& list, std::string const& name,
+                            SnapshotFilter const& filter) {
     std::size_t const colon = sub_path_colon(name);
     std::string const key = name.substr(0, colon);
     std::string const sub_path = colon == std::string::npos ? "" : name.substr(colon + 1);
+    auto candidates = list.snapshots;
     if (key.starts_with("latest")) {
-        std::erase_if(list.snapshots,
+        std::erase_if(candidates,
                       [&](NamedSnapshot const& s) { return !filter.matches(s.snapshot); });
     }
     try {
-        NamedSnapshot const& found = resolve(list.snapshots, key);
+        NamedSnapshot const& found = resolve(candidates, key);
         return {found.id, found.snapshot, sub_path};
     } catch (RepositoryError const& error) {
         if (list.damaged.empty()) throw;

@@ -140,6 +140,16 @@ TEST_P(Prune, MovesNoMoreThanItIsTold) {
     expect_all_is_well();
 }
 
+TEST_P(Prune, TellsWhatItHasMovedWhenItsTimeIsOver) {
+    PruneRequest request = tidy();
+    request.repack_time = std::chrono::seconds(-1);
+    auto const report = prune_all(*repo_, request);
+    EXPECT_EQ(report.repacked.packs, 0U);
+    EXPECT_EQ(report.repacked.bytes, 0U);
+    EXPECT_GT(report.unused, 0U);
+    expect_all_is_well();
+}
+
 TEST_P(Prune, ChangesNothingInADryRun) {
     auto const before = repo_.store().objects();
     PruneRequest request = tidy();
@@ -394,6 +404,12 @@ TEST_P(Prune, ARestoreThatBeganBeforeFindsWhatWasMoved) {
     EXPECT_EQ(repo_.restored(second_.snapshot, source_.path()), image_);
     repo_.observe_nothing();
     EXPECT_TRUE(done);
+}
+
+// Its slot is there, and whole: nobody may take it for damaged.
+TEST_P(Prune, AForgottenSnapshotIsNotForgottenAgain) {
+    EXPECT_TRUE(contains(message_of([&] { forget_named(*repo_, *first_.id); }),
+                         "no snapshot begins with"));
 }
 
 TEST_P(Prune, AForgottenSnapshotComesBackUntilItIsCollected) {
