@@ -33,7 +33,7 @@ GlobalOptions options_of_source(GlobalOptions const& options, CopyArguments cons
 
 void print_copied(GlobalOptions const& options, CopiedSnapshot const& copied) {
     if (options.json) {
-        auto document = json_of(copied.to ? *copied.to : copied.from);
+        auto document = snapshot_json(copied.to ? *copied.to : copied.from);
         document["message_type"] = copied.to ? "copied" : "to_copy";
         document["from"] = copied.from.id.hex();
         return print(document.dump());

@@ -99,7 +99,7 @@ nlohmann::json group_json(ForgetGroup const& group, ForgetReport const& report) 
     put_texts(document, "paths", group.paths);
     put_texts(document, "tags", group.tags);
     for (auto const& [named, reasons] : group.decisions) {
-        auto entry = json_of(named);
+        auto entry = snapshot_json(named);
         if (!reasons.empty()) entry["reasons"] = reasons;
         if (reasons.empty() && report.is_measured) entry["freed"] = report.freed.at(named.id);
         document[reasons.empty() ? "remove" : "keep"].push_back(std::move(entry));

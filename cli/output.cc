@@ -259,7 +259,7 @@ std::string same_disk_text(std::vector<std::string> const& paths) {
         paths.at(0), more);
 }
 
-nlohmann::json json_of(NamedSnapshot const& named) {
+nlohmann::json snapshot_json(NamedSnapshot const& named) {
     Snapshot const& snapshot = named.snapshot;
     nlohmann::json document{{"id", named.id.hex()},
                             {"short_id", named.id.hex().substr(0, 8)},

@@ -39,7 +39,7 @@ void put_texts(nlohmann::json& document, std::string const& key,
 void print_failure(GlobalOptions const& options, std::string const& message);
 // No failure at all, but something to know; there too.
 void print_warning(GlobalOptions const& options, std::string const& message);
-nlohmann::json json_of(NamedSnapshot const& named);
+nlohmann::json snapshot_json(NamedSnapshot const& named);
 // "all packs; the oldest 20 days ago"
 std::string verification_text(Verification const& verification, std::int64_t now_s);
 // That a repository lies beside these paths.

@@ -111,7 +111,8 @@ void print_summary(GlobalOptions const& options, SnapshotArguments const& argume
                    SnapshotResult const& result, double seconds) {
     Statistics const& s = result.snapshot.statistics;
     if (options.json) {
-        auto document = json_of({result.id.value_or(SessionId{}), result.snapshot})["summary"];
+        auto document =
+            snapshot_json({result.id.value_or(SessionId{}), result.snapshot})["summary"];
         document["message_type"] = "summary";
         document["dry_run"] = arguments.dry_run;
         document["total_duration"] = seconds;

@@ -13,7 +13,7 @@ namespace {
 
 std::string joined(std::vector<std::string> const& texts) {
     std::string all;
-    for (auto const& text : texts) all += (all.empty() ? "" : ",") + printable(text);
+    for (auto const& text : texts) all.append(all.empty() ? "" : ",").append(printable(text));
     return all;
 }
 
@@ -56,7 +56,7 @@ int run_snapshots(GlobalOptions const& options, SnapshotsArguments const& argume
                   [&](NamedSnapshot const& s) { return !filter.matches(s.snapshot); });
     if (options.json) {
         auto documents = nlohmann::json::array();
-        for (auto const& named : list.snapshots) documents.push_back(json_of(named));
+        for (auto const& named : list.snapshots) documents.push_back(snapshot_json(named));
         print(documents.dump());
     } else {
         print_table(list.snapshots);

@@ -55,7 +55,7 @@ void read_change(TagArguments& arguments) {
 
 void print_change(GlobalOptions const& options, Republished const& done) {
     if (options.json) {
-        auto document = json_of(done.now);
+        auto document = snapshot_json(done.now);
         document["message_type"] = "changed";
         document["was"] = done.was.hex();
         return print(document.dump());
