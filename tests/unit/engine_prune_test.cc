@@ -408,8 +408,8 @@ TEST_P(Prune, ARestoreThatBeganBeforeFindsWhatWasMoved) {
 
 // Its slot is there, and whole: nobody may take it for damaged.
 TEST_P(Prune, AForgottenSnapshotIsNotForgottenAgain) {
-    EXPECT_TRUE(contains(message_of([&] { forget_named(*repo_, *first_.id); }),
-                         "no snapshot begins with"));
+    EXPECT_TRUE(
+        contains(message_of([&] { forget_named(*repo_, *first_.id); }), "no snapshot begins with"));
 }
 
 TEST_P(Prune, AForgottenSnapshotComesBackUntilItIsCollected) {
