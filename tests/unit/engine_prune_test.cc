@@ -71,9 +71,10 @@ protected:
     }
     // Once, at the first call of the verb on a name that begins so.
     void at(Verb wanted, std::string const& prefix, std::function<void()> const& action) {
-        repo_.observe([=, done = false](Verb verb, std::string const& name) mutable {
-            if (done || verb != wanted || !name.starts_with(prefix)) return;
-            done = true;
+        // Packs are put by several threads.
+        auto const done = std::make_shared<std::atomic<bool>>(false);
+        repo_.observe([=](Verb verb, std::string const& name) {
+            if (verb != wanted || !name.starts_with(prefix) || done->exchange(true)) return;
             action();
         });
     }
