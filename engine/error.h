@@ -42,4 +42,9 @@ private:
     RepositoryFailure kind_;
 };
 
+// For what the repository stores and is not what was written; the message names the object.
+inline RepositoryError corrupt(std::string const& message) {
+    return {RepositoryFailure::corrupt, message};
+}
+
 }  // namespace coffre

@@ -4,11 +4,10 @@ namespace coffre {
 
 Bytes get_whole(Backend& backend, std::string const& name, std::uint64_t limit) {
     auto const info = backend.stat(name);
-    if (!info) throw RepositoryError(RepositoryFailure::corrupt, name + ": is missing");
+    if (!info) throw corrupt(name + ": is missing");
     if (info->size > limit) {
-        throw RepositoryError(RepositoryFailure::corrupt,
-                              name + ": has " + std::to_string(info->size) +
-                                  " bytes, above the limit of " + std::to_string(limit));
+        throw corrupt(name + ": has " + std::to_string(info->size) + " bytes, above the limit of " +
+                      std::to_string(limit));
     }
     return backend.get(name, 0, info->size);
 }

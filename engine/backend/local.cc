@@ -1,6 +1,5 @@
 #include "engine/backend/local.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -50,10 +49,6 @@ ObjectInfo info_of(std::string name, struct stat const& status) {
             status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec};
 }
 
-struct CloseDir {
-    void operator()(DIR* dir) const { ::closedir(dir); }
-};
-
 class LocalBackend final : public Backend {
 public:
     LocalBackend(std::string path, Fd root) : path_(std::move(path)), root_(std::move(root)) {}
@@ -84,17 +79,16 @@ public:
     Bytes get(std::string const& name, std::uint64_t offset, std::uint64_t size) override {
         Fd const file(::openat(root_.get(), name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
         if (!file && errno == ENOENT) {
-            throw RepositoryError(RepositoryFailure::corrupt, name + ": is missing");
+            throw corrupt(name + ": is missing");
         }
         if (!file) fail("open", name);
         Bytes bytes(size);
         ssize_t const got = pread_full(file.get(), bytes, static_cast<off_t>(offset));
         if (got < 0) fail("read", name);
         if (static_cast<std::uint64_t>(got) != size) {
-            throw RepositoryError(RepositoryFailure::corrupt,
-                                  name + ": ends at byte " +
-                                      std::to_string(offset + static_cast<std::uint64_t>(got)) +
-                                      ", expected " + std::to_string(offset + size));
+            throw corrupt(name + ": ends at byte " +
+                          std::to_string(offset + static_cast<std::uint64_t>(got)) + ", expected " +
+                          std::to_string(offset + size));
         }
         return bytes;
     }
@@ -169,7 +163,7 @@ private:
         Fd fd(::openat(root_.get(), (prefix + ".").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
         if (!fd && mutant("list-error-is-empty")) return;
         if (!fd) fail("list", prefix);
-        std::unique_ptr<DIR, CloseDir> const dir(::fdopendir(fd.get()));
+        OpenFolder const dir(::fdopendir(fd.get()));
         if (!dir) fail("list", prefix);
         fd.release();
         for (errno = 0; auto const* entry = ::readdir(dir.get()); errno = 0) {
@@ -214,7 +208,7 @@ constexpr std::string_view store_folders[] = {"keys",      "packs",   "bundles",
 // Empty, or what an interrupted create_local_store() left.
 bool may_become_store(int root) {
     int const copy = ::openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    std::unique_ptr<DIR, CloseDir> const dir(::fdopendir(copy));
+    OpenFolder const dir(::fdopendir(copy));
     if (!dir) return false;
     while (auto const* entry = ::readdir(dir.get())) {
         std::string_view const name = entry->d_name;

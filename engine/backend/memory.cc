@@ -15,13 +15,12 @@ Bytes MemoryBackend::get(std::string const& name, std::uint64_t offset, std::uin
     std::lock_guard const lock(mutex_);
     auto const found = objects_.find(name);
     if (found == objects_.end()) {
-        throw RepositoryError(RepositoryFailure::corrupt, name + ": is missing");
+        throw corrupt(name + ": is missing");
     }
     ByteView const all(found->second);
     if (offset > all.size() || size > all.size() - offset) {
-        throw RepositoryError(RepositoryFailure::corrupt,
-                              name + ": ends at byte " + std::to_string(all.size()) +
-                                  ", expected " + std::to_string(offset + size));
+        throw corrupt(name + ": ends at byte " + std::to_string(all.size()) + ", expected " +
+                      std::to_string(offset + size));
     }
     ByteView const part = all.subspan(offset, size);
     return {part.begin(), part.end()};

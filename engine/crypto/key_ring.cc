@@ -16,7 +16,7 @@ namespace {
 constexpr std::uint32_t object_epoch = 1;
 
 [[noreturn]] void fail_corrupt(std::string const& name, std::string const& what) {
-    throw RepositoryError(RepositoryFailure::corrupt, name + ": " + what);
+    throw corrupt(name + ": " + what);
 }
 
 std::string_view label_of(ObjectKind kind) {

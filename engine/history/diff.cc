@@ -63,8 +63,7 @@ private:
     public:
         explicit Level(Comparison& comparison) : levels_(comparison.levels_) {
             if (levels_ > limits::tree_depth) {
-                throw RepositoryError(RepositoryFailure::corrupt,
-                                      comparison.after_.path + ": nested too deeply");
+                throw corrupt(comparison.after_.path + ": nested too deeply");
             }
             ++levels_;
         }

@@ -157,7 +157,7 @@ private:
         folders_.push_back({parent, folders_[parent].depth + 1, &place->first.second});
         Folder& folder = folders_.back();
         if (folder.depth > limits::tree_depth) {
-            throw RepositoryError(RepositoryFailure::corrupt, name + ": nested too deeply");
+            throw corrupt(name + ": nested too deeply");
         }
         if (filter_.wants_folder()) {
             folder.is_entered = filter_.may_match_beneath(path_of(place->second));

@@ -122,7 +122,7 @@ private:
         try {
             decode(content);
         } catch (FormatError const& error) {
-            throw RepositoryError(RepositoryFailure::corrupt, name + ": " + error.what());
+            throw corrupt(name + ": " + error.what());
         }
     }
 
@@ -222,8 +222,7 @@ private:
                 return !lost_.contains(reader.view().pack(place.pack).id);
             });
         if (is_there) return;
-        throw RepositoryError(RepositoryFailure::corrupt,
-                              "chunk " + id.hex() + " was in a pack that is missing");
+        throw corrupt("chunk " + id.hex() + " was in a pack that is missing");
     }
 
     // Each snapshot names the one its writer made before: one that is neither there nor forgotten

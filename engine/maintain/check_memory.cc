@@ -12,7 +12,7 @@ namespace coffre {
 
 namespace {
 
-constexpr std::string_view mark = "coffre-checks-1";
+constexpr std::string_view file_mark = "coffre-checks-1";
 constexpr std::uint64_t row_size = PackId::size + sizeof(std::int64_t);
 constexpr std::uint64_t most_bytes = limits::log_entries * row_size;
 
@@ -96,7 +96,7 @@ void CheckMemory::save(PackSizes const& packs, std::int64_t now_s) {
 
 Bytes CheckMemory::encode(Known const& known) {
     Writer out;
-    out.text(mark);
+    out.text(file_mark);
     write_run(out, known.structure);
     write_run(out, known.read_data);
     out.u64(known.packs.size());
@@ -111,7 +111,7 @@ Bytes CheckMemory::encode(Known const& known) {
 CheckMemory::Known CheckMemory::decode(ByteView bytes) {
     Reader in(bytes, "memory of checks");
     Known known;
-    if (in.text(64, "mark") != mark) in.fail("not such a file");
+    if (in.text(64, "mark") != file_mark) in.fail("not such a file");
     known.structure = read_run(in);
     known.read_data = read_run(in);
     for (auto rows = in.u64(); rows > 0; --rows) {

@@ -55,10 +55,9 @@ private:
     void list_all() {
         auto list = list_snapshots(repository_);
         if (!list.damaged.empty() && request_.names.empty()) {
-            throw RepositoryError(RepositoryFailure::corrupt,
-                                  list.damaged[0] +
-                                      "; the rules are for snapshots that can be read: forget this "
-                                      "one by its full ID first");
+            throw corrupt(list.damaged[0] +
+                          "; the rules are for snapshots that can be read: forget this "
+                          "one by its full ID first");
         }
         list_ = std::move(list);
     }

@@ -98,10 +98,9 @@ private:
     std::vector<NamedSnapshot> list_all_snapshots() {
         auto list = list_snapshots(repository_);
         if (!list.damaged.empty() && !mutant("unreadable-is-unneeded")) {
-            throw RepositoryError(RepositoryFailure::corrupt,
-                                  list.damaged[0] +
-                                      "; nothing is removed, since what it needs is "
-                                      "not known: see `repo check`");
+            throw corrupt(list.damaged[0] +
+                          "; nothing is removed, since what it needs is "
+                          "not known: see `repo check`");
         }
         return std::move(list.snapshots);
     }
@@ -109,10 +108,9 @@ private:
     void level_index() {
         repository_.refresh_index();
         if (repository_.damaged_bundles().empty()) return;
-        throw RepositoryError(RepositoryFailure::corrupt,
-                              repository_.damaged_bundles().begin()->second +
-                                  "; nothing is removed, since what is in the packs is not known: "
-                                  "see `repo check`");
+        throw corrupt(repository_.damaged_bundles().begin()->second +
+                      "; nothing is removed, since what is in the packs is not known: "
+                      "see `repo check`");
     }
 
     Reachable mark(StoreListing const& listed, std::vector<NamedSnapshot> const& snapshots) {
@@ -156,9 +154,8 @@ private:
     static void require_all(Reachable const& reachable) {
         if (reachable.missing().empty() || mutant("missing-is-unneeded")) return;
         auto const& [chunk, where] = *reachable.missing().begin();
-        throw RepositoryError(RepositoryFailure::corrupt,
-                              where + ": chunk " + chunk.hex() +
-                                  " has no copy; nothing is removed: see `repo check`");
+        throw corrupt(where + ": chunk " + chunk.hex() +
+                      " has no copy; nothing is removed: see `repo check`");
     }
 
     // A full disk is a reason to remove what can be, not to give up.
@@ -292,7 +289,7 @@ private:
     std::set<SessionId> forgotten() {
         std::vector<std::string> damaged;
         auto given_up = read_forgets(repository_, damaged);
-        if (!damaged.empty()) throw RepositoryError(RepositoryFailure::corrupt, damaged[0]);
+        if (!damaged.empty()) throw corrupt(damaged[0]);
         return given_up;
     }
 

@@ -70,7 +70,7 @@ private:
         try {
             return decode_pack_header(repository_.store().get(name, 0, pack_header_size)).session;
         } catch (FormatError const& error) {
-            throw RepositoryError(RepositoryFailure::corrupt, name + ": " + error.what());
+            throw corrupt(name + ": " + error.what());
         }
     }
 

@@ -9,7 +9,7 @@ void quarantine(Backend& store, std::string const& name) {
     auto const object = store.stat(name);
     if (!object) return;
     if (object->size > limits::object_size) {
-        throw RepositoryError(RepositoryFailure::corrupt, name + ": is too large to be moved");
+        throw corrupt(name + ": is too large to be moved");
     }
     Bytes const bytes = store.get(name, 0, object->size);
     std::string const first = names::quarantined(name);

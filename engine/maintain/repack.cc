@@ -29,10 +29,6 @@ struct Rest {
     std::vector<SealedBlock> blocks;
 };
 
-[[noreturn]] void corrupt(std::string const& message) {
-    throw RepositoryError(RepositoryFailure::corrupt, message);
-}
-
 // Takes one pack apart. Any thread.
 class Extraction {
 public:
@@ -49,7 +45,7 @@ public:
         bytes_ = repository_.store().get(name_, 0, use_.size);
         directory_ = verify_pack(repository_.keys(), name_, bytes_).directory;
         if (xxh3(encode_pack_directory(directory_)) != use_.directory_hash)
-            corrupt(name_ + ": its directory is not the one in its bundle");
+            throw corrupt(name_ + ": its directory is not the one in its bundle");
         rest_.kind = directory_.kind;
         rest_.keys = directory_.keys;
         fresh_.kind = directory_.kind;
@@ -93,7 +89,7 @@ private:
                 add(chunk.id, ByteView(plain).subspan(chunk.offset, chunk.size));
             }
         } catch (FormatError const& error) {
-            corrupt(name_ + ": " + error.what());
+            throw corrupt(name_ + ": " + error.what());
         }
     }
 

@@ -9,10 +9,6 @@ namespace {
 
 constexpr std::size_t most_seen = 500'000;
 
-RepositoryError corrupt(std::string const& message) {
-    return {RepositoryFailure::corrupt, message};
-}
-
 Digest identity(Node const& node) {
     Writer out;
     write_content(out, node.content);

@@ -14,10 +14,6 @@ constexpr std::uint64_t held_at_once = 128 * limits::mib;
 constexpr std::uint64_t decoded_for_a_chunk = 4096;
 constexpr std::uint64_t bases_for_a_chunk = 256 * limits::mib;
 
-RepositoryError corrupt(std::string const& message) {
-    return {RepositoryFailure::corrupt, message};
-}
-
 // The chunk's row; a directory that lists the chunk elsewhere than the index says is damaged.
 ChunkRow const& row_of(BlockRow const& block, ChunkId const& id) {
     for (auto const& chunk : block.chunks) {

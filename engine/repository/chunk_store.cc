@@ -9,7 +9,7 @@ namespace {
 constexpr std::size_t pack_target = 16 * limits::mib;
 constexpr std::size_t block_target = limits::mib;
 constexpr std::size_t packs_per_bundle = 16;
-constexpr int level = 1;
+constexpr int chunk_level = 1;
 
 }  // namespace
 
@@ -29,7 +29,7 @@ void ChunkStore::add(PackKind kind, ChunkId const& id, ByteView bytes) {
 
 void ChunkStore::flush(PackKind kind) {
     Block block = std::move(blocks_.extract(kind).mapped());
-    packer_.add(encode_block(std::move(block), keys_.of(kind), repository_.id(), level));
+    packer_.add(encode_block(std::move(block), keys_.of(kind), repository_.id(), chunk_level));
 }
 
 void ChunkStore::put(OpenPack pack) {

@@ -37,7 +37,7 @@ LogRecord read_record(Backend& store, KeyRing const& keys, std::string const& na
     try {
         return decode_log_record(content);
     } catch (FormatError const& error) {
-        throw RepositoryError(RepositoryFailure::corrupt, name + ": " + error.what());
+        throw corrupt(name + ": " + error.what());
     }
 }
 
@@ -47,7 +47,7 @@ std::uint64_t count_records(Backend& store) {
     for (auto const& object : store.list("gclog/")) {
         std::string const expected = names::log_record(count);
         if (object.name != expected) {
-            throw RepositoryError(RepositoryFailure::corrupt, expected + ": is missing");
+            throw corrupt(expected + ": is missing");
         }
         ++count;
     }

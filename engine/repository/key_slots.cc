@@ -59,7 +59,7 @@ SealedSlot read_slot(Backend& store, std::string const& name) {
     } catch (UnsupportedFormat const& error) {
         throw RepositoryError(RepositoryFailure::unusable, name + ": " + error.what());
     } catch (FormatError const& error) {
-        throw RepositoryError(RepositoryFailure::corrupt, name + ": " + error.what());
+        throw corrupt(name + ": " + error.what());
     }
 }
 
@@ -128,8 +128,7 @@ Bytes unseal_part(SealedSlot const& slot, RepositoryId const& repository, Secret
     auto content =
         unseal(Mode::encrypted, key, bound_of(repository, slot.name, slot.prefix_bytes), sealed);
     if (content) return std::move(*content);
-    throw RepositoryError(RepositoryFailure::corrupt,
-                          slot.name + ": the key fits, but the slot was changed");
+    throw corrupt(slot.name + ": the key fits, but the slot was changed");
 }
 
 std::vector<MasterSecret> unseal_masters(RepositoryId const& repository, SealedSlot const& slot,
@@ -142,7 +141,7 @@ std::vector<MasterSecret> unseal_masters(RepositoryId const& repository, SealedS
         if (masters.size() != slot.prefix.epochs) throw FormatError("holds other master secrets");
         return masters;
     } catch (FormatError const& error) {
-        throw RepositoryError(RepositoryFailure::corrupt, slot.name + ": " + error.what());
+        throw corrupt(slot.name + ": " + error.what());
     }
 }
 
@@ -254,7 +253,7 @@ DescribedSlot describe_key_slot(Backend& store, KeyRing const& keys, std::string
     try {
         return {slot.prefix, decode_slot_info(content)};
     } catch (FormatError const& error) {
-        throw RepositoryError(RepositoryFailure::corrupt, name + ": " + error.what());
+        throw corrupt(name + ": " + error.what());
     }
 }
 

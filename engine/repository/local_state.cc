@@ -9,7 +9,7 @@ namespace coffre {
 
 namespace {
 
-constexpr std::string_view mark = "coffre-state-2";
+constexpr std::string_view file_mark = "coffre-state-2";
 constexpr std::uint64_t most_copies = 1000;
 
 std::string file_of(std::string const& folder) {
@@ -18,7 +18,7 @@ std::string file_of(std::string const& folder) {
 
 Bytes encode(LocalState const& state) {
     Writer out;
-    out.text(mark);
+    out.text(file_mark);
     out.id(state.writer);
     out.u8(state.encrypted ? 1 : 0);
     out.u32(state.epochs);
@@ -43,7 +43,7 @@ Bytes encode(LocalState const& state) {
 LocalState decode(ByteView bytes) {
     Reader in(bytes, "local state");
     LocalState state;
-    if (in.text(64, "mark") != mark) in.fail("not a state file");
+    if (in.text(64, "mark") != file_mark) in.fail("not a state file");
     state.writer = in.id<WriterId>();
     state.encrypted = in.bounded(1, "mode") == 1;
     state.epochs = in.u32();

@@ -48,7 +48,7 @@ OpenedConfig read_config(Backend& store) {
     } catch (UnsupportedFormat const& error) {
         throw RepositoryError(RepositoryFailure::unusable, std::string("config: ") + error.what());
     } catch (FormatError const& error) {
-        throw RepositoryError(RepositoryFailure::corrupt, std::string("config: ") + error.what());
+        throw corrupt(std::string("config: ") + error.what());
     }
 }
 
@@ -56,7 +56,7 @@ ConfigSecrets open_secrets(KeyRing const& keys, OpenedConfig const& config) {
     try {
         return decode_config_secrets(keys.open_config(config.prefix_bytes, config.sealed));
     } catch (FormatError const& error) {
-        throw RepositoryError(RepositoryFailure::corrupt, error.what());
+        throw corrupt(error.what());
     }
 }
 

@@ -75,7 +75,7 @@ auto naming(std::string const& name, Action const& action) {
     } catch (UnsupportedFormat const& error) {
         throw RepositoryError(RepositoryFailure::unusable, name + ": " + error.what());
     } catch (FormatError const& error) {
-        throw RepositoryError(RepositoryFailure::corrupt, name + ": " + error.what());
+        throw corrupt(name + ": " + error.what());
     }
 }
 

@@ -26,7 +26,7 @@ Bundle read_bundle(Backend& store, KeyRing const& keys, std::string const& name)
     try {
         return decode_bundle(unpad(content, "bundle"));
     } catch (FormatError const& error) {
-        throw RepositoryError(RepositoryFailure::corrupt, name + ": " + error.what());
+        throw corrupt(name + ": " + error.what());
     }
 }
 

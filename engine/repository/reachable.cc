@@ -118,9 +118,9 @@ std::uint64_t Reachable::mark(std::string const& where, Node const& root) {
         }
     } catch (RepositoryError const& error) {
         if (error.kind() != RepositoryFailure::corrupt) throw;
-        throw RepositoryError(RepositoryFailure::corrupt, where + ": " + error.what());
+        throw corrupt(where + ": " + error.what());
     } catch (FormatError const& error) {
-        throw RepositoryError(RepositoryFailure::corrupt, where + ": " + error.what());
+        throw corrupt(where + ": " + error.what());
     }
     return newly_marked_;
 }
@@ -152,8 +152,7 @@ void Reachable::mark_entry(PackKind leaves, ListEntry const& entry, std::uint8_t
     auto const copy = mark_chunk(entry.id, limits::delta_depth + 1);
     if (!copy && !is_tree) return note_missing(entry.id);
     if (!copy) {
-        throw RepositoryError(RepositoryFailure::corrupt,
-                              "chunk " + entry.id.hex() + " of its trees has no copy");
+        throw corrupt("chunk " + entry.id.hex() + " of its trees has no copy");
     }
     remember(entry.id);
     if (!is_tree || !set_bit(entered_, *copy)) return;

@@ -128,7 +128,7 @@ void Repository::add_bundle(BundleId const& id, Index::Load& load) {
     try {
         load.add(id, read_bundle(*store_, keys_, name));
     } catch (FormatError const& error) {
-        throw RepositoryError(RepositoryFailure::corrupt, name + ": " + error.what());
+        throw corrupt(name + ": " + error.what());
     }
 }
 

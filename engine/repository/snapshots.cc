@@ -117,7 +117,7 @@ struct Walk {
     void enter(Node const& node, std::size_t depth) {
         if (!visit(path, node) || !node.is_directory()) return;
         if (depth > limits::tree_depth) {
-            throw RepositoryError(RepositoryFailure::corrupt, path + ": nested too deeply");
+            throw corrupt(path + ": nested too deeply");
         }
         std::size_t const size = path.size();
         DirectoryCursor cursor(reader, node.content);
@@ -140,7 +140,7 @@ SlotContent read_slot(Repository& repository, std::string const& name) {
         return decode_slot(
             repository.keys().open_signed_object(ObjectKind::snapshot, name, object));
     } catch (FormatError const& error) {
-        throw RepositoryError(RepositoryFailure::corrupt, name + ": " + error.what());
+        throw corrupt(name + ": " + error.what());
     }
 }
 
@@ -187,9 +187,7 @@ SnapshotList list_snapshots(Repository& repository) {
         std::string const hex = last_component(object.name);
         try {
             auto const id = SessionId::parse(hex);
-            if (!id)
-                throw RepositoryError(RepositoryFailure::corrupt,
-                                      object.name + ": not a snapshot's name");
+            if (!id) throw corrupt(object.name + ": not a snapshot's name");
             if (forgotten.contains(*id) || log.closed.contains(*id)) continue;
             auto slot = read_slot(repository, object.name);
             if (!slot.killed()) list.snapshots.push_back({*id, std::move(*slot.snapshot)});

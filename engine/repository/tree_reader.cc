@@ -9,7 +9,7 @@ namespace coffre {
 namespace {
 
 [[noreturn]] void fail(ChunkId const& id, std::string const& what) {
-    throw RepositoryError(RepositoryFailure::corrupt, "chunk " + id.hex() + ": " + what);
+    throw corrupt("chunk " + id.hex() + ": " + what);
 }
 
 }  // namespace
@@ -41,9 +41,8 @@ Content read_checked_recipe(ChunkReader& reader, ListEntry const& recipe, std::u
 
 void EntryCount::add() {
     if (++entries_ <= limit_ || mutant("unbounded")) return;
-    throw RepositoryError(RepositoryFailure::corrupt, "the tree holds more than the " +
-                                                          std::to_string(entries_ - 1) +
-                                                          " entries that its snapshot says");
+    throw corrupt("the tree holds more than the " + std::to_string(entries_ - 1) +
+                  " entries that its snapshot says");
 }
 
 ContentCursor::ContentCursor(ChunkReader& reader, Content const& content)

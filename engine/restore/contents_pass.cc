@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "engine/restore/extents.h"
+#include "engine/restore/failure.h"
 #include "engine/util/paths.h"
 #include "engine/util/workers.h"
 #include "format/limits.h"
@@ -22,8 +23,7 @@ bool looks_equal(struct stat const& there, Node const& node) {
 }
 
 [[noreturn]] void throw_too_large(ListEntry const& entry) {
-    throw RepositoryError(RepositoryFailure::corrupt,
-                          "chunk " + entry.id.hex() + ": is said to be too large");
+    throw corrupt("chunk " + entry.id.hex() + ": is said to be too large");
 }
 
 bool is_hole(Fd const& fd, Hole const& hole) {
@@ -37,7 +37,7 @@ void write_zeros(std::string const& path, Fd const& fd, Hole const& hole) {
         auto const part =
             ByteView(zeros).first(std::min<std::uint64_t>(zeros.size(), hole.size - done));
         if (!pwrite_full(fd.get(), part, static_cast<off_t>(hole.offset + done))) {
-            throw SourceError(path, "cannot write: " + errno_text());
+            fail(path, "write");
         }
     }
 }
@@ -269,7 +269,7 @@ void ContentsPass::update_file(std::string const& path, Node const& node,
     bool is_same = same_size;
     if (!dry_run) {
         if (!same_size && ::ftruncate(fd.get(), static_cast<off_t>(node.size)) != 0) {
-            throw SourceError(path, "cannot set the size: " + errno_text());
+            fail(path, "set the size");
         }
         if (make_holes(path, fd, node)) is_same = false;
     }

@@ -42,8 +42,7 @@ void write_contents(ChunkReader& reader, Node const& node, Sink const& write) {
     while (auto const entry = chunks.next()) {
         Bytes const bytes = reader.read(PackKind::data, entry->id);
         if (bytes.size() != entry->weight) {
-            throw RepositoryError(RepositoryFailure::corrupt,
-                                  "chunk " + entry->id.hex() + ": has another size");
+            throw corrupt("chunk " + entry->id.hex() + ": has another size");
         }
         hasher.update(bytes);
         each_extent(node.holes, offset, bytes.size(),
@@ -56,8 +55,7 @@ void write_contents(ChunkReader& reader, Node const& node, Sink const& write) {
     }
     fill_to(node.size);
     if (hasher.hash() != node.hash) {
-        throw RepositoryError(RepositoryFailure::corrupt,
-                              "\"" + node.name + "\": its chunks do not add up to the file");
+        throw corrupt("\"" + node.name + "\": its chunks do not add up to the file");
     }
 }
 

@@ -8,6 +8,11 @@
 
 namespace coffre {
 
+// What a hole reads as.
+inline bool is_zero(ByteView bytes) {
+    return std::all_of(bytes.begin(), bytes.end(), [](std::byte b) { return b == std::byte{0}; });
+}
+
 // Calls `use(offset in the file, begin, size)` for each unbroken part of the `size` bytes from
 // `offset` of the content on; `begin` counts from `offset`.
 template <class Use>

@@ -173,7 +173,7 @@ void Fetcher::write_from_copies(FileWrite const& write) {
         std::lock_guard const lock(mutex_);
         Bytes const bytes = copies_.read(PackKind::data, write.chunk);
         if (bytes.size() != write.size) {
-            throw RepositoryError(RepositoryFailure::corrupt, "a chunk has another size");
+            throw corrupt("a chunk has another size");
         }
         writer_.write(write, bytes);
     } catch (RepositoryError const& error) {

@@ -3,10 +3,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <algorithm>
-
-#include "engine/error.h"
 #include "engine/restore/extents.h"
+#include "engine/restore/failure.h"
 #include "engine/util/direct_write.h"
 #include "format/limits.h"
 #include "format/mutant.h"
@@ -17,16 +15,12 @@ namespace {
 
 constexpr std::uint64_t preallocate_from = limits::mib;
 
-bool is_zero(ByteView bytes) {
-    return std::all_of(bytes.begin(), bytes.end(), [](std::byte b) { return b == std::byte{0}; });
-}
-
 }  // namespace
 
 FileIdentity identity_of(Fd const& fd, std::string const& path) {
     struct stat status {};
     if (::fstat(fd.get(), &status) != 0) {
-        throw SourceError(path, "cannot look at it: " + errno_text());
+        fail(path, "look at it");
     }
     return {status.st_dev, status.st_ino};
 }
@@ -74,10 +68,10 @@ void FileWriter::set_size(RestoredFile const& file, Fd const& fd) const {
         !request_.sparse && node.holes.empty() && node.size >= preallocate_from;
     bool ok = preallocate && ::fallocate(fd.get(), 0, 0, size) == 0;
     if (preallocate && !ok && errno == ENOSPC) {
-        throw SourceError(file.path, "cannot write: " + errno_text());
+        fail(file.path, "write");
     }
     if (!ok) ok = ::ftruncate(fd.get(), size) == 0;
-    if (!ok) throw SourceError(file.path, "cannot set the size: " + errno_text());
+    if (!ok) fail(file.path, "set the size");
 }
 
 void FileWriter::write(FileWrite const& to, ByteView bytes) {
@@ -91,7 +85,7 @@ void FileWriter::write(FileWrite const& to, ByteView bytes) {
             ByteView const part = bytes.subspan(begin, size);
             auto const write = to.file->is_new ? pwrite_past_cache : pwrite_full;
             if (write(fd->get(), part, static_cast<off_t>(at))) return;
-            throw SourceError(to.file->path, "cannot write: " + errno_text());
+            fail(to.file->path, "write");
         };
         each_extent(to.file->node.holes, to.offset, bytes.size(), put);
         bytes_written_ += bytes.size();

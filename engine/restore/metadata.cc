@@ -9,8 +9,7 @@
 #include <array>
 #include <cerrno>
 
-#include "engine/error.h"
-#include "engine/util/fd.h"
+#include "engine/restore/failure.h"
 #include "format/mutant.h"
 
 namespace coffre {
@@ -19,10 +18,6 @@ namespace {
 
 constexpr std::size_t entry_buffer = 64 * std::size_t{1024};
 constexpr std::size_t known_owners = 4096;
-
-[[noreturn]] void fail(std::string const& path, std::string const& doing) {
-    throw SourceError(path, "cannot " + doing + ": " + errno_text());
-}
 
 std::array<struct timespec, 2> times_of(Node const& node) {
     return {timespec{0, UTIME_OMIT}, timespec{static_cast<time_t>(node.mtime.seconds),

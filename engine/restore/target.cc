@@ -1,6 +1,5 @@
 #include "engine/restore/target.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <sys/statvfs.h>
@@ -10,7 +9,7 @@
 #include <cerrno>
 #include <memory>
 
-#include "engine/error.h"
+#include "engine/restore/failure.h"
 #include "engine/util/paths.h"
 #include "engine/util/small_file.h"
 #include "format/mutant.h"
@@ -19,16 +18,8 @@ namespace coffre {
 
 namespace {
 
-[[noreturn]] void fail(std::string const& path, std::string const& doing) {
-    throw SourceError(path, "cannot " + doing + ": " + errno_text());
-}
-
-struct CloseDir {
-    void operator()(DIR* dir) const { ::closedir(dir); }
-};
-
 std::vector<std::string> names_in(Fd folder, std::string const& path) {
-    std::unique_ptr<DIR, CloseDir> const dir(::fdopendir(folder.get()));
+    OpenFolder const dir(::fdopendir(folder.get()));
     if (!dir) fail(path, "list the folder");
     folder.release();
     std::vector<std::string> names;

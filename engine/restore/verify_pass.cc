@@ -3,18 +3,13 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <algorithm>
-
 #include "engine/crypto/hash.h"
+#include "engine/restore/extents.h"
 #include "format/limits.h"
 
 namespace coffre {
 
 namespace {
-
-bool is_zero(ByteView bytes) {
-    return std::all_of(bytes.begin(), bytes.end(), [](std::byte b) { return b == std::byte{0}; });
-}
 
 // Reads a restored file, and knows where its holes are.
 class Reading {

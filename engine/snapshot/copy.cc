@@ -52,8 +52,7 @@ public:
                              replay(source.snapshot, before, pool, hand_on);
                          });
         if (saved.root.digest != source.snapshot.root.digest) {
-            throw RepositoryError(RepositoryFailure::corrupt,
-                                  "its tree reads back with other contents");
+            throw corrupt("its tree reads back with other contents");
         }
         snapshot.root = std::move(saved.root);
         snapshot.statistics = saved.statistics;

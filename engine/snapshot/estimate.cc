@@ -1,22 +1,12 @@
 #include "engine/snapshot/estimate.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include <memory>
-
+#include "engine/util/fd.h"
 #include "engine/util/paths.h"
 
 namespace coffre {
-
-namespace {
-
-struct CloseDir {
-    void operator()(DIR* dir) const { ::closedir(dir); }
-};
-
-}  // namespace
 
 Estimate::Estimate(std::vector<std::string> const& paths, Exclusions const& exclude,
                    Progress& progress)
@@ -41,7 +31,7 @@ void Estimate::count(std::stop_token const& stop, std::vector<std::string> const
 }
 
 void Estimate::count_folder(std::string const& folder, std::vector<std::string>& found) {
-    std::unique_ptr<DIR, CloseDir> const dir(::opendir(folder.c_str()));
+    OpenFolder const dir(::opendir(folder.c_str()));
     if (!dir) return;
     while (auto const* entry = ::readdir(dir.get())) {
         std::string_view const name = entry->d_name;

@@ -43,7 +43,7 @@ RepositoryError fenced() {
 
 void read_back(Repository& repository, std::string const& name, Snapshot const& snapshot) {
     if (read_slot(repository, name).snapshot != snapshot) {
-        throw RepositoryError(RepositoryFailure::corrupt, name + ": reads back differently");
+        throw corrupt(name + ": reads back differently");
     }
     ChunkReader reader(repository, 0);
     DirectoryCursor(reader, snapshot.root.content).next();
@@ -87,10 +87,9 @@ void Publisher::take_census(std::set<PackNumber> const& reused) {
     for (auto const& [pack, size] : census) {
         auto const found = sizes.find(names::pack(pack));
         if (found != sizes.end() && found->second == size) continue;
-        throw RepositoryError(RepositoryFailure::corrupt,
-                              names::pack(pack) + ": " +
-                                  (found == sizes.end() ? "is missing" : "has another size") +
-                                  ", so no snapshot can rely on it; run `repo check`");
+        throw corrupt(names::pack(pack) + ": " +
+                      (found == sizes.end() ? "is missing" : "has another size") +
+                      ", so no snapshot can rely on it; run `repo check`");
     }
 }
 

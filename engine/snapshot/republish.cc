@@ -130,7 +130,7 @@ Republished unforget(Repository& repository, std::string const& prefix, Progress
         if (!prefix.empty() && named.id.hex().starts_with(prefix)) matching.push_back(named);
     }
     if (matching.empty() && !forgotten.damaged.empty()) {
-        throw RepositoryError(RepositoryFailure::corrupt, forgotten.damaged[0]);
+        throw corrupt(forgotten.damaged[0]);
     }
     if (matching.size() != 1) {
         throw RepositoryError(RepositoryFailure::failed,

@@ -8,10 +8,6 @@ namespace coffre {
 
 namespace {
 
-RepositoryError corrupt(std::string const& message) {
-    return {RepositoryFailure::corrupt, message};
-}
-
 // The bytes of a file's chunks, one after the other.
 class ContentBytes {
 public:

@@ -1,6 +1,5 @@
 #include "engine/snapshot/walk.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -8,6 +7,7 @@
 #include <cerrno>
 
 #include "engine/snapshot/source_file.h"
+#include "engine/util/fd.h"
 #include "engine/util/paths.h"
 #include "format/limits.h"
 
@@ -16,10 +16,6 @@ namespace coffre {
 namespace {
 
 constexpr std::string_view cache_signature = "Signature: 8a477f597d28d172789f06886806bc55";
-
-struct CloseDir {
-    void operator()(DIR* dir) const { ::closedir(dir); }
-};
 
 // The names of a folder in one piece of memory: there may be millions.
 class Names {
@@ -50,7 +46,7 @@ Names list_names(int folder) {
     Names names;
     Fd copy(::openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!copy) return names;
-    std::unique_ptr<DIR, CloseDir> const dir(::fdopendir(copy.get()));
+    OpenFolder const dir(::fdopendir(copy.get()));
     if (!dir) return names;
     copy.release();
     errno = 0;

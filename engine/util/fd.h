@@ -3,8 +3,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <dirent.h>
 #include <sys/types.h>
 
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -36,6 +38,12 @@ public:
 private:
     int fd_ = -1;
 };
+
+// A folder that is being listed.
+struct CloseFolder {
+    void operator()(DIR* folder) const { ::closedir(folder); }
+};
+using OpenFolder = std::unique_ptr<DIR, CloseFolder>;
 
 // A file in `folder` that goes with its descriptor, to be read and written. Empty with errno on
 // failure.
