@@ -80,6 +80,18 @@ private:
         }
     }
 
+    // A collection may remove it after it was listed.
+    template <class Action>
+    void unless_removed(ObjectInfo const& object, Action const& action) {
+        guarded([&] {
+            try {
+                action();
+            } catch (RepositoryError const&) {
+                if (repository_.store().stat(object.name)) throw;
+            }
+        });
+    }
+
     void note(std::string const& message) {
         std::lock_guard const lock(note_mutex_);
         if (!noted_.insert(message).second) return;
@@ -94,15 +106,15 @@ private:
             guarded([&] { describe_key_slot(store, repository_.keys(), object.name); });
         }
         for (auto const& object : store.list("sessions/")) {
-            guarded([&] {
+            unless_removed(object, [&] {
                 open_as(ObjectKind::session, object, [](ByteView b) { decode_session(b); });
             });
         }
         for (auto const& object : store.list("snapshots/")) {
-            guarded([&] { read_slot(repository_, object.name); });
+            unless_removed(object, [&] { read_slot(repository_, object.name); });
         }
         for (auto const& object : store.list("forgets/")) {
-            guarded([&] {
+            unless_removed(object, [&] {
                 Bytes const bytes = get_whole(store, object.name, limits::object_size);
                 decoded(object.name,
                         keys.open_signed_object(ObjectKind::forget, object.name, bytes),

@@ -4,6 +4,7 @@
 
 #include "engine/repository/names.h"
 #include "engine/repository/reachable.h"
+#include "engine/repository/reserve.h"
 #include "engine/repository/snapshot_store.h"
 #include "engine/util/clock.h"
 #include "engine/util/text.h"
@@ -171,7 +172,7 @@ private:
     void write_records() {
         std::vector<SessionId> ids;
         for (auto const& [id, bytes] : report_.freed) ids.push_back(id);
-        put_forgets(repository_, ids, request_.reason);
+        with_reserve(repository_.store(), [&] { put_forgets(repository_, ids, request_.reason); });
     }
 
     using Reasons = std::vector<std::string>;

@@ -84,7 +84,7 @@ CheckReport scrub_store(std::string const& location, unsigned threads, Progress&
             progress.report_failure("", result.error);
         });
     auto objects = store->list("");
-    std::erase_if(objects, [](auto const& object) { return names::is_quarantined(object.name); });
+    std::erase_if(objects, [](auto const& object) { return names::is_no_object(object.name); });
     for (auto const& object : objects) progress.total_bytes += object.size;
     for (auto const& object : objects) {
         progress.check_stop();

@@ -10,6 +10,7 @@
 namespace coffre::names {
 
 inline std::string const config = "config";
+inline std::string const reserve = "reserve";  // no object: room, see engine/repository/reserve.h
 
 inline std::string key_slot(SlotId const& id) {
     return "keys/" + id.hex();
@@ -43,8 +44,9 @@ inline std::string quarantined(std::string const& name) {
     std::replace(flat.begin(), flat.end(), '/', '-');
     return "quarantine/" + flat;
 }
-inline bool is_quarantined(std::string const& name) {
-    return name.starts_with("quarantine/");
+// What is in a repository's folder and is no object of it.
+inline bool is_no_object(std::string const& name) {
+    return name.starts_with("quarantine/") || name == reserve;
 }
 
 }  // namespace coffre::names

@@ -10,6 +10,7 @@
 #include "engine/repository/key_slots.h"
 #include "engine/repository/names.h"
 #include "engine/repository/repository.h"
+#include "engine/repository/reserve.h"
 #include "engine/util/clock.h"
 #include "engine/util/small_file.h"
 #include "format/limits.h"
@@ -138,12 +139,16 @@ void require_no_rollback(Repository& repository, OpenOptions const& options) {
     }
     remember_keys(repository, encrypted, epoch);
     if (options.accept_rollback || state.heads.empty()) return;
+    std::set<SessionId> absent;
+    for (auto const& [writer, head] : state.heads) {
+        if (!repository.store().stat(names::snapshot(head))) absent.insert(head);
+    }
+    // After that: what closed a slot is written before the slot is removed.
     GcState const log = read_gc_log(repository.store(), repository.keys());
     std::string missing;
     if (log.next_record < state.log_records) missing = names::log_record(state.log_records - 1);
-    for (auto const& [writer, head] : state.heads) {
-        if (log.closed.contains(head) || repository.store().stat(names::snapshot(head))) continue;
-        missing = names::snapshot(head);
+    for (auto const& head : absent) {
+        if (!log.closed.contains(head)) missing = names::snapshot(head);
     }
     if (missing.empty() || mutant("accept-rollback")) return;
     throw RepositoryError(RepositoryFailure::rolled_back,
@@ -240,7 +245,10 @@ std::shared_ptr<Repository> init_repository(std::string const& location, InitOpt
                                             OpenOptions const& options) {
     create_local_store(location);
     if (init.mode == Mode::none) ::unlink(encryption_mark(location, options).c_str());
-    return init_repository(open_local_store(location), init, credentials, options);
+    std::shared_ptr<Backend> const store = open_local_store(location);
+    auto repository = init_repository(store, init, credentials, options);
+    make_reserve(*store);
+    return repository;
 }
 
 std::shared_ptr<Repository> open_repository(std::string const& location,

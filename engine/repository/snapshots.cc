@@ -108,6 +108,11 @@ void remember_heads(Repository& repository, SnapshotList const& list) {
     }
 }
 
+// Slots and forgets go when a collector has closed them, also after they were listed.
+bool is_removed(Repository& repository, std::string const& name) {
+    return !repository.store().stat(name);
+}
+
 struct Walk {
     ChunkReader& reader;
     std::function<bool(std::string const&, Node const&)> const& visit;
@@ -154,6 +159,7 @@ std::set<SessionId> read_forgets(Repository& repository, std::vector<std::string
                 forgotten.insert(*id);
         } catch (RepositoryError const& error) {
             if (error.kind() != RepositoryFailure::corrupt) throw;
+            if (is_removed(repository, object.name)) continue;
             damaged.emplace_back(error.what());
         }
     }
@@ -193,6 +199,7 @@ SnapshotList list_snapshots(Repository& repository) {
             if (!slot.killed()) list.snapshots.push_back({*id, std::move(*slot.snapshot)});
         } catch (RepositoryError const& error) {
             if (error.kind() != RepositoryFailure::corrupt) throw;
+            if (is_removed(repository, object.name)) continue;
             list.damaged.emplace_back(error.what());
         }
     }
