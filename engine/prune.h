@@ -15,6 +15,7 @@ struct PruneRequest {
     std::uint64_t max_repack_bytes = ~std::uint64_t{0};  // to be moved in this run
     std::optional<std::chrono::seconds> repack_time;     // after it no further pack is moved
     int compression_level = 1;                           // of blocks that must be made anew
+    std::size_t slots_per_checkpoint = 32;               // void ones that are worth a record
     unsigned threads = 0;
     bool dry_run = false;
 };

@@ -34,7 +34,7 @@ LogRecord decode_log_record(ByteView bytes) {
     Reader in(bytes, "gc log record");
     LogRecord record;
     auto const kind = in.u8();
-    if (kind < 1 || kind > 3) in.fail("unknown kind " + std::to_string(kind));
+    if (kind < 1 || kind > 4) in.fail("unknown kind " + std::to_string(kind));
     record.kind = static_cast<LogKind>(kind);
     record.packs = read_ids<PackId>(in, "number of packs");
     record.bundles = read_ids<BundleId>(in, "number of bundles");

@@ -9,13 +9,13 @@
 
 namespace coffre {
 
-enum class LogKind : std::uint8_t { condemn = 1, sweep = 2, checkpoint = 3 };
+enum class LogKind : std::uint8_t { condemn = 1, sweep = 2, checkpoint = 3, wait = 4 };
 
 struct LogRecord {
     LogKind kind = LogKind::condemn;
     std::vector<PackId> packs;      // condemned or swept here; checkpoint: every name ever swept
     std::vector<BundleId> bundles;  // replaced here
-    std::vector<SessionId> slots;   // checkpoint: closed for ever
+    std::vector<SessionId> slots;   // checkpoint: closed for ever; wait: open after the condemn record
 
     bool operator==(LogRecord const&) const = default;
 };

@@ -45,6 +45,7 @@ repair-unannounced      tests  *Repair.LetsACollectionWait*
 reuse-condemned         tests  Protocol.ReusesNothingThatIsCondemned
 sessions-before-condemn tests  *Prune.WaitsForAWriterThatReadTheLogJustBefore*
 set-ids-for-all         tests  *HostileTree*
+stale-wait              tests  *Prune.WaitsAnew*
 trust-fresh-times       tests  Snapshot.ReadsAFileAgainThatIsYoungerThanTheParent
 unbounded               tests  *HostileContents*Shape*
 undo-unchecked          tests  *Prune.A*Snapshot*Back*

@@ -9,6 +9,7 @@
 #include "engine/maintain/repack.h"
 #include "engine/repository/names.h"
 #include "engine/repository/reachable.h"
+#include "engine/repository/reserve.h"
 #include "engine/repository/snapshot_store.h"
 #include "engine/util/clock.h"
 #include "format/mutant.h"
@@ -17,7 +18,6 @@ namespace coffre {
 
 namespace {
 
-constexpr std::size_t closable_slots = 32;
 constexpr std::uint64_t records_per_checkpoint = 64;
 constexpr int attempts = 5;
 
@@ -35,8 +35,11 @@ public:
     PruneReport run() {
         for (int attempt = 1;; ++attempt) {
             try {
-                report_ = {};
-                collect();
+                with_reserve(store_, [this] {
+                    report_ = {};
+                    collect();
+                });
+                if (!request_.dry_run) make_reserve(store_);
                 return std::move(report_);
             } catch (Overtaken const&) {
                 if (attempt < attempts) continue;
@@ -134,7 +137,8 @@ private:
         try {
             return action();
         } catch (RepositoryError const& error) {
-            if (error.kind() == RepositoryFailure::corrupt && has_log_grown()) throw Overtaken();
+            if (error.kind() == RepositoryFailure::corrupt && has_log_grown(store_, log_))
+                throw Overtaken();
             throw;
         }
     }
@@ -145,10 +149,6 @@ private:
             reachable.mark(names::snapshot(named.id), named.snapshot.root);
         }
         require_all(reachable);
-    }
-
-    bool has_log_grown() {
-        return read_gc_log(store_, repository_.keys()).next_record != log_.next_record;
     }
 
     static void require_all(Reachable const& reachable) {
@@ -197,10 +197,28 @@ private:
         if (mutant("no-wait")) return true;
         if (mutant("sessions-before-condemn") && log_.ends_in_condemn) return true;
         report_.ended_sessions += end_dead_sessions(repository_, log_, now_ns());
-        for (auto const& session : list_sessions(repository_, log_).open) {
+        auto const open = sessions_to_wait_for();
+        if (!open.empty() && log_.ends_in_condemn && !log_.waits_for) append(wait_record(open));
+        for (auto const& session : open) {
             report_.waiting_for.push_back(describe(repository_, session));
         }
         return report_.waiting_for.empty();
+    }
+
+    // Whoever began after the first listing that followed the condemn record has seen that record.
+    std::vector<SessionsListing::Open> sessions_to_wait_for() {
+        auto open = list_sessions(repository_, log_).open;
+        if (log_.waits_for) {
+            std::erase_if(
+                open, [&](auto const& session) { return !log_.waits_for->contains(session.id); });
+        }
+        return open;
+    }
+
+    static LogRecord wait_record(std::vector<SessionsListing::Open> const& open) {
+        LogRecord record{LogKind::wait, {}, {}, {}};
+        for (auto const& session : open) record.slots.push_back(session.id);
+        return record;
     }
 
     // --- the second half: what is still not needed is removed ---
@@ -303,7 +321,7 @@ private:
                 record.slots.push_back(*id);
             }
         }
-        bool const is_due = record.slots.size() >= closable_slots ||
+        bool const is_due = record.slots.size() >= request_.slots_per_checkpoint ||
                             log_.since_checkpoint >= records_per_checkpoint;
         if (!is_due) return;
         record.slots.insert(record.slots.end(), log_.closed.begin(), log_.closed.end());

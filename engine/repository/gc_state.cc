@@ -2,6 +2,7 @@
 
 #include "engine/repository/names.h"
 #include "format/limits.h"
+#include "format/mutant.h"
 
 namespace coffre {
 
@@ -12,6 +13,7 @@ void apply(GcState& state, LogRecord const& record) {
         case LogKind::condemn:
             state.condemned = {record.packs.begin(), record.packs.end()};
             state.ends_in_condemn = true;
+            if (!mutant("stale-wait")) state.waits_for.reset();
             return;
         case LogKind::sweep:
             // What the sweep does not list is pardoned.
@@ -24,12 +26,11 @@ void apply(GcState& state, LogRecord const& record) {
             state.swept.insert(record.packs.begin(), record.packs.end());
             state.closed.insert(record.slots.begin(), record.slots.end());
             return;
+        case LogKind::wait:
+            state.waits_for = {record.slots.begin(), record.slots.end()};
+            return;
     }
 }
-
-}  // namespace
-
-namespace {
 
 LogRecord read_record(Backend& store, KeyRing const& keys, std::string const& name) {
     Bytes const bytes = get_whole(store, name, limits::object_size);
@@ -45,9 +46,10 @@ LogRecord read_record(Backend& store, KeyRing const& keys, std::string const& na
 std::uint64_t count_records(Backend& store) {
     std::uint64_t count = 0;
     for (auto const& object : store.list("gclog/")) {
-        std::string const expected = names::log_record(count);
-        if (object.name != expected) {
-            throw corrupt(expected + ": is missing");
+        // A folder's listing may lack what was put while it was read, and show what came later.
+        for (; object.name != names::log_record(count); ++count) {
+            std::string const expected = names::log_record(count);
+            if (!store.stat(expected)) throw corrupt(expected + ": is missing");
         }
         ++count;
     }
@@ -67,6 +69,10 @@ GcState read_gc_log(Backend& store, KeyRing const& keys) {
     }
     for (auto it = records.rbegin(); it != records.rend(); ++it) apply(state, *it);
     return state;
+}
+
+bool has_log_grown(Backend& store, GcState const& state) {
+    return count_records(store) != state.next_record;
 }
 
 bool append_to_gc_log(Backend& store, KeyRing const& keys, std::uint64_t number,

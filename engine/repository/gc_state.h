@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <optional>
 #include <set>
 
 #include "engine/backend/backend.h"
@@ -11,13 +12,14 @@
 namespace coffre {
 
 struct GcState {
-    std::set<PackId> condemned;          // by a condemn record that no sweep has answered yet
-    std::set<PackId> swept;              // ever
-    std::set<SessionId> closed;          // slots void for ever
-    std::set<BundleId> replaced;         // by the last sweep
-    std::uint64_t since_checkpoint = 0;  // records
-    bool ends_in_condemn = false;        // then whatever is inherited is looked up as well
-    std::uint64_t next_record = 0;       // the number that the log's next record will have
+    std::set<PackId> condemned;  // by a condemn record that no sweep has answered yet
+    std::set<PackId> swept;      // ever
+    std::set<SessionId> closed;  // slots void for ever
+    std::optional<std::set<SessionId>> waits_for;  // all that may not know what is condemned
+    std::set<BundleId> replaced;                   // by the last sweep
+    std::uint64_t since_checkpoint = 0;            // records
+    bool ends_in_condemn = false;   // then whatever is inherited is looked up as well
+    std::uint64_t next_record = 0;  // the number that the log's next record will have
 
     // May a writer that has read this log rely on the pack?
     bool usable(PackId const& pack) const {
@@ -28,6 +30,9 @@ struct GcState {
 // Reads the log from its last checkpoint on, which repeats what counts of all before it. Throws
 // RepositoryError when a record is missing or damaged.
 GcState read_gc_log(Backend& store, KeyRing const& keys);
+
+// Whether there are records now that `state` knows nothing of.
+bool has_log_grown(Backend& store, GcState const& state);
 
 // Makes `record` the log's record number `number`, durably. False when there is one already:
 // another collector was faster, and all that led to `record` is to be done anew.

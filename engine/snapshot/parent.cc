@@ -45,7 +45,7 @@ Trees condemn_lost_packs(Repository& repository, GcState& log, Progress const& p
         bool const is_there = found != stored.end() && found->second == pack.size;
         if (is_there || log.swept.contains(pack.id)) return;
         if (view.directory(number).kind == PackKind::meta) trees = Trees::lost;
-        log.condemned.insert(pack.id);
+        if (!log.condemned.insert(pack.id).second) return;  // swept meanwhile
         log.ends_in_condemn = true;
         progress.report_failure(
             names::pack(pack.id),

@@ -15,16 +15,27 @@ namespace {
 constexpr std::size_t pack_target = 16 * limits::mib;
 constexpr std::size_t uploads = 2;
 
+// Of what is compared with the sources, some was given up and collected: no collection waits for a
+// session that began after its condemn record.
+RepositoryError overtaken(std::string const& what) {
+    return {RepositoryFailure::fenced,
+            "an earlier snapshot was collected meanwhile (" + what + ")"};
+}
+
 }  // namespace
 
 Saved Saving::save(SaveOptions const& options, Produce const& produce) {
     try {
         return run(options, produce);
-    } catch (RepositoryError const&) {
+    } catch (RepositoryError const& error) {
         try {
             publisher_.finish_packs();
         } catch (RepositoryError const&) {
             // The first failure is the one to tell.
+        }
+        if (error.kind() == RepositoryFailure::corrupt &&
+            has_log_grown(repository_.store(), log_)) {
+            throw overtaken(error.what());
         }
         throw;
     }
@@ -37,7 +48,7 @@ Saved Saving::run(SaveOptions const& options, Produce const& produce) {
     SessionKeys const session_keys(repository_.keys());
     std::size_t const cores = worker_count(options.threads);
     OrderedStage<OpenPack, BundleRow> put(
-        uploads, 1, [&](OpenPack pack) { return store(options, std::move(pack)); },
+        std::min(uploads, cores), 1, [&](OpenPack pack) { return store(options, std::move(pack)); },
         [&](BundleRow row) {
             if (!options.dry_run) publisher_.add(std::move(row));
         });

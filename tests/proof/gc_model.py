@@ -17,11 +17,12 @@ What is modelled (docs/architecture.md, section "Commit"; docs/format.md, sectio
               stored whole (depth 0), or a delta of some depth on one base. A block is found when its
               pack is there and, where bundles are modelled, a bundle that is there names the pack.
   snapshots   A slot per session: empty, KILLED, or a set of chunks; forgets beside it.
-  log         Condemn, sweep and checkpoint records, each created if absent.
+  log         Condemn, wait, sweep and checkpoint records, each created if absent.
   writers     Session, log, (parent), for each chunk: reuse, inherit, store whole or as a delta; bundle,
               census, slot, (log again). "undo" publishes the chunks of a forgotten snapshot anew.
   collectors  Log, packs, snapshots, (replacement,) condemn, sessions, wait or fence, snapshots, packs,
-              sweep. Whoever finds an open condemn record goes on with it. What was swept is removed at
+              sweep. Whoever finds an open condemn record goes on with it, and waits for the sessions that
+              another has noted after it, if one has. What was swept is removed at
               any later time, by anyone: so a collector that stops in the middle needs no step.
 
 Each access to the store is one step; a process that crashes is one that makes no more steps. Whoever may
@@ -54,7 +55,7 @@ import sys
 
 NEVER = 99  # a depth at which nothing can be read
 KILLED = -1
-CONDEMN, SWEEP, CHECKPOINT = "condemn", "sweep", "checkpoint"
+CONDEMN, SWEEP, CHECKPOINT, WAIT = "condemn", "sweep", "checkpoint", "wait"
 
 # objects, sessions, forgotten: bits. slots: by session, 0 for empty. loose: objects and forgets that a
 # power cut may undo. Processes: (place in the program, what it remembers...).
@@ -126,7 +127,7 @@ class LogView:
         elif record.kind == SWEEP:
             self.swept |= record.objects
             self.condemned, self.is_open = 0, False
-        else:
+        elif record.kind == CHECKPOINT:
             self.closed |= record.slots
             self.has_checkpoint = True
 
@@ -557,9 +558,25 @@ class Model:
         if "checkpoint" in self.options and not view.has_checkpoint:
             yield "read log", 0, go("slots", len(state.log))
         if view.is_open:
-            yield "read log, goes on", 0, go(*self.to_sessions(state, len(state.log), 0))
+            yield "read log, goes on", 0, go(*self.go_on(state))
         elif "late" not in self.options and view.collections < self.config.generations:
             yield "read log", 0, go(*self.to_packs(state))
+
+    def go_on(self, state):
+        """With a condemn record that is there already."""
+        noted = self.noted_sessions(state.log)
+        if noted is None or "no-wait" in self.off:
+            return self.to_sessions(state, len(state.log), 0)
+        return "wait", len(state.log), self.open_ones(state, noted), 0
+
+    def noted_sessions(self, log):
+        """Those of the wait record that follows the last condemn record, or None."""
+        for record in reversed(log):
+            if record.kind == WAIT:
+                return record.slots
+            if record.kind == CONDEMN and "stale-wait" not in self.off:
+                return None
+        return None
 
     def to_packs(self, state):
         early = self.sessions_too_early(state)
@@ -665,6 +682,8 @@ class Model:
             yield "fence W%d" % (session - self.world.first_writer), 0, go(
                 "wait", number, waiting & ~(1 << session), listed, slots=slots)
         if waiting:
+            if len(state.log) == number and self.noted_sessions(state.log) is None:
+                yield "note sessions", 0, go("idle", log=state.log + (Record(WAIT, 0, waiting),))
             return
         if "packs-first" in self.options and not listed:
             yield "list packs again", 0, go("wait", number, 0, state.objects)
@@ -831,6 +850,8 @@ CONFIGS = [
            collectors=2, options="forget"),
     Config("twice", packs={"P": "A"}, snapshots=("A",), writers=(Writer(wants="A"),),
            collectors=2, generations=2, options="forget"),
+    # Two collections, and a writer in each.
+    Config("noted", packs={"P": "A", "Q": "B"}, writers=(Writer(wants="A"),) * 2, generations=2),
     Config("own-pack", writers=(Writer(wants="A"),)),
     # One chunk in two packs, and perhaps in those of the writers.
     Config("copies", packs={"P": "A", "Q": "A"}, snapshots=("A",), collectors=2, generations=2),
@@ -926,6 +947,7 @@ MUTANTS = {
     # collectors
     "list-sessions-before-condemn": "new-delta",
     "no-wait": "new-delta",
+    "stale-wait": "noted",
     "no-relist-snapshots": "new-delta",
     "no-relist-packs": "new-delta",
     "unlogged-sweep": "copies-writer",

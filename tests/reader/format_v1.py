@@ -818,7 +818,7 @@ def check_session(content, name):
 
 # ---------------------------------------------------------------- gclog
 
-CONDEMN, SWEEP, CHECKPOINT = 1, 2, 3
+CONDEMN, SWEEP, CHECKPOINT, WAIT = 1, 2, 3, 4
 
 
 class Log:
@@ -831,16 +831,16 @@ class Log:
         wire = Wire(content, name)
         wire.require(int(name[-16:]) == self.count, "a record before it is missing")
         self.count += 1
-        kind = wire.choice(CONDEMN, SWEEP, CHECKPOINT)
+        kind = wire.choice(CONDEMN, SWEEP, CHECKPOINT, WAIT)
         packs, _bundles, slots = (wire.list(wire.id16, LOG_IDS) for _ in range(3))
         wire.end()
-        wire.require(kind == CHECKPOINT or not slots, "closes slots, but is no checkpoint")
+        wire.require(kind in (CHECKPOINT, WAIT) or not slots, "has slots, and no use for them")
         if kind == CONDEMN:
             self.condemned = set(packs)
         elif kind == SWEEP:
             self.condemned = set()
             self.swept |= set(packs)
-        else:
+        elif kind == CHECKPOINT:
             wire.require(self.swept <= set(packs), "a checkpoint lacks a swept pack")
             self.swept |= set(packs)
             self.closed |= {slot.hex() for slot in slots}

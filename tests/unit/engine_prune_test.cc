@@ -8,6 +8,8 @@
 
 #include "engine/forget.h"
 #include "engine/repository/gc_state.h"
+#include "engine/repository/reserve.h"
+#include "engine/repository/session.h"
 #include "engine/tag.h"
 #include "hostile_tree.h"
 
@@ -35,6 +37,30 @@ void forget_named(Repository& repository, SessionId const& id) {
     Progress progress;
     forget(repository, request, progress);
 }
+
+// A folder that was read while objects were put: one of them is not in its listing.
+class ListsAllBut final : public Backend {
+public:
+    ListsAllBut(Backend& inner, std::string name) : inner_(inner), name_(std::move(name)) {}
+    PutResult put(std::string const& name, ByteView bytes) override {
+        return inner_.put(name, bytes);
+    }
+    Bytes get(std::string const& name, std::uint64_t offset, std::uint64_t size) override {
+        return inner_.get(name, offset, size);
+    }
+    std::optional<ObjectInfo> stat(std::string const& name) override { return inner_.stat(name); }
+    std::vector<ObjectInfo> list(std::string const& prefix) override {
+        auto listed = inner_.list(prefix);
+        std::erase_if(listed, [this](auto const& object) { return object.name == name_; });
+        return listed;
+    }
+    void remove(std::string const& name) override { inner_.remove(name); }
+    void barrier() override { inner_.barrier(); }
+
+private:
+    Backend& inner_;
+    std::string name_;
+};
 
 class Prune : public testing::TestWithParam<Mode> {
 protected:
@@ -78,6 +104,10 @@ protected:
             action();
         });
     }
+    // For more than an hour.
+    void fall_silent(Session const& session) {
+        repo_.store().set_modified(names::session(session.id()), 1);
+    }
     using Names = std::vector<std::string>;
 
     TempFolder source_;
@@ -104,6 +134,17 @@ TEST_P(Prune, FreesWhatNobodyNeedsAndNothingElse) {
     EXPECT_EQ(again.removed.packs, 0U);
     EXPECT_EQ(again.unused, 0U);
     EXPECT_EQ(again.unneeded.packs + again.repacked.packs, 0U);
+}
+
+TEST_P(Prune, LogsHaveAGapOnlyWhereARecordIsMissing) {
+    prune_all(*repo_);
+    GcState const log = read_gc_log(repo_.store(), repo_->keys());
+    ASSERT_EQ(log.next_record, 2U);
+    ListsAllBut store(repo_.store(), names::log_record(0));
+    EXPECT_EQ(read_gc_log(store, repo_->keys()).swept, log.swept);
+    repo_.store().remove(names::log_record(0));
+    EXPECT_TRUE(contains(message_of([&] { read_gc_log(store, repo_->keys()); }),
+                         names::log_record(0) + ": is missing"));
 }
 
 TEST_P(Prune, LeavesNoTraceOfThePacksThatWent) {
@@ -256,6 +297,61 @@ TEST_P(Prune, IsNotHinderedByWhoBeginsLater) {
     expect_all_is_well();
 }
 
+// Who began before the condemn record is written down: a later run waits for no others.
+TEST_P(Prune, WaitsForNobodyWhoBeganLater) {
+    Session const before(repo_.store(), repo_->keys());
+    EXPECT_EQ(prune_all(*repo_).waiting_for.size(), 1U);
+    Session const after(repo_.store(), repo_->keys());
+    fall_silent(before);
+    auto const report = prune_all(*elsewhere());
+    EXPECT_TRUE(report.resumed);
+    EXPECT_EQ(report.waiting_for.size(), 0U);
+    EXPECT_GT(report.removed.packs, 0U);
+    expect_all_is_well();
+}
+
+TEST_P(Prune, WaitsAnewInEachCollection) {
+    Session const before(repo_.store(), repo_->keys());
+    prune_all(*repo_);
+    fall_silent(before);
+    EXPECT_GT(prune_all(*repo_).removed.packs, 0U);
+    write_file(source_ / "file1", random_bytes(700, 20'000));
+    auto const third = repo_.save(source_.path());
+    forget_named(*repo_, *second_.id);
+    second_ = third;
+    image_ = image_of(source_.path());
+    Session const of_now(repo_.store(), repo_->keys());
+    EXPECT_EQ(prune_all(*repo_).waiting_for.size(), 1U);
+    expect_all_is_well();
+}
+
+// Nobody waits for a writer that began after the condemn record: what it is compared with may go.
+TEST_P(Prune, MayTakeAWritersParentWhichThenTriesAgain) {
+    auto const other = elsewhere();
+    TempFolder const alike;
+    make_folder(alike / "deep");
+    for (unsigned i = 0; i < 20; ++i) write_file(alike / ("deep/" + std::to_string(i)), "");
+    forget_named(*repo_, *repo_.save(alike.path()).id);
+    // Its packs are about to be condemned, and are relied on.
+    at(Verb::put, "snapshots/", [&] { prune_all(*other); });
+    auto const parent = repo_.save(alike.path());
+    std::uint64_t removed = 0;
+    at(Verb::get, "packs/", [&] {
+        forget_named(*other, *parent.id);
+        removed = prune_all(*other).removed.packs;
+    });
+    std::string told;
+    Progress progress;
+    progress.on_failure = [&](auto const&, auto const& message) { told += message; };
+    auto request = saving({alike.path()});
+    auto const taken = take_snapshot(*repo_, request, progress);
+    repo_.observe_nothing();
+    EXPECT_GT(removed, 0U);
+    EXPECT_TRUE(contains(told, "was collected meanwhile")) << told;
+    EXPECT_EQ(repo_.restored(taken.snapshot, alike.path()), image_of(alike.path()));
+    expect_all_is_well();
+}
+
 TEST_P(Prune, EndsASilentSessionWhichThenTriesAgain) {
     auto const other = elsewhere();
     std::uint64_t ended = 0;
@@ -370,6 +466,22 @@ TEST_P(Prune, FreesWhatItCanOnAFullDisk) {
     for (unsigned i = 0; i < 40; ++i) write_file(source_ / ("file" + std::to_string(i)), "");
     forget_named(*repo_, *second_.id);
     EXPECT_GT(prune_all(*repo_).removed.bytes, 500'000U);
+}
+
+// Not even for a record of its own is there room, until the reserve is freed.
+TEST_P(Prune, HasAReserveForADiskThatIsFull) {
+    make_reserve(repo_.store());
+    repo_.observe([&](Verb verb, std::string const& name) {
+        if (verb != Verb::put || !repo_.store().stat("reserve")) return;
+        throw RepositoryError(RepositoryFailure::no_space, name + ": no space");
+    });
+    EXPECT_GT(prune_all(*repo_).removed.bytes, 0U);
+    EXPECT_EQ(repo_.objects("reserve"), Names{"reserve"});
+    forget_named(*repo_, *second_.id);
+    EXPECT_EQ(repo_.ids(), Names{});
+    EXPECT_GT(prune_all(*repo_).removed.bytes, 0U);
+    repo_.observe_nothing();
+    EXPECT_EQ(repo_.errors(CheckDepth::read_data), Names{});
 }
 
 TEST_P(Prune, ClosesTheSlotsOfManyForgottenSnapshots) {

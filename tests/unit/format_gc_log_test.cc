@@ -8,7 +8,7 @@ namespace coffre {
 namespace {
 
 TEST(LogRecord, RoundTripsEveryKind) {
-    for (auto const kind : {LogKind::condemn, LogKind::sweep, LogKind::checkpoint}) {
+    for (auto const kind : {LogKind::condemn, LogKind::sweep, LogKind::checkpoint, LogKind::wait}) {
         LogRecord record = samples::log_record();
         record.kind = kind;
         EXPECT_EQ(decode_log_record(encode_log_record(record)), record);
@@ -24,11 +24,13 @@ TEST(LogRecord, EveryPrefixAndBitFlipIsRefusedOrCanonical) {
 TEST(LogRecord, BytesStayWhatTheyAre) {
     LogRecord const record{LogKind::sweep, {samples::id<PackId>(0)}, {}, {}};
     EXPECT_EQ(to_hex(encode_log_record(record)), "0201000102030405060708090a0b0c0d0e0f0000");
+    LogRecord const wait{LogKind::wait, {}, {}, {samples::id<SessionId>(0)}};
+    EXPECT_EQ(to_hex(encode_log_record(wait)), "04000001000102030405060708090a0b0c0d0e0f");
 }
 
 TEST(LogRecord, RefusesUnknownKinds) {
     EXPECT_THROW(decode_log_record(encode_log_record({LogKind{0}, {}, {}, {}})), FormatError);
-    EXPECT_THROW(decode_log_record(encode_log_record({LogKind{4}, {}, {}, {}})), FormatError);
+    EXPECT_THROW(decode_log_record(encode_log_record({LogKind{5}, {}, {}, {}})), FormatError);
 }
 
 TEST(LogRecord, RefusesACountAboveTheLimit) {
