@@ -1,100 +1,99 @@
-// Writers, collectors, one who forgets and takes back, and one who declares sessions dead, all at
-// once on one store, each stopped for good at some call or not: what was acknowledged and not
-// forgotten stays, whole.
-//
-// Each call of the store is a point where another process may go ahead for a while: a seed says
-// where and for how many calls. Threads of one process run freely between them, so a seed repeats
-// the plan of a case, not its last interleaving.
-#include <atomic>
-#include <condition_variable>
-#include <thread>
-
+// Writers, collectors, one who forgets and takes back, and one who declares sessions dead, all on
+// one store, each stopped for good at some call or not: what was acknowledged and not forgotten
+// stays, whole. Each call of the store is a point where another machine may go ahead.
 #include "engine/forget.h"
 #include "engine/prune.h"
 #include "engine/tag.h"
-#include "proof.h"
+#include "schedule.h"
 
 namespace coffre::proof {
 namespace {
 
-// Lets others make some calls first, now and then. Nobody waits for those who have nothing to do.
-class Turns {
+// What was called, in which order. Objects are named by the order in which they appear, since their
+// names rest on where the test's folders are.
+class Trace {
 public:
-    explicit Turns(std::uint64_t step) : random_(random_of(step)) {}
-
-    void pass() {
-        std::unique_lock lock(mutex_);
-        ++calls_;
-        changed_.notify_all();
-        if (pick(random_, 6) != 0) return;
-        std::uint64_t const until = calls_ + pick(random_, 60);
-        changed_.wait_for(lock, std::chrono::milliseconds(1), [&] { return calls_ >= until; });
+    void add(Schedule::Machine machine, Verb verb, std::string const& name) {
+        auto const slash = name.find('/');
+        auto const folder = slash == std::string::npos ? name : name.substr(0, slash);
+        auto const known = ordinals_.emplace(name, ordinals_.size()).first;
+        calls_.push_back(std::to_string(machine) + " " + std::to_string(static_cast<int>(verb)) +
+                         " " + folder + " " + std::to_string(known->second));
     }
-    std::size_t draw(std::size_t below) {
-        std::lock_guard const lock(mutex_);
-        return pick(random_, below);
-    }
+    Names const& calls() const { return calls_; }
 
 private:
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    std::mt19937_64 random_;
-    std::uint64_t calls_ = 0;
+    std::map<std::string, std::size_t> ordinals_;
+    Names calls_;
 };
+
+// Announcing, condemning, publishing, and looking for them.
+bool is_step(std::string const& name) {
+    return name.starts_with("sessions/") || name.starts_with("gclog/") ||
+           name.starts_with("snapshots/");
+}
 
 // A machine: its own view of the store, and the moment at which it stops for good, if any.
 class Machine {
 public:
-    Machine(MemoryBackend& store, Turns& turns, TestRepo const& repo)
-        : dies_at_(turns.draw(3) == 0 ? turns.draw(200) + 10 : ~std::uint64_t{0}),
+    Machine(Schedule::Machine id, Schedule& schedule, Trace& trace, TestRepo& repo)
+        : dies_at_(schedule.draw(3) == 0 ? schedule.draw(200) + 10 : ~std::uint64_t{0}),
           backend_(std::make_shared<ObservedBackend>(
-              store, [this, &turns](Verb, std::string const& name) {
-                  turns.pass();
+              repo.store(),
+              [this, id, &schedule, &trace](Verb verb, std::string const& name) {
+                  schedule.pass(id, is_step(name));
+                  trace.add(id, verb, name);
                   if (++calls_ < dies_at_) return;
                   throw RepositoryError(RepositoryFailure::failed, name + ": the machine stopped");
-              })) {
-        repository_ = open_repository(backend_, repo.credentials(), {cache_.path(), false, {}});
+              })),
+          credentials_(repo.credentials()) {}
+    // As its next command does.
+    void open() {
+        repository_.reset();
+        repository_ = open_repository(backend_, credentials_, {cache_.path(), false, {}});
     }
     Repository& operator*() { return *repository_; }
 
 private:
     TempFolder cache_;
-    std::atomic<std::uint64_t> calls_{0};
+    std::uint64_t calls_ = 0;
     std::uint64_t dies_at_;
     std::shared_ptr<ObservedBackend> backend_;
+    Credentials credentials_;
     std::shared_ptr<Repository> repository_;
 };
 
 class Crowd {
 public:
-    Crowd(std::uint64_t step, Cases& cases) : turns_(step), cases_(cases) {
+    Crowd(std::uint64_t step, Cases& cases) : schedule_(step), cases_(cases) {
         for (unsigned tree = 0; tree < trees; ++tree) make_tree(tree);
         for (unsigned tree = 0; tree < 2; ++tree) acknowledge(save(*repo_, {path(tree)}), tree);
     }
 
-    void run() {
-        {
-            std::vector<std::jthread> threads;
-            for (int i = 0; i < 2; ++i) {
-                start(threads, [this](Machine& machine) { write(machine); });
-                start(threads, [this](Machine& machine) { collect(machine); });
-            }
-            start(threads, [this](Machine& machine) { forget_some(machine); });
-            threads.emplace_back([this] { declare_dead(); });
+    // Returns the calls that were made.
+    Names run() {
+        for (int i = 0; i < 2; ++i) {
+            add([this](Machine& machine) { write(machine); });
+            add([this](Machine& machine) { collect(machine); });
         }
+        add([this](Machine& machine) { forget_most(machine); });
+        add([this](Machine& machine) { read(machine); });
+        schedule_.run(machines_);
         verify("at once");
         Progress progress;
         for (int i = 0; i < 2; ++i) prune(*repo_, tidy(), progress);
         verify("after all");
+        return trace_.calls();
     }
 
 private:
-    static constexpr unsigned trees = 5;
+    static constexpr unsigned trees = 3;
     static constexpr unsigned rounds = 4;
 
     static PruneRequest tidy() {
         PruneRequest request;
         request.max_unused = 0;
+        request.slots_per_checkpoint = 2;
         request.threads = 1;
         return request;
     }
@@ -103,19 +102,23 @@ private:
     // Trees share most of their files.
     void make_tree(unsigned tree) {
         make_folder(path(tree));
-        for (unsigned file = 0; file < 6; ++file) {
-            unsigned const content = file < 4 ? (tree + file) % 6 : 100 + tree * 10 + file;
+        for (unsigned file = 0; file < 4; ++file) {
+            unsigned const content = file < 3 ? (tree + file) % 4 : 100 + tree;
             write_file(path(tree) + "/file" + std::to_string(file), random_bytes(content, 9'000));
         }
         images_.push_back(image_of(path(tree)));
     }
 
     template <class Action>
-    void start(std::vector<std::jthread>& threads, Action action) {
-        threads.emplace_back([this, action] {
+    void add(Action action) {
+        machines_.emplace_back([this, id = machines_.size(), action] {
             try {
-                Machine machine(repo_.store(), turns_, repo_);
-                for (unsigned round = 0; round < rounds; ++round) action(machine);
+                Machine machine(id, schedule_, trace_, repo_);
+                for (unsigned round = 0; round < rounds; ++round) {
+                    schedule_.rest(id);
+                    machine.open();
+                    action(machine);
+                }
             } catch (RepositoryError const& error) {
                 note(error);
             }
@@ -124,7 +127,6 @@ private:
 
     // Whoever stops, is ended twice or finds nothing left to do says so; damage is never met.
     void note(RepositoryError const& error) {
-        std::lock_guard const lock(mutex_);
         bool const is_stopped = contains(error.what(), "the machine stopped");
         if (is_stopped) return cases_.add("stopped");
         cases_.add("refused");
@@ -134,61 +136,74 @@ private:
     }
 
     void acknowledge(SnapshotResult const& taken, unsigned tree) {
-        std::lock_guard const lock(mutex_);
         acknowledged_[taken.id.value()] = tree;
         cases_.add("snapshots");
     }
 
     void write(Machine& machine) {
-        auto const tree = static_cast<unsigned>(turns_.draw(trees));
+        auto const tree = static_cast<unsigned>(schedule_.draw(trees));
         SnapshotRequest request = saving({path(tree)});
         request.threads = 1;
-        if (turns_.draw(2) == 0) request.parent = ParentChoice::none;
+        if (schedule_.draw(2) == 0) request.parent = ParentChoice::none;
         Progress progress;
         try {
             acknowledge(take_snapshot(*machine, request, progress), tree);
         } catch (RepositoryError const& error) {
             if (error.kind() != RepositoryFailure::fenced) throw;
-            cases_add("ended twice");
+            cases_.add("ended twice");
         }
     }
 
     void collect(Machine& machine) {
+        if (schedule_.draw(3) == 0) declare_some_dead();
         Progress progress;
         auto const report = prune(*machine, tidy(), progress);
-        if (report.removed.packs > 0) cases_add("collections that removed");
+        if (report.removed.packs > 0) cases_.add("collections that removed");
+        if (!report.waiting_for.empty()) cases_.add("collections that waited");
     }
 
-    void cases_add(std::string const& what) {
-        std::lock_guard const lock(mutex_);
-        cases_.add(what);
+    // Whole, or given up meanwhile.
+    void read(Machine& machine) {
+        Progress progress;
+        TempFolder const target;
+        RestoreRequest request;
+        auto const found = find_snapshot(*machine, "latest", {});
+        request.from = {{}, found.snapshot, found.snapshot.paths.front()};
+        request.target = target.path();
+        request.threads = 1;
+        auto const restored = restore_snapshot(*machine, request, progress);
+        cases_.expect(restored.damaged.empty(), "a restore met damage");
+        cases_.add("restored");
     }
 
-    // An acknowledged one, taken out of those that must stay before it is given up.
-    std::optional<std::pair<SessionId, unsigned>> take_one() {
-        auto const which = turns_.draw(4);
-        std::lock_guard const lock(mutex_);
-        if (acknowledged_.size() <= which + 1) return std::nullopt;
-        auto const chosen = std::next(acknowledged_.begin(), static_cast<std::ptrdiff_t>(which));
-        std::pair const taken = *chosen;
-        acknowledged_.erase(chosen);
+    // Most of what was acknowledged, taken out of what must stay before it is given up.
+    std::map<SessionId, unsigned> take_most() {
+        std::map<SessionId, unsigned> taken;
+        while (acknowledged_.size() > 1 + schedule_.draw(2)) {
+            auto const which = schedule_.draw(acknowledged_.size());
+            auto const at = std::next(acknowledged_.begin(), static_cast<std::ptrdiff_t>(which));
+            taken.insert(acknowledged_.extract(at));
+        }
         return taken;
     }
 
-    void forget_some(Machine& machine) {
-        auto const taken = take_one();
-        if (!taken) return;
+    void forget_most(Machine& machine) {
+        auto const taken = take_most();
+        if (taken.empty()) return;
         ForgetRequest request;
-        request.names = {taken->first.hex()};
+        for (auto const& [id, tree] : taken) request.names.push_back(id.hex());
         request.allow_many = true;
         Progress progress;
         forget(*machine, request, progress);
-        cases_add("forgotten");
-        if (turns_.draw(2) == 0) return;
+        cases_.add("forgotten", taken.size());
+        if (schedule_.draw(2) == 0) take_back(machine, *taken.begin());
+    }
+
+    void take_back(Machine& machine, std::pair<SessionId, unsigned> const& forgotten) {
+        Progress progress;
         try {
-            auto const back = unforget(*machine, taken->first.hex(), progress);
-            std::lock_guard const lock(mutex_);
-            acknowledged_[back.now.id] = taken->second;
+            auto const back = unforget(*machine, forgotten.first.hex(), progress);
+            acknowledged_[back.now.id] = forgotten.second;
             cases_.add("taken back");
         } catch (RepositoryError const& error) {
             bool const is_refusal = error.kind() == RepositoryFailure::failed ||
@@ -198,12 +213,10 @@ private:
         }
     }
 
-    void declare_dead() {
-        for (unsigned round = 0; round < 3 * rounds; ++round) {
-            for (auto i = turns_.draw(60); i > 0; --i) turns_.pass();
-            for (auto const& name : repo_.objects("sessions/")) {
-                if (turns_.draw(3) == 0) repo_.store().set_modified(name, 1);
-            }
+    // As if nothing had been heard of some writers for an hour.
+    void declare_some_dead() {
+        for (auto const& name : repo_.objects("sessions/")) {
+            if (schedule_.draw(3) == 0) repo_.store().set_modified(name, 1);
         }
     }
 
@@ -222,20 +235,46 @@ private:
         }
     }
 
-    Turns turns_;
+    Schedule schedule_;
+    Trace trace_;
     Cases& cases_;
     TempFolder folder_;
     TestRepo repo_{Mode::none, {4096, 16384, 65536}};
     std::vector<TreeImage> images_;
-    std::mutex mutex_;
-    std::map<SessionId, unsigned> acknowledged_;  // which tree; by mutex_
+    std::vector<std::function<void()>> machines_;
+    std::map<SessionId, unsigned> acknowledged_;  // which tree
 };
 
-TEST(ManyAtOnce, LoseNothing) {
+Names run_crowd(std::uint64_t step, Cases& cases) {
+    SeededRandomness const randomness(step);
+    return Crowd(step, cases).run();
+}
+
+// In parts that may run beside each other.
+constexpr std::uint64_t parts = 4;
+class ManyAtOnce : public testing::TestWithParam<std::uint64_t> {};
+INSTANTIATE_TEST_SUITE_P(Part, ManyAtOnce, testing::Range(std::uint64_t{0}, parts));
+
+TEST_P(ManyAtOnce, LoseNothing) {
     Cases cases("many at once", "crowds");
-    std::uint64_t const crowds = is_long() ? 5000 : 40 / thinning;
-    for (std::uint64_t step = 0; step < crowds; ++step) {
-        cases.run("crowd " + std::to_string(step), [&] { Crowd(step, cases).run(); });
+    std::uint64_t const crowds = is_long() ? 100'000 : 2'000 / (thinning * thinning);
+    for (std::uint64_t step = GetParam(); step < crowds; step += parts) {
+        cases.run("crowd " + std::to_string(step), [&] { run_crowd(step, cases); });
+    }
+}
+
+TEST(ManyAtOnceAgain, AreReplayedCallByCall) {
+    Cases cases("many at once, again", "crowds");
+    for (std::uint64_t step = 0; step < 20 / thinning; ++step) {
+        cases.run("crowd " + std::to_string(step), [&] {
+            auto const first = run_crowd(step, cases);
+            auto const again = run_crowd(step, cases);
+            auto const [a, b] =
+                std::mismatch(first.begin(), first.end(), again.begin(), again.end());
+            if (first == again) return;
+            cases.fail("call " + std::to_string(a - first.begin()) + " of " +
+                       std::to_string(first.size()) + " was " + *a + ", then " + *b);
+        });
     }
 }
 
