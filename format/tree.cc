@@ -225,18 +225,45 @@ Bytes encode_tree_piece(std::vector<Node> const& nodes) {
     return encode_tree_piece(nodes.size(), out.view());
 }
 
-std::vector<Node> decode_tree_piece(ByteView bytes) {
-    Reader in(bytes, "tree");
-    if (in.u8() != tree_mark) in.fail("not a tree");
-    std::vector<Node> nodes;
-    for (auto n = in.count(limits::list_max_entries, "number of nodes"); n > 0; --n) {
-        nodes.push_back(read_node(in));
-        if (nodes.size() > 1 && nodes[nodes.size() - 2].name >= nodes.back().name) {
-            in.fail("names out of order at \"" + nodes.back().name + "\"");
-        }
+TreePieceReader::TreePieceReader(ByteView piece) : in_(piece, "tree"), size_(piece.size()) {
+    if (in_.u8() != tree_mark) in_.fail("not a tree");
+    nodes_left_ = in_.count(limits::list_max_entries, "number of nodes");
+    if (nodes_left_ == 0) in_.fail("a piece without nodes");
+}
+
+std::string TreePieceReader::next_name() const {
+    return Reader(in_).text(limits::name_size, "name");
+}
+
+Node TreePieceReader::read() {
+    Node node = read_node(in_);
+    step_to(node.name);
+    return node;
+}
+
+// Whether bytes are a node depends on no byte behind them: these are, as they were where they were
+// read before. What does depend on what is around them is their order.
+bool TreePieceReader::pass(ByteView known) {
+    if (!in_.starts_with(known)) return false;
+    std::string const name = next_name();
+    in_.raw(known.size());
+    step_to(name);
+    return true;
+}
+
+void TreePieceReader::step_to(std::string const& name) {
+    if (!last_name_.empty() && last_name_ >= name) {
+        in_.fail("names out of order at \"" + name + "\"");
     }
-    if (nodes.empty()) in.fail("a piece without nodes");
-    in.expect_end();
+    last_name_ = name;
+    if (--nodes_left_ == 0) in_.expect_end();
+}
+
+std::vector<Node> decode_tree_piece(ByteView bytes) {
+    TreePieceReader in(bytes);
+    std::vector<Node> nodes;
+    nodes.reserve(in.nodes_left());
+    while (in.nodes_left() > 0) nodes.push_back(in.read());
     return nodes;
 }
 

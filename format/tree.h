@@ -87,6 +87,31 @@ void write_digest_form(Writer& out, Node const& node);
 Bytes encode_tree_piece(std::vector<Node> const& nodes);
 std::vector<Node> decode_tree_piece(ByteView bytes);
 
+// Reads the nodes of a piece one by one. Throws FormatError where decode_tree_piece does, each time
+// as soon as what was read so far shows it.
+class TreePieceReader {
+public:
+    // `piece` outlives this.
+    explicit TreePieceReader(ByteView piece);
+
+    std::size_t nodes_left() const { return nodes_left_; }
+    // Where in the piece the next node begins.
+    std::size_t offset() const { return size_ - in_.remaining(); }
+    std::string next_name() const;
+    Node read();
+    // Goes past the next node, without decoding it, when it is written as `known` is: as a node
+    // that was read before, from any piece. False when it is not.
+    bool pass(ByteView known);
+
+private:
+    void step_to(std::string const& name);
+
+    Reader in_;
+    std::size_t size_;
+    std::size_t nodes_left_ = 0;
+    std::string last_name_;
+};
+
 // As encode_tree_piece, for nodes that were written one by one.
 Bytes encode_tree_piece(std::size_t count, ByteView written_nodes);
 

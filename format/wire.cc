@@ -82,6 +82,11 @@ ByteView Reader::sized(std::uint64_t limit, std::string_view name) {
     return raw(count(limit, name));
 }
 
+bool Reader::starts_with(ByteView bytes) const {
+    return bytes.size() <= rest_.size() &&
+           std::memcmp(bytes.data(), rest_.data(), bytes.size()) == 0;
+}
+
 void Reader::expect_end() const {
     if (!rest_.empty()) fail(std::to_string(rest_.size()) + " bytes too many");
 }

@@ -72,6 +72,8 @@ public:
     }
 
     std::size_t remaining() const { return rest_.size(); }
+    // Whether `bytes` come next.
+    bool starts_with(ByteView bytes) const;
     // Throws when bytes are left.
     void expect_end() const;
     [[noreturn]] void fail(std::string const& message) const;

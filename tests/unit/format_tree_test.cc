@@ -1,5 +1,6 @@
 #include "format/tree.h"
 
+#include <algorithm>
 #include <functional>
 
 #include "format/limits.h"
@@ -51,6 +52,18 @@ bool digest_sees(Node const& node, std::function<void(Node&)> const& change) {
 std::vector<Node> named(std::vector<std::string> const& names) {
     std::vector<Node> nodes;
     for (auto const& name : names) nodes.push_back(samples::node(name, NodeKind::fifo));
+    return nodes;
+}
+
+// The nodes of a piece, of which those that are written as one of `known` are not decoded.
+std::vector<Node> read_beside(std::vector<Node> const& known, ByteView piece) {
+    std::vector<Node> nodes;
+    TreePieceReader in(piece);
+    while (in.nodes_left() > 0) {
+        auto const same = std::find_if(known.begin(), known.end(),
+                                       [&](Node const& node) { return in.pass(encode(node)); });
+        nodes.push_back(same != known.end() ? *same : in.read());
+    }
     return nodes;
 }
 
@@ -341,6 +354,53 @@ TEST(TreePiece, HoldsOneToTheLimitOfNodes) {
     names.pop_back();
     EXPECT_NO_THROW(decode_tree_piece(encode_tree_piece(named(names))));
     EXPECT_THROW(decode_tree_piece(encode_tree_piece(std::vector<Node>())), FormatError);
+}
+
+TEST(TreePieceReader, TellsNamesAndWhereNodesBegin) {
+    auto const nodes = samples::nodes();
+    Bytes const piece = encode_tree_piece(nodes);
+    TreePieceReader in(piece);
+    for (auto const& node : nodes) {
+        EXPECT_EQ(in.next_name(), node.name);
+        EXPECT_EQ(decode(ByteView(piece).subspan(in.offset(), encode(node).size())), node);
+        EXPECT_EQ(in.read(), node);
+    }
+    EXPECT_EQ(in.nodes_left(), 0U);
+    EXPECT_EQ(in.offset(), piece.size());
+}
+
+TEST(TreePieceReader, PassesNothingButTheSameNode) {
+    auto const nodes = samples::nodes();
+    Bytes const piece = encode_tree_piece(nodes);
+    TreePieceReader in(piece);
+    Node other = nodes[0];
+    other.mtime.seconds += 1;
+    EXPECT_FALSE(in.pass(encode(other)));
+    EXPECT_FALSE(in.pass(encode(nodes[1])));
+    EXPECT_EQ(in.nodes_left(), nodes.size());
+    EXPECT_TRUE(in.pass(encode(nodes[0])));
+    EXPECT_EQ(in.read(), nodes[1]);
+    EXPECT_FALSE(in.pass(piece));  // longer than what is left
+}
+
+// What is passed is checked as what is decoded.
+TEST(TreePieceReader, RefusesWhatTheDecoderRefuses) {
+    auto const known = samples::nodes();
+    auto const read = [&](ByteView piece) { return read_beside(known, piece); };
+    auto const encode_piece = [](std::vector<Node> const& nodes) {
+        return encode_tree_piece(nodes);
+    };
+    expect_canonical(encode_tree_piece(known), read, encode_piece);
+}
+
+TEST(TreePieceReader, ChecksTheOrderOfWhatItPasses) {
+    auto const known = named({"a", "b"});
+    EXPECT_EQ(read_beside(known, encode_tree_piece(named({"a", "b", "c"}))),
+              named({"a", "b", "c"}));
+    for (auto const& names :
+         std::vector<std::vector<std::string>>{{"b", "a"}, {"a", "a"}, {"c", "a"}, {"b", "aa"}}) {
+        EXPECT_THROW(read_beside(known, encode_tree_piece(named(names))), FormatError);
+    }
 }
 
 TEST(TreePiece, IsNoRecipe) {
