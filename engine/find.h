@@ -34,8 +34,8 @@ struct FindLimits {
 //
 // What snapshots share at the same path is read once. Takes about 200 bytes of memory for each
 // piece of a folder (of 64 to 1,024 entries) that differs, 4 for each place where a match or a part
-// of a folder stands in one, and 350 for each version that is found, besides 32 MiB of decoded
-// blocks. Throws RepositoryError, also when more than `limits` allows is found.
+// of a folder stands in one, and 350 for each version that is found, besides 64 MiB of decoded
+// blocks and pieces. Throws RepositoryError, also when more than `limits` allows is found.
 std::uint64_t find_versions(Repository& repository, std::span<NamedSnapshot const> snapshots,
                             NodeFilter const& filter,
                             std::function<void(FoundVersion const&)> const& found,

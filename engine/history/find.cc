@@ -6,11 +6,14 @@
 #include <unordered_map>
 
 #include "engine/history/node_versions.h"
+#include "engine/util/lru_cache.h"
 #include "format/limits.h"
 
 namespace coffre {
 
 namespace {
+
+constexpr std::size_t earlier_pieces = 32 * limits::mib;
 
 // The snapshots that something is in, by their numbers.
 struct Seen {
@@ -41,6 +44,51 @@ struct Part {
     std::uint64_t first_match = 0;  // what matches in it, in Search::matches_
     std::uint64_t end_match = 0;
     Seen seen = {};
+};
+
+// How far a piece is read: in its bytes, and in what came of its nodes.
+struct Place {
+    std::uint64_t byte = 0;
+    std::uint64_t part = 0;   // in Search::parts_beneath_
+    std::uint64_t match = 0;  // in Search::matches_
+};
+
+struct ReadPiece {
+    Bytes bytes;
+    std::vector<Place> places;  // where each node begins, and the end
+};
+
+// The nodes of a piece that was read, beside a later version of it in which most are the same.
+class EarlierNodes {
+public:
+    // `piece` is null when there is none.
+    explicit EarlierNodes(std::shared_ptr<ReadPiece const> piece)
+        : piece_(std::move(piece)), count_(piece_ ? piece_->places.size() - 1 : 0) {}
+
+    // Goes past the next node of `in` if it is here too: returns where it begins and ends here.
+    std::optional<std::pair<Place, Place>> pass(TreePieceReader& in) {
+        if (!is_next_of(in)) {
+            skip_to(in.next_name());
+            if (!is_next_of(in)) return std::nullopt;
+        }
+        ++at_;
+        return std::pair(piece_->places[at_ - 1], piece_->places[at_]);
+    }
+
+private:
+    bool is_next_of(TreePieceReader& in) const { return at_ < count_ && in.pass(node()); }
+    void skip_to(std::string const& next) {
+        while (at_ < count_ && name() < next) ++at_;
+    }
+    std::string name() const { return Reader(node(), "node").text(limits::name_size, "name"); }
+    ByteView node() const {
+        std::uint64_t const begin = piece_->places[at_].byte;
+        return ByteView(piece_->bytes).subspan(begin, piece_->places[at_ + 1].byte - begin);
+    }
+
+    std::shared_ptr<ReadPiece const> piece_;
+    std::size_t count_;
+    std::size_t at_ = 0;
 };
 
 struct Version {
@@ -212,16 +260,54 @@ private:
         }
     }
 
-    void read_piece(std::uint32_t folder, ListEntry const& piece) {
-        std::string const path = filter_.wants_folder() ? path_of(folder) : "";
-        DirectoryCursor cursor(reader_, {0, {piece}});
-        while (Node const* const node = cursor.next()) {
-            entries_.add();
-            if (filter_.matches(path, *node)) matches_.push_back(version_of(folder, *node));
-            if (!node->is_directory()) continue;
-            std::uint32_t const beneath = folder_of(folder, node->name);
-            if (folders_[beneath].is_entered) lead_to(beneath, node->content);
+    void read_piece(std::uint32_t folder, ListEntry const& entry) {
+        try {
+            ReadPiece piece{reader_.read(PackKind::meta, entry.id), {}};
+            TreePieceReader in(piece.bytes);
+            if (in.nodes_left() != entry.weight)
+                throw FormatError("piece has another number of nodes");
+            std::pair const name(folder, in.next_name());
+            piece.places = read_nodes(folder, in, EarlierNodes(pieces_.find(name)));
+            std::size_t const weight =
+                piece.bytes.size() + piece.places.size() * sizeof(Place) + sizeof piece;
+            pieces_.insert(name, std::move(piece), weight);
+        } catch (FormatError const& error) {
+            throw corrupt("chunk " + entry.id.hex() + ": " + error.what());
         }
+    }
+
+    // In a history most nodes of a piece are those of an earlier version: to decode and match them
+    // again took most of the time.
+    std::vector<Place> read_nodes(std::uint32_t folder, TreePieceReader& in, EarlierNodes earlier) {
+        std::string const path = filter_.wants_folder() ? path_of(folder) : "";
+        std::vector<Place> places{place(in)};
+        places.reserve(in.nodes_left() + 1);
+        while (in.nodes_left() > 0) {
+            entries_.add();
+            if (auto const known = earlier.pass(in)) {
+                add_again(known->first, known->second);
+            } else {
+                add(folder, path, in.read());
+            }
+            places.push_back(place(in));
+        }
+        return places;
+    }
+
+    Place place(TreePieceReader const& in) const {
+        return {in.offset(), parts_beneath_.size(), matches_.size()};
+    }
+
+    void add(std::uint32_t folder, std::string const& path, Node const& node) {
+        if (filter_.matches(path, node)) matches_.push_back(version_of(folder, node));
+        if (!node.is_directory()) return;
+        std::uint32_t const beneath = folder_of(folder, node.name);
+        if (folders_[beneath].is_entered) lead_to(beneath, node.content);
+    }
+
+    void add_again(Place const& begin, Place const& end) {
+        for (auto i = begin.part; i < end.part; ++i) parts_beneath_.push_back(parts_beneath_[i]);
+        for (auto i = begin.match; i < end.match; ++i) matches_.push_back(matches_[i]);
     }
 
     // Each after all that lead to it.
@@ -275,6 +361,8 @@ private:
     std::vector<Part> parts_;
     Numbers<ChunkId> known_parts_;
     std::vector<Unread> unread_;
+    // The last version of each, by the folder and the name of the first node.
+    LruCache<std::pair<std::uint32_t, std::string>, ReadPiece> pieces_{earlier_pieces};
     std::vector<std::uint32_t> parts_beneath_;
     std::vector<Version> versions_;
     Numbers<std::string> known_versions_;

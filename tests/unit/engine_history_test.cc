@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <random>
 
 #include "engine/crypto/hash.h"
 #include "engine/diff.h"
@@ -588,6 +589,12 @@ protected:
 
 using Counts = std::map<std::uint64_t, int>;
 
+Counts counts_of(std::map<std::string, std::uint64_t> const& snapshots) {
+    Counts counts;
+    for (auto const& [version, count] : snapshots) ++counts[count];
+    return counts;
+}
+
 // More pieces than a node lists itself: recipes.
 TEST_F(CraftedHistory, ReadsLargeFolders) {
     auto nodes = files(40'000);
@@ -610,6 +617,28 @@ TEST_F(CraftedHistory, ReadsOnlyThePiecesThatDiffer) {
     add(nodes);
     EXPECT_EQ(packs_read(*repo_, [&] { diff(0, 1); }), 2U);
     EXPECT_EQ(packs_read(*repo_, [&] { find("none"); }), 11U);
+}
+
+// From one snapshot to the next an entry comes, changes or goes; every second one is a folder.
+TEST_F(CraftedHistory, FindsWhatChangesWithinAPiece) {
+    std::mt19937 random(1);
+    std::map<std::string, std::string> top;  // names and contents
+    std::map<std::string, std::uint64_t> expected;
+    for (int i = 0; i < 80; ++i) {
+        std::string const name(1, "abcdefgh"[random() % 8]);
+        std::string const content = std::to_string(random() % 3);
+        if (!top.erase(name) || content != "0") top[name] = content;
+        std::vector<Node> nodes;
+        for (auto const& [entry, inside] : top) {
+            Node const file = repo_.file(entry, inside);
+            bool const is_folder = entry[0] % 2 == 0;
+            nodes.push_back(is_folder ? repo_.folder(entry, {file}) : file);
+            if (is_folder) ++expected["/" + entry];
+            ++expected["/" + entry + (is_folder ? "/" + entry : "") + " " + inside];
+        }
+        add(nodes);
+    }
+    EXPECT_EQ(find("*"), counts_of(expected));
 }
 
 TEST_F(CraftedHistory, ReadsNoRecipeOfEqualFolders) {
