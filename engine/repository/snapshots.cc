@@ -108,9 +108,17 @@ void remember_heads(Repository& repository, SnapshotList const& list) {
     }
 }
 
-// Slots and forgets go when a collector has closed them, also after they were listed.
-bool is_removed(Repository& repository, std::string const& name) {
-    return !repository.store().stat(name);
+// Does something with a slot or a forget that was listed: damage is told of. One that is gone was
+// closed by a collector.
+template <class Action>
+void use_listed(Repository& repository, std::string const& name, std::vector<std::string>& damaged,
+                Action const& action) {
+    try {
+        action();
+    } catch (RepositoryError const& error) {
+        if (error.kind() != RepositoryFailure::corrupt) throw;
+        if (repository.store().stat(name)) damaged.emplace_back(error.what());
+    }
 }
 
 struct Walk {
@@ -152,16 +160,12 @@ SlotContent read_slot(Repository& repository, std::string const& name) {
 std::set<SessionId> read_forgets(Repository& repository, std::vector<std::string>& damaged) {
     std::set<SessionId> forgotten;
     for (auto const& object : repository.store().list("forgets/")) {
-        try {
+        use_listed(repository, object.name, damaged, [&] {
             Bytes const bytes = get_whole(repository.store(), object.name, limits::object_size);
             repository.keys().open_signed_object(ObjectKind::forget, object.name, bytes);
             if (auto const id = SessionId::parse(last_component(object.name)))
                 forgotten.insert(*id);
-        } catch (RepositoryError const& error) {
-            if (error.kind() != RepositoryFailure::corrupt) throw;
-            if (is_removed(repository, object.name)) continue;
-            damaged.emplace_back(error.what());
-        }
+        });
     }
     return forgotten;
 }
@@ -190,18 +194,13 @@ SnapshotList list_snapshots(Repository& repository) {
     // After the slots: one that was closed and removed may have been made again since.
     GcState const log = read_gc_log(repository.store(), repository.keys());
     for (auto const& object : slots) {
-        std::string const hex = last_component(object.name);
-        try {
-            auto const id = SessionId::parse(hex);
+        use_listed(repository, object.name, list.damaged, [&] {
+            auto const id = SessionId::parse(last_component(object.name));
             if (!id) throw corrupt(object.name + ": not a snapshot's name");
-            if (forgotten.contains(*id) || log.closed.contains(*id)) continue;
+            if (forgotten.contains(*id) || log.closed.contains(*id)) return;
             auto slot = read_slot(repository, object.name);
             if (!slot.killed()) list.snapshots.push_back({*id, std::move(*slot.snapshot)});
-        } catch (RepositoryError const& error) {
-            if (error.kind() != RepositoryFailure::corrupt) throw;
-            if (is_removed(repository, object.name)) continue;
-            list.damaged.emplace_back(error.what());
-        }
+        });
     }
     std::stable_sort(
         list.snapshots.begin(), list.snapshots.end(),

@@ -26,7 +26,7 @@ protected:
         Progress progress;
         take_snapshot(*repository, request, progress);
         for (auto const& object : open_local_store(folder_ / "store")->list("")) {
-            objects_.push_back(object);
+            if (object.name != names::reserve) objects_.push_back(object);
         }
     }
     CheckReport scrub() {
