@@ -21,6 +21,10 @@ namespace coffre {
 namespace {
 
 constexpr std::int64_t save_interval_s = 60;
+constexpr int check_attempts = 5;
+
+// What a collection removed meanwhile looks like damage.
+struct CollectedMeanwhile {};
 
 // This machine's time when this was made, and what went by since: nobody turns it back.
 std::function<std::int64_t()> clock_that_runs_on() {
@@ -55,14 +59,15 @@ public:
 
 private:
     void check_all() {
+        knows_log_ = guarded([&] { log_ = read_gc_log(repository_.store(), repository_.keys()); });
         check_small_objects();
-        guarded([&] { log_ = read_gc_log(repository_.store(), repository_.keys()); });
         check_bundles();
         check_packs();
         // Packs are read while the trees are walked.
         if (request_.depth == CheckDepth::read_data) begin_reading();
         check_snapshots();
         if (reads_) reads_->finish();
+        if (is_overtaken_) throw CollectedMeanwhile();
     }
 
     // What is wrong with one object is noted; everything else ends the command.
@@ -95,8 +100,19 @@ private:
     void note(std::string const& message) {
         std::lock_guard const lock(note_mutex_);
         if (!noted_.insert(message).second) return;
+        is_overtaken_ = is_overtaken_ || has_log_grown();
+        if (is_overtaken_) return;
         report_.errors.push_back(message);
         progress_.report_failure("", message);
+    }
+
+    bool has_log_grown() const {
+        try {
+            return knows_log_ && coffre::has_log_grown(repository_.store(), log_);
+        } catch (RepositoryError const& error) {
+            if (error.kind() != RepositoryFailure::corrupt) throw;
+            return false;  // it is itself what is damaged
+        }
     }
 
     void check_small_objects() {
@@ -315,6 +331,8 @@ private:
     CheckReport report_;  // its errors by note_mutex_
     std::mutex note_mutex_;
     std::set<std::string> noted_;  // by note_mutex_
+    bool is_overtaken_ = false;    // by note_mutex_
+    bool knows_log_ = false;
     GcState log_;
     std::map<PackId, ExpectedPack> expected_;  // by the bundles
     PackSizes readable_;                       // those that are there and should be
@@ -327,7 +345,15 @@ private:
 
 CheckReport check_repository(Repository& repository, CheckRequest const& request,
                              Progress& progress) {
-    return Checker(repository, request, progress).run();
+    for (int attempt = 1; attempt <= check_attempts; ++attempt) {
+        try {
+            return Checker(repository, request, progress).run();
+        } catch (CollectedMeanwhile const&) {
+            progress.report_failure("", "the repository was collected meanwhile; looking again");
+        }
+    }
+    throw RepositoryError(RepositoryFailure::failed,
+                          "the repository is collected all the time; run the check again later");
 }
 
 CheckReport check_repository(Repository& repository, CheckDepth depth, unsigned threads,

@@ -558,16 +558,9 @@ class Model:
         if "checkpoint" in self.options and not view.has_checkpoint:
             yield "read log", 0, go("slots", len(state.log))
         if view.is_open:
-            yield "read log, goes on", 0, go(*self.go_on(state))
+            yield "read log, goes on", 0, go(*self.to_sessions(state, len(state.log), 0))
         elif "late" not in self.options and view.collections < self.config.generations:
             yield "read log", 0, go(*self.to_packs(state))
-
-    def go_on(self, state):
-        """With a condemn record that is there already."""
-        noted = self.noted_sessions(state.log)
-        if noted is None or "no-wait" in self.off:
-            return self.to_sessions(state, len(state.log), 0)
-        return "wait", len(state.log), self.open_ones(state, noted), 0
 
     def noted_sessions(self, log):
         """Those of the wait record that follows the last condemn record, or None."""
@@ -668,7 +661,9 @@ class Model:
 
     def collector_sessions(self, state, process, go):
         _, number, listed = process
-        yield "list sessions", 0, go("wait", number, self.open_ones(state, state.sessions), listed)
+        noted = self.noted_sessions(state.log[:number])
+        sessions = state.sessions if noted is None else state.sessions & noted
+        yield "list sessions", 0, go("wait", number, self.open_ones(state, sessions), listed)
 
     @staticmethod
     def open_ones(state, sessions):
