@@ -100,15 +100,15 @@ private:
     void note(std::string const& message) {
         std::lock_guard const lock(note_mutex_);
         if (!noted_.insert(message).second) return;
-        is_overtaken_ = is_overtaken_ || has_log_grown();
+        is_overtaken_ = is_overtaken_ || is_collected_meanwhile();
         if (is_overtaken_) return;
         report_.errors.push_back(message);
         progress_.report_failure("", message);
     }
 
-    bool has_log_grown() const {
+    bool is_collected_meanwhile() const {
         try {
-            return knows_log_ && coffre::has_log_grown(repository_.store(), log_);
+            return knows_log_ && has_log_grown(repository_.store(), log_);
         } catch (RepositoryError const& error) {
             if (error.kind() != RepositoryFailure::corrupt) throw;
             return false;  // it is itself what is damaged
@@ -158,11 +158,19 @@ private:
     void check_bundles() {
         for (auto const& object : repository_.store().list("bundles/")) {
             progress_.check_stop();
-            guarded([&] {
+            auto const read = [&] {
                 open_as(ObjectKind::bundle, object, [&](ByteView content) {
                     for (auto& row : decode_bundle(unpad(content, "bundle"))) add_row(row);
                 });
-            });
+            };
+            // What was replaced is removed without a further record of the log.
+            auto const id = BundleId::parse(last_component(object.name));
+            bool const is_replaced = id && log_.replaced.contains(*id);
+            if (is_replaced) {
+                unless_removed(object, read);
+            } else {
+                guarded(read);
+            }
         }
     }
 

@@ -352,6 +352,21 @@ TEST_P(Prune, MayTakeAWritersParentWhichThenTriesAgain) {
     expect_all_is_well();
 }
 
+// What an earlier collection replaced, and had no time to remove.
+TEST_P(Prune, RemovesBundlesBesideACheckThatListedThem) {
+    repo_.observe([](Verb verb, std::string const& name) {
+        if (verb != Verb::remove || !name.starts_with("bundles/")) return;
+        throw RepositoryError(RepositoryFailure::failed, "stopped");
+    });
+    EXPECT_EQ(message_of([&] { prune_all(*repo_); }), "stopped");
+    auto const before = repo_.objects("bundles/").size();
+    auto const other = elsewhere();
+    at(Verb::stat, "bundles/", [&] { prune_all(*other); });
+    EXPECT_EQ(repo_.errors(), Names{});
+    repo_.observe_nothing();
+    EXPECT_LT(repo_.objects("bundles/").size(), before);
+}
+
 TEST_P(Prune, EndsASilentSessionWhichThenTriesAgain) {
     auto const other = elsewhere();
     std::uint64_t ended = 0;
