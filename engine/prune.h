@@ -51,7 +51,8 @@ struct PruneReport : PruneSums {
 // before: at once when there is none, else with a later run. May be killed at any moment and run
 // anew, also by several at a time. The protocol: docs/ordering.md.
 // Throws RepositoryError and then has removed nothing that was not condemned: {corrupt} when a
-// snapshot or tree cannot be read, since what it needs is not known.
+// snapshot or tree cannot be read, since what it needs is not known; {no_space} when not even the
+// reserve was room enough.
 PruneReport prune(Repository& repository, PruneRequest const& request, Progress& progress);
 
 }  // namespace coffre

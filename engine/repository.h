@@ -39,7 +39,8 @@ struct OpenOptions {
 };
 
 // Makes a repository in the folder `location` (absent or empty; its parent exists) with a key slot
-// for each of the credentials. A key file that does not exist is made, with 32 random bytes.
+// for each of the credentials. A key file that does not exist is made, with 32 random bytes. A file
+// of 4 MiB keeps room for the day when the disk is full.
 // Throws RepositoryError; whatever happens, there is a whole repository at the end or none.
 std::shared_ptr<Repository> init_repository(std::string const& location, InitOptions const& init,
                                             Credentials const& credentials,

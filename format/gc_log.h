@@ -15,8 +15,7 @@ struct LogRecord {
     LogKind kind = LogKind::condemn;
     std::vector<PackId> packs;      // condemned or swept here; checkpoint: every name ever swept
     std::vector<BundleId> bundles;  // replaced here
-    std::vector<SessionId>
-        slots;  // checkpoint: closed for ever; wait: open after the condemn record
+    std::vector<SessionId> slots;   // checkpoint: closed for ever; wait: of sessions that are open
 
     bool operator==(LogRecord const&) const = default;
 };

@@ -1,5 +1,5 @@
-// Room that is kept for the day when there is none: to give up, and to remove, takes a few small
-// objects. SPDX-License-Identifier: GPL-3.0-or-later
+// Room that is kept for the day when there is none: to forget and to prune take a little.
+// SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
 #include "engine/backend/backend.h"
@@ -7,13 +7,15 @@
 
 namespace coffre {
 
-// Makes the reserve, unless it is there or there is no room for it.
+// Makes the reserve, of 4 MiB, unless it is there or there is no room for it. Throws
+// RepositoryError.
 void make_reserve(Backend& store);
 
-// Frees it. False when there was none.
+// Frees it, durably. False when there was none. Throws RepositoryError.
 bool release_reserve(Backend& store);
 
-// Runs the action, and once more with the reserve freed when there was no room.
+// Runs the action, and once more with the reserve freed when it throws that there is no room: it
+// must be one that can be begun again.
 template <class Action>
 void with_reserve(Backend& store, Action const& action) {
     try {
