@@ -82,7 +82,7 @@ public:
             throw corrupt(name + ": is missing");
         }
         if (!file) fail("open", name);
-        Bytes bytes(size);
+        Bytes bytes = Bytes::uncleared(size);
         ssize_t const got = pread_full(file.get(), bytes, static_cast<off_t>(offset));
         if (got < 0) fail("read", name);
         if (static_cast<std::uint64_t>(got) != size) {

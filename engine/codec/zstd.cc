@@ -38,7 +38,7 @@ std::optional<Bytes> Compressor::compress_if_it_pays(ByteView plain, int level) 
 }
 
 std::optional<Bytes> Compressor::compress(ByteView plain, int level, std::size_t limit) {
-    Bytes frame(limit);
+    Bytes frame = Bytes::uncleared(limit);
     std::size_t const size = ::ZSTD_compressCCtx(context_.get(), frame.data(), frame.size(),
                                                  plain.data(), plain.size(), level);
     if (::ZSTD_isError(size) != 0) return std::nullopt;  // larger than the limit
@@ -65,7 +65,7 @@ Bytes Decompressor::decompress(ByteView frame, std::size_t plain_size, ByteView 
     }
     ::ZSTD_DCtx_reset(context_.get(), ZSTD_reset_session_only);
     if (!prefix.empty()) ::ZSTD_DCtx_refPrefix(context_.get(), prefix.data(), prefix.size());
-    Bytes plain(plain_size);
+    Bytes plain = Bytes::uncleared(plain_size);
     std::size_t const size = ::ZSTD_decompressDCtx(context_.get(), plain.data(), plain.size(),
                                                    frame.data(), frame.size());
     if (::ZSTD_isError(size) != 0 || size != plain_size) {

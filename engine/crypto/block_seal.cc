@@ -64,7 +64,7 @@ Cipher fastest_cipher() {
 
 Bytes seal_block(SessionKey const& key, RepositoryId const& repository, ByteView content) {
     if (key.cipher == Cipher::none) return {content.begin(), content.end()};
-    Bytes sealed(block_salt_size + content.size() + block_tag_size);
+    Bytes sealed = Bytes::uncleared(block_salt_size + content.size() + block_tag_size);
     std::span<std::byte> const all(sealed);
     fill_random(all.first(block_salt_size));
     SecretKey const& block_key = key_of_block(key, all.first(block_salt_size));
@@ -91,7 +91,7 @@ Bytes unseal_block(SessionKey const& key, RepositoryId const& repository, ByteVi
     Bytes const extra = authenticated(key, repository);
     std::array<std::byte, block_tag_size> tag;
     std::copy_n(sealed.last(block_tag_size).begin(), block_tag_size, tag.begin());
-    Bytes content(body.size());
+    Bytes content = Bytes::uncleared(body.size());
     Context const context(::EVP_CIPHER_CTX_new());
     int written = 0;
     require(context && ::EVP_DecryptInit_ex(context.get(), algorithm(key.cipher), nullptr,

@@ -130,8 +130,7 @@ public:
         for (auto& block : rest.blocks) {
             auto [open, is_new] = open_.try_emplace(rest.kind);
             if (is_new) {
-                open->second = begin_pack(rest.kind, SessionId{}, {});
-                open->second.bytes.reserve(pack_target + pack_target / 8);
+                open->second = begin_pack(rest.kind, SessionId{}, {}, memory_->get());
             }
             take_key(open->second, block.row.key, rest.keys);
             append_block(open->second, std::move(block));
@@ -155,6 +154,7 @@ private:
 
     std::map<PackKind, WrappedKey> keys_;
     std::function<void(OpenPack)> hand_on_;
+    std::shared_ptr<PagePool> memory_ = std::make_shared<PagePool>(pack_target + pack_target / 8);
     std::map<PackKind, OpenPack> open_;
 };
 

@@ -195,7 +195,7 @@ private:
         std::string const name = names::pack(id);
         try {
             Bytes const bytes = get_whole(store_, name, limits::pack_size);
-            auto const pack = bad_.contains(id) ? read_damaged_pack(repository_.keys(), name, bytes)
+            auto const pack = bad_.contains(id) ? open_pack(repository_.keys(), name, bytes)
                                                 : verify_pack(repository_.keys(), name, bytes);
             return BundleRow{id, pack.header.session, bytes.size(),
                              encode_pack_directory(pack.directory)};

@@ -9,11 +9,7 @@ namespace coffre {
 namespace {
 
 Bytes checksum_table(ByteView bytes) {
-    Writer table;
-    for (std::size_t at = 0; at < bytes.size(); at += checksum_unit) {
-        table.u64(xxh3(bytes.subspan(at, std::min(checksum_unit, bytes.size() - at))));
-    }
-    return table.take();
+    return ChecksumTable().finish(bytes);
 }
 
 std::uint64_t footer_checksum(ByteView table, PackFooter const& footer) {
@@ -23,10 +19,8 @@ std::uint64_t footer_checksum(ByteView table, PackFooter const& footer) {
 }
 
 // Random bytes, not zeros: whoever holds no key cannot tell them from blocks.
-void add_padding(Bytes& bytes) {
-    std::size_t const content = bytes.size();
-    bytes.resize(padme(content));
-    fill_random(std::span(bytes).subspan(content));
+void add_padding(PageBuffer& bytes) {
+    fill_random(bytes.extend(padme(bytes.size()) - bytes.size()));
 }
 
 // Compares the pack with its checksums. Throws FormatError.
@@ -50,8 +44,8 @@ PackFooter checked_footer(ByteView bytes) {
 }
 
 // Throws FormatError.
-VerifiedPack open_pack(KeyRing const& keys, std::string const& name, ByteView bytes,
-                       PackFooter const& footer) {
+VerifiedPack opened(KeyRing const& keys, std::string const& name, ByteView bytes,
+                    PackFooter const& footer) {
     ByteView const header = bytes.first(pack_header_size);
     VerifiedPack pack;
     pack.header = decode_pack_header(header);
@@ -81,41 +75,56 @@ auto naming(std::string const& name, Action const& action) {
 
 }  // namespace
 
-OpenPack begin_pack(PackKind kind, SessionId const& session, std::vector<WrappedKey> keys) {
+void ChecksumTable::extend(ByteView bytes) {
+    for (; bytes.size() - covered_ >= checksum_unit; covered_ += checksum_unit) {
+        table_.u64(xxh3(bytes.subspan(covered_, checksum_unit)));
+    }
+}
+
+Bytes ChecksumTable::finish(ByteView bytes) {
+    extend(bytes);
+    if (covered_ < bytes.size()) table_.u64(xxh3(bytes.subspan(covered_)));
+    return table_.take();
+}
+
+OpenPack begin_pack(PackKind kind, SessionId const& session, std::vector<WrappedKey> keys,
+                    Pages memory) {
     OpenPack pack;
     pack.id = random_id<PackId>();
     pack.header = {kind, session};
     pack.directory.kind = kind;
     pack.directory.keys = std::move(keys);
-    pack.bytes = encode_pack_header(pack.header);
+    pack.bytes = PageBuffer(std::move(memory));
+    pack.bytes.append(encode_pack_header(pack.header));
     return pack;
 }
 
 void append_block(OpenPack& pack, SealedBlock block) {
     block.row.offset = pack.bytes.size();
-    append(pack.bytes, block.stored);
+    pack.bytes.append(block.stored);
+    pack.checksums.extend(pack.bytes.view());
     pack.directory.blocks.push_back(std::move(block.row));
 }
 
 FinishedPack finish_pack(KeyRing const& keys, OpenPack pack) {
     FinishedPack finished;
     finished.name = names::pack(pack.id);
-    Bytes& bytes = pack.bytes;
+    PageBuffer& bytes = pack.bytes;
     if (keys.mode() == Mode::encrypted) add_padding(bytes);
     PackFooter footer;
     footer.directory_offset = bytes.size();
     finished.row.directory = encode_pack_directory(pack.directory);
-    Bytes const sealed = keys.seal_directory(finished.name, ByteView(bytes).first(pack_header_size),
+    Bytes const sealed = keys.seal_directory(finished.name, bytes.view().first(pack_header_size),
                                              pad(finished.row.directory));
-    append(bytes, sealed);
+    bytes.append(sealed);
     footer.directory_size = static_cast<std::uint32_t>(sealed.size());
     footer.table_offset = bytes.size();
-    Bytes const table = checksum_table(bytes);
+    Bytes const table = pack.checksums.finish(bytes.view());
     footer.table_entries = static_cast<std::uint32_t>(table.size() / 8);
     footer.checksum = footer_checksum(table, footer);
-    append(bytes, table);
-    append(bytes, encode_pack_footer(footer));
-    if (verify_pack(keys, finished.name, bytes).directory != pack.directory) {
+    bytes.append(table);
+    bytes.append(encode_pack_footer(footer));
+    if (open_pack(keys, finished.name, bytes.view()).directory != pack.directory) {
         throw RepositoryError(RepositoryFailure::failed,
                               finished.name + ": does not read back; memory may be faulty");
     }
@@ -127,15 +136,15 @@ FinishedPack finish_pack(KeyRing const& keys, OpenPack pack) {
 }
 
 VerifiedPack verify_pack(KeyRing const& keys, std::string const& name, ByteView bytes) {
-    return naming(name, [&] { return open_pack(keys, name, bytes, checked_footer(bytes)); });
+    return naming(name, [&] { return opened(keys, name, bytes, checked_footer(bytes)); });
 }
 
-VerifiedPack read_damaged_pack(KeyRing const& keys, std::string const& name, ByteView bytes) {
+VerifiedPack open_pack(KeyRing const& keys, std::string const& name, ByteView bytes) {
     return naming(name, [&] {
         if (bytes.size() < pack_header_size + pack_footer_size)
             throw FormatError("the pack is cut off");
-        return open_pack(keys, name, bytes,
-                         decode_pack_footer(bytes.last(pack_footer_size), bytes.size()));
+        return opened(keys, name, bytes,
+                      decode_pack_footer(bytes.last(pack_footer_size), bytes.size()));
     });
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "engine/crypto/key_ring.h"
+#include "engine/util/pages.h"
 #include "format/bundle.h"
 
 namespace coffre {
@@ -14,22 +15,37 @@ struct SealedBlock {
     Bytes stored;
 };
 
+// The checksums of a pack's bytes so far, made while these are still in the processor's cache.
+class ChecksumTable {
+public:
+    // `bytes` is all there is; it has only grown since the last call.
+    void extend(ByteView bytes);
+    // The table, with the checksum of what is less than a whole unit at the end.
+    Bytes finish(ByteView bytes);
+
+private:
+    Writer table_;
+    std::size_t covered_ = 0;
+};
+
 // A pack that is complete but for its directory.
 struct OpenPack {
     PackId id;
     PackHeader header;
     PackDirectory directory;
-    Bytes bytes;  // header and blocks
+    PageBuffer bytes;  // header and blocks
+    ChecksumTable checksums;
 };
 
 struct FinishedPack {
     std::string name;
-    Bytes bytes;
+    PageBuffer bytes;
     BundleRow row;
 };
 
-// A pack with its header and no block.
-OpenPack begin_pack(PackKind kind, SessionId const& session, std::vector<WrappedKey> keys);
+// A pack with its header and no block, in `memory`.
+OpenPack begin_pack(PackKind kind, SessionId const& session, std::vector<WrappedKey> keys,
+                    Pages memory = {});
 
 void append_block(OpenPack& pack, SealedBlock block);
 
@@ -45,8 +61,8 @@ struct VerifiedPack {
 };
 VerifiedPack verify_pack(KeyRing const& keys, std::string const& name, ByteView bytes);
 
-// The same of a pack that does not fit its checksums: the directory's seal holds all the same.
-VerifiedPack read_damaged_pack(KeyRing const& keys, std::string const& name, ByteView bytes);
+// The same whatever the checksums say: the directory's seal holds all the same.
+VerifiedPack open_pack(KeyRing const& keys, std::string const& name, ByteView bytes);
 
 // The same as far as it goes without a key: header, footer, and the checksum of every 64 KiB.
 void verify_checksums(std::string const& name, ByteView bytes);

@@ -16,7 +16,7 @@ void put_new(Backend& store, std::string const& name, ByteView object) {
 
 BundleRow put_pack(Backend& store, KeyRing const& keys, OpenPack pack) {
     FinishedPack finished = finish_pack(keys, std::move(pack));
-    put_new(store, finished.name, finished.bytes);
+    put_new(store, finished.name, finished.bytes.view());
     return std::move(finished.row);
 }
 

@@ -18,14 +18,18 @@ SessionKeys::SessionKeys(KeyRing const& keys)
 
 Packer::Packer(SessionId const& session, SessionKeys const& keys, std::size_t target,
                std::function<void(OpenPack)> hand_on)
-    : session_(session), keys_(keys), target_(target), hand_on_(std::move(hand_on)) {}
+    : session_(session),
+      keys_(keys),
+      target_(target),
+      hand_on_(std::move(hand_on)),
+      memory_(std::make_shared<PagePool>(target + target / 8)) {}
 
 void Packer::add(SealedBlock block) {
     PackKind const kind = block.kind;
     auto open = open_.find(kind);
     if (open == open_.end()) {
-        open = open_.emplace(kind, begin_pack(kind, session_, keys_.wrapped(kind))).first;
-        open->second.bytes.reserve(target_ + target_ / 8);
+        auto pack = begin_pack(kind, session_, keys_.wrapped(kind), memory_->get());
+        open = open_.emplace(kind, std::move(pack)).first;
     }
     stored_bytes_ += block.stored.size();
     std::size_t& chunks = chunks_[kind] += block.row.chunks.size();

@@ -42,6 +42,7 @@ private:
     SessionKeys const& keys_;
     std::size_t target_;
     std::function<void(OpenPack)> hand_on_;
+    std::shared_ptr<PagePool> memory_;
     std::map<PackKind, OpenPack> open_;
     std::map<PackKind, std::size_t> chunks_;  // in the open packs
     std::uint64_t stored_bytes_ = 0;

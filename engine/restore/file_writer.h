@@ -75,7 +75,7 @@ public:
     std::vector<SourceFailure> failures() const;
 
 private:
-    static constexpr std::uint64_t sync_step = 64 * limits::mib;
+    static constexpr std::uint64_t sync_step = 128 * limits::mib;
 
     std::shared_ptr<Fd const> open(RestoredFile& file, std::uint64_t to_write);
     std::shared_ptr<Fd const> known(RestoredFile const& file);

@@ -4,7 +4,7 @@
 
 #include <variant>
 
-#include "engine/util/buffer_pool.h"
+#include "engine/util/pages.h"
 #include "format/tree.h"
 
 namespace coffre {
@@ -51,11 +51,11 @@ using Event =
     std::variant<EnterDirectory, LeaveDirectory, AddNode, AddLink, BeginFile, FileChunk, EndFile>;
 
 struct Batch {
-    BufferPool::Buffer buffer;
+    Pages buffer;
     std::vector<Event> events;
 
     ByteView bytes(FileChunk const& chunk) const {
-        return ByteView(*buffer).subspan(chunk.offset, chunk.size);
+        return buffer.bytes().subspan(chunk.offset, chunk.size);
     }
 };
 

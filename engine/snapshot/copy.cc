@@ -77,8 +77,7 @@ private:
     }
 
     void replay(Snapshot const& snapshot, std::optional<CopiedSnapshot> const& before,
-                std::shared_ptr<BufferPool> const& pool,
-                std::function<void(Batch)> const& hand_on) {
+                std::shared_ptr<PagePool> const& pool, std::function<void(Batch)> const& hand_on) {
         Splitter split(to_.chunker(), pool, hand_on);
         ChunkReader reader(from_, read_cache);
         ChunkReader here(to_, tree_cache);

@@ -28,7 +28,7 @@ struct Saved {
 // Calls the function with each batch, in the order of the tree. May have threads of its own, if it
 // waits for them.
 using Produce =
-    std::function<void(std::shared_ptr<BufferPool> const&, std::function<void(Batch)> const&)>;
+    std::function<void(std::shared_ptr<PagePool> const&, std::function<void(Batch)> const&)>;
 
 // Stores what the events of `produce` hold and the repository does not: in packs that `log` lets a
 // writer rely on, or that this run makes known through `publisher`. What was stored is made known

@@ -119,7 +119,7 @@ private:
         return std::move(saved.reused);
     }
 
-    void read_paths(std::shared_ptr<BufferPool> const& pool,
+    void read_paths(std::shared_ptr<PagePool> const& pool,
                     std::function<void(Batch)> const& hand_on) {
         Splitter split(repository_.chunker(), pool, hand_on);
         std::optional<ChunkReader> reader;

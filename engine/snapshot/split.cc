@@ -8,7 +8,7 @@ constexpr std::size_t events_per_batch = 4096;
 
 }  // namespace
 
-Splitter::Splitter(Chunker const& chunker, std::shared_ptr<BufferPool> pool,
+Splitter::Splitter(Chunker const& chunker, std::shared_ptr<PagePool> pool,
                    std::function<void(Batch)> hand_on)
     : chunker_(chunker), pool_(std::move(pool)), hand_on_(std::move(hand_on)) {
     batch_.buffer = pool_->get();
@@ -24,7 +24,7 @@ void Splitter::flush() {
     batch_ = Batch{pool_->get(), {}};
     // What is read but not cut goes on in the next buffer.
     std::size_t const rest = filled_ - cut_;
-    std::memcpy(batch_.buffer->data(), full.buffer->data() + cut_, rest);
+    std::memcpy(batch_.buffer.bytes().data(), full.buffer.bytes().data() + cut_, rest);
     cut_ = 0;
     filled_ = rest;
     if (!full.events.empty()) hand_on_(std::move(full));
@@ -33,12 +33,12 @@ void Splitter::flush() {
 
 // Makes sure that a largest chunk, or `size` bytes, fit behind what is cut.
 void Splitter::require_room(std::size_t size) {
-    if (batch_.buffer->size() - cut_ < size || batch_.events.size() >= events_per_batch) flush();
+    if (batch_.buffer.size() - cut_ < size || batch_.events.size() >= events_per_batch) flush();
 }
 
 // False at the end of the source.
 bool Splitter::fill(ReadBytes const& read) {
-    std::span<std::byte> const room = std::span(*batch_.buffer).subspan(filled_);
+    std::span<std::byte> const room = batch_.buffer.bytes().subspan(filled_);
     std::size_t const size = read(room);
     filled_ += size;
     return size == room.size();
@@ -47,8 +47,7 @@ bool Splitter::fill(ReadBytes const& read) {
 void Splitter::cut_chunks(std::size_t lane, bool at_end) {
     std::size_t const needed = at_end ? 1 : chunker_.sizes().max;
     while (filled_ - cut_ >= needed) {
-        std::size_t const size =
-            chunker_.cut(ByteView(*batch_.buffer).subspan(cut_, filled_ - cut_));
+        std::size_t const size = chunker_.cut(batch_.buffer.bytes().subspan(cut_, filled_ - cut_));
         batch_.events.emplace_back(FileChunk{lane, cut_, size, {}});
         cut_ += size;
     }

@@ -18,7 +18,7 @@ using ReadBytes = std::function<std::size_t(std::span<std::byte>)>;
 class Splitter {
 public:
     // `hand_on` gets the batches in order. All arguments outlive this.
-    Splitter(Chunker const& chunker, std::shared_ptr<BufferPool> pool,
+    Splitter(Chunker const& chunker, std::shared_ptr<PagePool> pool,
              std::function<void(Batch)> hand_on);
 
     void add(Event event);
@@ -34,7 +34,7 @@ private:
     void cut_chunks(std::size_t lane, bool at_end);
 
     Chunker const& chunker_;
-    std::shared_ptr<BufferPool> pool_;
+    std::shared_ptr<PagePool> pool_;
     std::function<void(Batch)> hand_on_;
     Batch batch_;
     std::size_t cut_ = 0;     // in the buffer: chunks are cut up to here

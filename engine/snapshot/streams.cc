@@ -109,8 +109,8 @@ private:
 }  // namespace
 
 void read_streams(std::vector<std::unique_ptr<StreamSource>> const& streams, Chunker const& chunker,
-                  std::shared_ptr<BufferPool> const& pool,
-                  std::function<void(Batch)> const& hand_on, Progress& progress) {
+                  std::shared_ptr<PagePool> const& pool, std::function<void(Batch)> const& hand_on,
+                  Progress& progress) {
     check_names(streams);
     std::mutex mutex;
     auto const hand_on_alone = [&](Batch batch) {

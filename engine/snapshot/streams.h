@@ -11,7 +11,7 @@ namespace coffre {
 // Returns when every stream was read to its end and its source says that it is whole.
 // Throws RepositoryError{stream_failed} otherwise, or when two have one name.
 void read_streams(std::vector<std::unique_ptr<StreamSource>> const& streams, Chunker const& chunker,
-                  std::shared_ptr<BufferPool> const& pool,
-                  std::function<void(Batch)> const& hand_on, Progress& progress);
+                  std::shared_ptr<PagePool> const& pool, std::function<void(Batch)> const& hand_on,
+                  Progress& progress);
 
 }  // namespace coffre

@@ -4,12 +4,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
-#include <cstring>
-#include <memory>
-#include <new>
 
 #include "engine/util/fd.h"
+#include "engine/util/pages.h"
 #include "format/limits.h"
 
 namespace coffre {
@@ -19,18 +18,14 @@ namespace {
 constexpr std::size_t smallest = limits::mib;
 constexpr std::size_t smallest_part = 256 * std::size_t{1024};
 constexpr std::size_t part = 4 * limits::mib;
-constexpr std::size_t alignment = 4096;  // a multiple of what disks ask for
-
-struct FreeAligned {
-    void operator()(std::byte* memory) const {
-        ::operator delete[](memory, std::align_val_t{alignment});
-    }
-};
 
 std::span<std::byte> aligned_buffer() {
-    thread_local std::unique_ptr<std::byte[], FreeAligned> const buffer(
-        new (std::align_val_t{alignment}) std::byte[part]);
-    return {buffer.get(), part};
+    thread_local Pages buffer(part);
+    return buffer.bytes();
+}
+
+bool is_aligned(std::byte const* memory) {
+    return std::bit_cast<std::uintptr_t>(memory) % page_size == 0;
 }
 
 bool set_direct(int fd, bool direct) {
@@ -38,63 +33,61 @@ bool set_direct(int fd, bool direct) {
     return flags >= 0 && ::fcntl(fd, F_SETFL, direct ? flags | O_DIRECT : flags & ~O_DIRECT) == 0;
 }
 
-std::size_t aligned(std::size_t size) {
-    return (size + alignment - 1) / alignment * alignment;
+std::size_t in_whole_pages(std::size_t size) {
+    return size / page_size * page_size;
 }
 
-// Up to the alignment with zeros, which are cut off in the end.
-bool write_piece(int fd, ByteView piece, std::span<std::byte> buffer) {
-    std::size_t const size = aligned(piece.size());
-    std::memcpy(buffer.data(), piece.data(), piece.size());
-    std::memset(buffer.data() + piece.size(), 0, size - piece.size());
-    return write_full(fd, buffer.first(size));
-}
-
-bool write_through_cache(int fd, ByteView bytes, std::size_t from) {
-    return set_direct(fd, false) && ::lseek(fd, static_cast<off_t>(from), SEEK_SET) >= 0 &&
-           write_full(fd, bytes.subspan(from));
-}
-
-// Whole pages, from a page's begin on.
+// Whole pages, to a page's begin. What lies elsewhere in memory is copied to one first.
 bool pwrite_pages(int fd, ByteView pages, off_t offset) {
+    if (is_aligned(pages.data())) return pwrite_full(fd, pages, offset);
     auto const buffer = aligned_buffer();
-    // A descriptor of its own: other threads write to this one.
-    std::string const self = "/proc/self/fd/" + std::to_string(fd);
-    Fd const direct(::open(self.c_str(), O_WRONLY | O_DIRECT | O_CLOEXEC));
-    if (!direct) return pwrite_full(fd, pages, offset);
     for (std::size_t at = 0; at < pages.size(); at += part) {
         auto const piece = buffer.first(std::min(part, pages.size() - at));
         std::memcpy(piece.data(), pages.data() + at, piece.size());
-        off_t const to = offset + static_cast<off_t>(at);
-        if (pwrite_full(direct.get(), piece, to)) continue;
-        return errno == EINVAL && pwrite_full(fd, pages.subspan(at), to);
+        if (!pwrite_full(fd, piece, offset + static_cast<off_t>(at))) return false;
     }
     return true;
+}
+
+// Less than a page: with zeros, which are cut off.
+bool pwrite_last_page(int fd, ByteView rest, off_t offset) {
+    if (rest.empty()) return true;
+    auto const page = aligned_buffer().first(page_size);
+    std::memcpy(page.data(), rest.data(), rest.size());
+    std::memset(page.data() + rest.size(), 0, page_size - rest.size());
+    return pwrite_full(fd, page, offset) &&
+           ::ftruncate(fd, offset + static_cast<off_t>(rest.size())) == 0;
+}
+
+// By a descriptor of its own: other threads write to this one.
+bool pwrite_pages_directly(int fd, ByteView pages, off_t offset) {
+    std::string const self = "/proc/self/fd/" + std::to_string(fd);
+    Fd const direct(::open(self.c_str(), O_WRONLY | O_DIRECT | O_CLOEXEC));
+    if (direct && pwrite_pages(direct.get(), pages, offset)) return true;
+    return (!direct || errno == EINVAL) && pwrite_full(fd, pages, offset);
 }
 
 }  // namespace
 
 bool write_past_cache(int fd, ByteView bytes) {
-    if (bytes.size() < smallest || !set_direct(fd, true)) {
-        return write_full(fd, bytes);
+    if (bytes.size() < smallest || !set_direct(fd, true)) return write_full(fd, bytes);
+    std::size_t const pages = in_whole_pages(bytes.size());
+    if (pwrite_pages(fd, bytes.first(pages), 0) &&
+        pwrite_last_page(fd, bytes.subspan(pages), static_cast<off_t>(pages))) {
+        return true;
     }
-    auto const buffer = aligned_buffer();
-    for (std::size_t at = 0; at < bytes.size(); at += part) {
-        if (write_piece(fd, bytes.subspan(at, std::min(part, bytes.size() - at)), buffer)) continue;
-        // Some file systems let a file be set so and refuse to write then.
-        return errno == EINVAL && write_through_cache(fd, bytes, at);
-    }
-    return ::ftruncate(fd, static_cast<off_t>(bytes.size())) == 0;
+    // Some file systems let a file be set so and refuse to write then.
+    return errno == EINVAL && set_direct(fd, false) && pwrite_full(fd, bytes, 0);
 }
 
 bool pwrite_past_cache(int fd, ByteView bytes, off_t offset) {
     if (bytes.size() < smallest_part) return pwrite_full(fd, bytes, offset);
     auto const start = static_cast<std::size_t>(offset);
-    std::size_t const head = aligned(start) - start;
-    std::size_t const pages = (bytes.size() - head) / alignment * alignment;
+    std::size_t const head = in_whole_pages(start + page_size - 1) - start;
+    std::size_t const pages = in_whole_pages(bytes.size() - head);
     off_t const body = offset + static_cast<off_t>(head);
     return pwrite_full(fd, bytes.first(head), offset) &&
-           pwrite_pages(fd, bytes.subspan(head, pages), body) &&
+           pwrite_pages_directly(fd, bytes.subspan(head, pages), body) &&
            pwrite_full(fd, bytes.subspan(head + pages), body + static_cast<off_t>(pages));
 }
 

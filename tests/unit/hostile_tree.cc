@@ -146,7 +146,7 @@ void HostileRepo::flush() {
     Bundle bundle;
     for (auto& [kind, open] : open_) {
         FinishedPack pack = finish_pack(repo_->keys(), std::move(open));
-        repo_.put(pack.name, pack.bytes);
+        repo_.put(pack.name, pack.bytes.view());
         bundle.push_back(std::move(pack.row));
     }
     open_.clear();

@@ -1,0 +1,82 @@
+// Memory that begins at a page, as disks take it, and is used again: touching fresh memory costs
+// more than hashing what is put there.
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <mutex>
+
+#include "format/bytes.h"
+
+namespace coffre {
+
+inline constexpr std::size_t page_size = 4096;  // a multiple of what disks ask for
+
+class PagePool;
+
+// Memory of a fixed size. Goes back to its pool, if it is of one.
+class Pages {
+public:
+    Pages() = default;
+    // Of no pool. What it holds is undefined.
+    explicit Pages(std::size_t size);
+
+    std::span<std::byte> bytes() { return {memory_.get(), size_}; }
+    ByteView bytes() const { return {memory_.get(), size_}; }
+    std::size_t size() const { return size_; }
+
+private:
+    friend class PagePool;
+    struct Return {
+        std::shared_ptr<PagePool> pool;
+        void operator()(std::byte* memory) const;
+    };
+    using Memory = std::unique_ptr<std::byte[], Return>;
+
+    Pages(Memory memory, std::size_t size) : memory_(std::move(memory)), size_(size) {}
+
+    Memory memory_;
+    std::size_t size_ = 0;
+};
+
+// Threads may share a pool. It must outlive nothing: what was taken keeps it alive.
+class PagePool : public std::enable_shared_from_this<PagePool> {
+public:
+    explicit PagePool(std::size_t size) : size_(size) {}
+
+    // Of the pool's size; what it holds is left over.
+    Pages get();
+
+private:
+    friend class Pages;
+    struct Free {
+        void operator()(std::byte* memory) const;
+    };
+    static std::byte* allocate(std::size_t size);
+    void take_back(std::byte* memory);
+
+    std::size_t const size_;
+    std::mutex mutex_;
+    std::vector<std::unique_ptr<std::byte[], Free>> free_;  // by mutex_
+};
+
+// Bytes that grow, from the begin of a page on.
+class PageBuffer {
+public:
+    PageBuffer() = default;
+    // Uses this memory as long as it is large enough.
+    explicit PageBuffer(Pages pages) : pages_(std::move(pages)) {}
+
+    // The new bytes at the end, which are undefined.
+    std::span<std::byte> extend(std::size_t by);
+    void append(ByteView more) {
+        std::memcpy(extend(more.size()).data(), more.data(), more.size());
+    }
+    ByteView view() const { return pages_.bytes().first(size_); }
+    std::size_t size() const { return size_; }
+
+private:
+    Pages pages_;
+    std::size_t size_ = 0;
+};
+
+}  // namespace coffre
