@@ -161,7 +161,7 @@ void ContentsPass::restore_file(std::string const& path, Node const& node) {
         if (!context_.request.dry_run) context_.target.remove(path);
         return create_file(path, node);
     }
-    if (may_keep_contents(*there, node)) return keep_contents(path, node, *there);
+    if (may_keep_contents(*there, node)) return keep_contents(path, node);
     if (there->st_nlink > 1) return replace_file(path, node, *there);
     update_file(path, node, *there);
 }
@@ -190,16 +190,13 @@ bool ContentsPass::may_keep_contents(struct stat const& there, Node const& node)
            !changes_others;
 }
 
-void ContentsPass::keep_contents(std::string const& path, Node const& node,
-                                 struct stat const& there) {
+void ContentsPass::keep_contents(std::string const& path, Node const& node) {
     ++context_.result.files_unchanged;
     context_.progress.bytes += node.size;
     ++context_.progress.files;
     if (context_.request.dry_run) return;
     Fd const fd = context_.target.open_file(path, O_RDONLY);
-    bool const fits = context_.metadata.fits(there, node) &&
-                      context_.metadata.attributes_fit(path, fd.get(), node);
-    if (!fits) context_.metadata.apply(path, fd.get(), node);
+    context_.metadata.apply(path, fd.get(), node, Contents::kept);
 }
 
 std::shared_ptr<RestoredFile> ContentsPass::begin_file(std::string const& path, Node const& node) {
@@ -235,13 +232,30 @@ bool ContentsPass::is_equal(Fd const& fd, Node const& node) {
     for (auto const& hole : node.holes) {
         if (!is_hole(fd, hole)) return false;
     }
-    std::uint64_t offset = 0;
-    ContentCursor chunks(context_.reader, node.content);
-    while (auto const entry = chunks.next()) {
-        if (!has_chunk(fd, node, offset, *entry)) return false;
-        offset += entry->weight;
+    try {
+        std::uint64_t offset = 0;
+        ContentCursor chunks(context_.reader, node.content);
+        while (auto const entry = chunks.next()) {
+            context_.progress.check_stop();
+            if (!has_chunk(fd, node, offset, *entry)) return false;
+            offset += entry->weight;
+        }
+    } catch (RepositoryError const& error) {
+        if (error.kind() != RepositoryFailure::corrupt) throw;
+        return false;  // told of when its chunks are planned
     }
     return true;
+}
+
+// Only read: a program that runs cannot be opened for writing, and what is equal keeps its rights.
+bool ContentsPass::has_contents_of(std::string const& path, Node const& node,
+                                   struct stat const& there) {
+    if (static_cast<std::uint64_t>(there.st_size) != node.size) return false;
+    try {
+        return is_equal(context_.target.open_file(path, O_RDONLY), node);
+    } catch (SourceError const&) {
+        return false;  // made readable, then
+    }
 }
 
 // A file of several names: what is changed in it changes under the others too, which may lie
@@ -252,50 +266,40 @@ void ContentsPass::replace_file(std::string const& path, Node const& node,
     bool const fits = static_cast<std::uint64_t>(there.st_size) == node.size &&
                       context_.metadata.fits(there, node) &&
                       context_.metadata.attributes_fit(path, fd.get(), node) && is_equal(fd, node);
-    if (fits) return keep_contents(path, node, there);
+    if (fits) return keep_contents(path, node);
     if (!context_.request.dry_run) context_.target.remove(path);
     create_file(path, node);
 }
 
 void ContentsPass::update_file(std::string const& path, Node const& node,
                                struct stat const& there) {
+    if (has_contents_of(path, node, there)) return keep_contents(path, node);
     bool const dry_run = context_.request.dry_run;
-    bool const same_size = static_cast<std::uint64_t>(there.st_size) == node.size;
     if (!dry_run) context_.target.allow_writing(path, there);
     Fd const fd = context_.target.open_file(path, dry_run ? O_RDONLY : O_RDWR);
     auto const file = begin_file(path, node);
     file->identity = identity_of(fd, path);
     file->is_new = false;
-    bool is_same = same_size;
     if (!dry_run) {
-        if (!same_size && ::ftruncate(fd.get(), static_cast<off_t>(node.size)) != 0) {
-            fail(path, "set the size");
-        }
-        if (make_holes(path, fd, node)) is_same = false;
+        if (::ftruncate(fd.get(), static_cast<off_t>(node.size)) != 0) fail(path, "set the size");
+        make_holes(path, fd, node);
     }
     plan_chunks(node, file, [&](std::uint64_t offset, ListEntry const& entry) {
         bool const is_there = has_chunk(fd, node, offset, entry);
         if (is_there) context_.progress.bytes += entry.weight;
-        is_same = is_same && is_there;
         return is_there;
     });
-    if (!is_same) return;
-    --context_.result.files_restored;
-    ++context_.result.files_unchanged;
 }
 
-// True when there were data where holes belong. File systems without holes get zeros.
-bool ContentsPass::make_holes(std::string const& path, Fd const& fd, Node const& node) const {
-    bool any = false;
+// File systems without holes get zeros.
+void ContentsPass::make_holes(std::string const& path, Fd const& fd, Node const& node) {
     for (auto const& hole : node.holes) {
         if (is_hole(fd, hole)) continue;
-        any = true;
         int const punch = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
         bool const is_punched = ::fallocate(fd.get(), punch, static_cast<off_t>(hole.offset),
                                             static_cast<off_t>(hole.size)) == 0;
         if (!is_punched) write_zeros(path, fd, hole);
     }
-    return any;
 }
 
 template <class IsThere>

@@ -27,14 +27,15 @@ private:
     std::optional<struct stat> file_at(std::string const& path, Node const& node);
     bool is_taken(struct stat const& there);
     bool may_keep_contents(struct stat const& there, Node const& node);
-    void keep_contents(std::string const& path, Node const& node, struct stat const& there);
+    void keep_contents(std::string const& path, Node const& node);
     std::shared_ptr<RestoredFile> begin_file(std::string const& path, Node const& node);
     void create_file(std::string const& path, Node const& node);
     void update_file(std::string const& path, Node const& node, struct stat const& there);
     void replace_file(std::string const& path, Node const& node, struct stat const& there);
     bool is_equal(Fd const& fd, Node const& node);
+    bool has_contents_of(std::string const& path, Node const& node, struct stat const& there);
     bool has_chunk(Fd const& fd, Node const& node, std::uint64_t offset, ListEntry const& entry);
-    bool make_holes(std::string const& path, Fd const& fd, Node const& node) const;
+    static void make_holes(std::string const& path, Fd const& fd, Node const& node);
     template <class IsThere>
     void plan_chunks(Node const& node, std::shared_ptr<RestoredFile> const& file,
                      IsThere const& is_there);

@@ -18,10 +18,16 @@ namespace {
 
 constexpr std::size_t entry_buffer = 64 * std::size_t{1024};
 constexpr std::size_t known_owners = 4096;
+constexpr mode_t set_id = S_ISUID | S_ISGID;
 
 std::array<struct timespec, 2> times_of(Node const& node) {
     return {timespec{0, UTIME_OMIT}, timespec{static_cast<time_t>(node.mtime.seconds),
                                               static_cast<long>(node.mtime.nanoseconds)}};
+}
+
+bool has_mtime(struct stat const& there, Node const& node) {
+    return there.st_mtim.tv_sec == node.mtime.seconds &&
+           static_cast<std::uint32_t>(there.st_mtim.tv_nsec) == node.mtime.nanoseconds;
 }
 
 // True when the owner is set. Who is not root cannot give files away: the owner is then the one who
@@ -67,13 +73,14 @@ Metadata::Owner Metadata::owner_of(Node const& node) {
     return {user->second.value_or(owner.user), group->second.value_or(owner.group)};
 }
 
-// A file that stays with whoever restores must not run with his rights.
-mode_t Metadata::mode_of(Node const& node, bool is_owner_set) {
-    constexpr mode_t set_id = S_ISUID | S_ISGID;
+// A file that stays with whoever restores must not run with his rights. `kept`: set-id bits that
+// are there already and may stay.
+mode_t Metadata::mode_of(Node const& node, bool is_owner_set, mode_t kept) {
     bool const is_withheld = (!request_.privileged && !mutant("set-ids-for-all")) || !is_owner_set;
-    if (node.is_directory() || (node.mode & set_id) == 0 || !is_withheld) return node.mode;
+    mode_t const withheld = node.mode & set_id & ~kept;
+    if (node.is_directory() || withheld == 0 || !is_withheld) return node.mode;
     ++set_ids_;
-    return node.mode & ~set_id;
+    return node.mode & ~withheld;
 }
 
 bool Metadata::may_set(Xattr const& attribute) const {
@@ -112,10 +119,11 @@ void Metadata::set_attributes(std::string const& path, Attributes const& of, Nod
         }
         for (auto const& wanted : node.xattrs) {
             bool const is_there = std::find(there.begin(), there.end(), wanted) != there.end();
-            if (!may_set(wanted)) {
-                ++attributes_;
-            } else if (!is_there) {
+            if (is_there) continue;
+            if (may_set(wanted)) {
                 of.set(wanted.name, wanted.value);
+            } else {
+                ++attributes_;
             }
         }
     } catch (SourceError const& error) {
@@ -123,19 +131,22 @@ void Metadata::set_attributes(std::string const& path, Attributes const& of, Nod
     }
 }
 
-void Metadata::apply(std::string const& path, int fd, Node const& node) {
+void Metadata::apply(std::string const& path, int fd, Node const& node, Contents contents) {
     auto const [user, group] = owner_of(node);
     struct stat there {};
     if (::fstat(fd, &there) != 0) fail(path, "look at it");
     bool const is_owner_there = there.st_uid == user && there.st_gid == group;
     bool const is_owner_set = is_owner_there || owner_is_set(path, ::fchown(fd, user, group));
+    mode_t const kept = contents == Contents::kept && is_owner_there ? there.st_mode & set_id : 0;
+    mode_t const mode = mode_of(node, is_owner_set, kept);
     // After the owner: changing that clears the set-id bits.
-    if (::fchmod(fd, mode_of(node, is_owner_set)) != 0) fail(path, "set the mode");
+    bool const is_mode_there = is_owner_there && (there.st_mode & 07777U) == mode;
+    if (!is_mode_there && ::fchmod(fd, mode) != 0) fail(path, "set the mode");
     if ((node.flags & node_flags::above) != 0) return;
     // After both: an ACL is part of the mode, and a new owner takes capabilities away.
     set_attributes(path, Attributes::of_open(fd), node);
     auto const times = times_of(node);
-    if (::futimens(fd, times.data()) != 0) fail(path, "set the times");
+    if (!has_mtime(there, node) && ::futimens(fd, times.data()) != 0) fail(path, "set the times");
 }
 
 void Metadata::apply_to_entry(std::string const& path, int folder, std::string const& name,
@@ -144,7 +155,8 @@ void Metadata::apply_to_entry(std::string const& path, int folder, std::string c
     bool const is_owner_set =
         owner_is_set(path, ::fchownat(folder, name.c_str(), user, group, AT_SYMLINK_NOFOLLOW));
     if (node.kind != NodeKind::symlink &&
-        ::fchmodat(folder, name.c_str(), mode_of(node, is_owner_set), AT_SYMLINK_NOFOLLOW) != 0) {
+        ::fchmodat(folder, name.c_str(), mode_of(node, is_owner_set, 0), AT_SYMLINK_NOFOLLOW) !=
+            0) {
         fail(path, "set the mode");
     }
     set_attributes(path, Attributes::of_entry(folder, name), node);
@@ -156,12 +168,11 @@ void Metadata::apply_to_entry(std::string const& path, int folder, std::string c
 
 bool Metadata::fits(struct stat const& there, Node const& node) {
     auto const [user, group] = owner_of(node);
-    constexpr mode_t set_id = S_ISUID | S_ISGID;
-    mode_t const mode =
-        request_.privileged || node.is_directory() ? node.mode : node.mode & ~set_id;
-    return there.st_mtim.tv_sec == node.mtime.seconds &&
-           static_cast<std::uint32_t>(there.st_mtim.tv_nsec) == node.mtime.nanoseconds &&
-           (there.st_mode & 07777U) == mode && there.st_uid == user && there.st_gid == group;
+    mode_t const mode = there.st_mode & 07777U;
+    bool const is_without =
+        !request_.privileged && !node.is_directory() && mode == (node.mode & ~set_id);
+    return has_mtime(there, node) && (mode == node.mode || is_without) && there.st_uid == user &&
+           there.st_gid == group;
 }
 
 }  // namespace coffre

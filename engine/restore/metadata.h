@@ -13,6 +13,9 @@
 
 namespace coffre {
 
+// Of a file: put there by this restore, or found there, equal.
+enum class Contents { written, kept };
+
 // Owners by name where this machine knows the name, else by number. Set-id bits of files and
 // attributes in `security` and `trusted` give rights: they are left out, and counted, unless the
 // request is privileged. Failures are SourceErrors with the path given. Threads may share it.
@@ -21,8 +24,10 @@ public:
     // `request` outlives this.
     explicit Metadata(RestoreRequest const& request) : request_(request) {}
 
-    // To an open file or folder.
-    void apply(std::string const& path, int fd, Node const& node);
+    // To an open file or folder: what differs. A file whose contents and owner are the snapshot's
+    // keeps set-id bits that the snapshot has, too.
+    void apply(std::string const& path, int fd, Node const& node,
+               Contents contents = Contents::written);
     // To the entry `name` of the open folder `folder`: a link or special node.
     void apply_to_entry(std::string const& path, int folder, std::string const& name,
                         Node const& node);
@@ -41,7 +46,7 @@ private:
         gid_t group = 0;
     };
     Owner owner_of(Node const& node);
-    mode_t mode_of(Node const& node, bool is_owner_set);
+    mode_t mode_of(Node const& node, bool is_owner_set, mode_t kept);
     void set_attributes(std::string const& path, Attributes const& of, Node const& node);
     bool may_set(Xattr const& attribute) const;
     bool may_remove(std::string const& attribute) const;

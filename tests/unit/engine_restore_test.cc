@@ -14,6 +14,12 @@ namespace {
 
 using namespace test;
 
+struct stat status_of(std::string const& path) {
+    struct stat status {};
+    if (::lstat(path.c_str(), &status) != 0) throw std::runtime_error(path + ": no status");
+    return status;
+}
+
 // A saved folder and an empty one to restore into.
 class Restore : public testing::Test {
 protected:
@@ -133,6 +139,41 @@ TEST_F(Restore, CorrectsMetadataOfEqualContents) {
     EXPECT_EQ(result.bytes_written, 0U);
     EXPECT_EQ(result.files_unchanged, 4U);
     EXPECT_EQ(image_of(target_.path()), saved_);
+}
+
+// So the next snapshot need not read it again, and a program goes on having its rights.
+TEST_F(Restore, LeavesWhatIsEqualUntouched) {
+    set_mode(source_ / "file", 04755);
+    saved_ = image_of(source_.path());
+    auto const taken = repo_.save(source_.path());
+    RestoreRequest request;
+    request.from = {*taken.id, taken.snapshot, source_.path().substr(1)};
+    request.target = source_.path();
+    request.threads = 2;
+    auto const before = status_of(source_ / "file");
+    for (auto const overwrite : {Overwrite::always, Overwrite::if_changed}) {
+        request.overwrite = overwrite;
+        auto const result = restore(request);
+        EXPECT_EQ(result.files_unchanged, 4U);
+        EXPECT_FALSE(result.withheld.any());
+        auto const after = status_of(source_ / "file");
+        EXPECT_EQ(after.st_mode & 07777U, 04755U);
+        EXPECT_EQ(after.st_ctim.tv_sec, before.st_ctim.tv_sec);
+        EXPECT_EQ(after.st_ctim.tv_nsec, before.st_ctim.tv_nsec);
+    }
+}
+
+TEST_F(Restore, GivesNoRightsToContentsThatItWrote) {
+    set_mode(source_ / "file", 04755);
+    auto const taken = repo_.save(source_.path());
+    write_file(source_ / "file", "exchange!");
+    set_mode(source_ / "file", 04755);
+    RestoreRequest request;
+    request.from = {*taken.id, taken.snapshot, source_.path().substr(1)};
+    request.target = source_.path();
+    EXPECT_EQ(restore(request).withheld.set_ids, 1U);
+    EXPECT_EQ(status_of(source_ / "file").st_mode & 07777U, 0755U);
+    EXPECT_EQ(read_file(source_ / "file"), "as it was");
 }
 
 TEST_F(Restore, CutsAndExtendsFiles) {
