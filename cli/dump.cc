@@ -24,14 +24,26 @@ bool is_folder(Repository& repository, Snapshot const& snapshot, std::string con
     return folder;
 }
 
+void dump(Repository& repository, Snapshot const& snapshot, std::string const& path,
+          Folders folders) {
+    if (folders == Folders::as_tar && is_folder(repository, snapshot, path)) {
+        dump_tar(repository, snapshot, path, print_bytes);
+    } else {
+        dump_file(repository, snapshot, path, print_bytes);
+    }
+}
+
 int run_dump(GlobalOptions const& options, DumpArguments const& arguments, Folders folders) {
     auto const repository = open(options);
     auto const found = find_snapshot(*repository, arguments.snapshot, arguments.filter);
-    std::string const path = arguments.path.empty() ? found.sub_path : arguments.path;
-    if (folders == Folders::as_tar && is_folder(*repository, found.snapshot, path)) {
-        dump_tar(*repository, found.snapshot, path, print_bytes);
-    } else {
-        dump_file(*repository, found.snapshot, path, print_bytes);
+    try {
+        dump(*repository, found.snapshot, arguments.path.empty() ? found.sub_path : arguments.path,
+             folders);
+    } catch (RepositoryError const& error) {
+        if (error.kind() == RepositoryFailure::corrupt) {
+            require_not_given_up(*repository, found.id);
+        }
+        throw;
     }
     return exit_code::ok;
 }

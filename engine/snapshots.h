@@ -46,6 +46,10 @@ FoundSnapshot find_snapshot(Repository& repository, std::string const& name,
 FoundSnapshot find_snapshot(SnapshotList const& list, std::string const& name,
                             SnapshotFilter const& filter);
 
+// Throws RepositoryError{failed} when the snapshot was given up since it was found: what a reader
+// misses of it is no damage then.
+void require_not_given_up(Repository& repository, SessionId const& id);
+
 // "2026-08-02", "2026-08-02 13:00[:05[.25]]", with T instead of the blank, and Z or +02:00 behind
 // it (else local time). Throws std::invalid_argument that says what is accepted.
 std::int64_t parse_time(std::string const& text);

@@ -29,11 +29,13 @@ struct Republished {
 std::optional<Republished> change_tags(Repository& repository, NamedSnapshot const& named,
                                        TagChange const& change, Progress& progress);
 
-// The snapshots that are forgotten and not collected yet.
+// The snapshots that are forgotten and not collected yet, but for those of which there is a newer
+// slot: with other tags, or taken back.
 SnapshotList forgotten_snapshots(Repository& repository);
 
-// Takes back the forgetting of the snapshot whose id begins with `prefix`. Throws RepositoryError:
-// {failed} when there is none, or when something that it needs has been collected, or is about to.
+// Takes back the forgetting of the snapshot whose id begins with `prefix`, unless that was done
+// before: then tells as what. Throws RepositoryError: {failed} when there is none, or when something
+// that it needs has been collected, or is about to.
 Republished unforget(Repository& repository, std::string const& prefix, Progress& progress);
 
 }  // namespace coffre

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "engine/repository/names.h"
+#include "engine/repository/session.h"
 #include "engine/util/process.h"
 #include "format/limits.h"
 #include "format/mutant.h"
@@ -78,20 +79,11 @@ OpenSession describe(Repository& repository, SessionsListing::Open const& sessio
     return told;
 }
 
-void end_session(Repository& repository, SessionId const& id) {
-    std::string const slot = names::snapshot(id);
-    Bytes const killed =
-        repository.keys().seal_signed_object(ObjectKind::snapshot, slot, encode_slot({}));
-    // There already: it has published after all, or another collector was faster.
-    repository.store().put(slot, killed);
-    repository.store().barrier();
-}
-
 std::uint64_t end_dead_sessions(Repository& repository, GcState const& log, std::int64_t now_ns) {
     std::uint64_t ended = 0;
     for (auto const& session : list_sessions(repository, log).open) {
         if (!is_dead(repository, session, now_ns)) continue;
-        end_session(repository, session.id);
+        end_session(repository.store(), repository.keys(), session.id);
         ++ended;
     }
     return ended;

@@ -23,9 +23,6 @@ SessionsListing list_sessions(Repository& repository, GcState const& log);
 // What is told of an open session. One whose record cannot be read has neither host nor process.
 OpenSession describe(Repository& repository, SessionsListing::Open const& session);
 
-// Ends one session, durably: it cannot publish any more. One that has published is left as it is.
-void end_session(Repository& repository, SessionId const& id);
-
 // Ends the sessions that have no process any more, or none that gave a sign within an hour: by
 // making the very object that such a session would have to make, so that it cannot publish later.
 // Returns how many.

@@ -6,6 +6,7 @@
 #include "engine/util/clock.h"
 #include "engine/util/host.h"
 #include "engine/util/process.h"
+#include "format/snapshot.h"
 
 namespace coffre {
 
@@ -14,6 +15,13 @@ namespace {
 constexpr auto beat_interval = std::chrono::minutes(10);
 
 }  // namespace
+
+void end_session(Backend& store, KeyRing const& keys, SessionId const& id) {
+    std::string const slot = names::snapshot(id);
+    // There already: it has published after all, or somebody else has ended it.
+    store.put(slot, keys.seal_signed_object(ObjectKind::snapshot, slot, encode_slot({})));
+    store.barrier();
+}
 
 Session::Session(Backend& store, KeyRing const& keys)
     : store_(store), keys_(keys), id_(random_id<SessionId>()) {
@@ -28,7 +36,14 @@ Session::Session(Backend& store, KeyRing const& keys)
     heart_ = std::jthread([this](std::stop_token const& stop) { beat(stop); });
 }
 
-Session::~Session() = default;
+Session::~Session() {
+    if (has_published_) return;
+    try {
+        end_session(store_, keys_, id_);
+    } catch (...) {
+        // Then a collector finds that its process is gone.
+    }
+}
 
 void Session::announce(std::string const& name) {
     Bytes const object = keys_.seal_object(ObjectKind::session, name, encode_session(record_));

@@ -12,15 +12,20 @@
 
 namespace coffre {
 
+// Ends a session, durably: it cannot publish any more. One that has published is left as it is.
+void end_session(Backend& store, KeyRing const& keys, SessionId const& id);
+
 class Session {
 public:
-    // Durably announced when this returns. Throws RepositoryError.
+    // Durably announced when this returns. Throws RepositoryError. Arguments outlive this.
     Session(Backend& store, KeyRing const& keys);
     Session(Session const&) = delete;
     Session& operator=(Session const&) = delete;
+    // One that has published nothing is ended, if the store lets it: nobody need wait for it.
     ~Session();
 
     SessionId const& id() const { return id_; }
+    void has_published() { has_published_ = true; }
 
 private:
     void beat(std::stop_token const& stop);
@@ -29,6 +34,7 @@ private:
     Backend& store_;
     KeyRing const& keys_;
     SessionId id_;
+    bool has_published_ = false;
     SessionRecord record_;
     std::mutex mutex_;
     std::condition_variable_any wake_;

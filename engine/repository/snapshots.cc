@@ -176,6 +176,25 @@ bool is_live(Repository& repository, SessionId const& id, GcState const& log) {
            !log.closed.contains(id);
 }
 
+std::map<SessionId, SessionId> lost_before(Repository& repository, SnapshotList const& list,
+                                           GcState const& log) {
+    Backend& store = repository.store();
+    std::map<SessionId, SessionId> lost;
+    for (auto const& named : list.snapshots) {
+        SessionId const& previous = named.snapshot.previous;
+        if (previous.is_zero() || log.closed.contains(previous)) continue;
+        if (store.stat(names::snapshot(previous)) || store.stat(names::forget(previous))) continue;
+        lost.emplace(previous, named.id);
+    }
+    return lost;
+}
+
+void require_not_given_up(Repository& repository, SessionId const& id) {
+    if (is_live(repository, id, read_gc_log(repository.store(), repository.keys()))) return;
+    throw not_there("snapshot " + id.hex().substr(0, 8) +
+                    " was forgotten, and collected in part, while it was read");
+}
+
 void put_forgets(Repository& repository, std::vector<SessionId> const& ids,
                  std::string const& reason) {
     Bytes const record = encode_forget({now_ns(), reason});

@@ -42,7 +42,17 @@ RestoreResult restore_snapshot(Repository& repository, RestoreRequest const& req
         throw SourceError("/", "--delete at / needs --include: it would remove the whole system");
     }
     repository.refresh_index();
-    return with_sound_index(repository, [&] { return restore(repository, request, progress); });
+    try {
+        auto result =
+            with_sound_index(repository, [&] { return restore(repository, request, progress); });
+        if (!result.damaged.empty()) require_not_given_up(repository, request.from.id);
+        return result;
+    } catch (RepositoryError const& error) {
+        if (error.kind() == RepositoryFailure::corrupt) {
+            require_not_given_up(repository, request.from.id);
+        }
+        throw;
+    }
 }
 
 }  // namespace coffre

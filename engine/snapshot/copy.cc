@@ -58,6 +58,7 @@ public:
         snapshot.statistics = saved.statistics;
         continue_chain(to_, snapshot);
         publisher.publish(snapshot, saved.reused);
+        session_.has_published();
         remember_published(to_, session_.id(), snapshot, log_, progress_);
         return {session_.id(), std::move(snapshot)};
     }

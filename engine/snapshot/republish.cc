@@ -75,6 +75,7 @@ public:
         continue_chain(repository_, changed);
         ClaimedChunks nothing;
         Publisher(repository_, session_.id(), nothing).publish(changed, needed);
+        session_.has_published();
         remember_published(repository_, session_.id(), changed, log_, progress_);
         return {named.id, {session_.id(), std::move(changed)}};
     }
@@ -102,7 +103,10 @@ std::optional<Republished> change_tags(Repository& repository, NamedSnapshot con
     return done;
 }
 
-SnapshotList forgotten_snapshots(Repository& repository) {
+namespace {
+
+// All whose slots are still there.
+SnapshotList all_forgotten(Repository& repository) {
     GcState const log = read_gc_log(repository.store(), repository.keys());
     SnapshotList list;
     auto& found = list.snapshots;
@@ -122,23 +126,55 @@ SnapshotList forgotten_snapshots(Repository& repository) {
     return list;
 }
 
-Republished unforget(Repository& repository, std::string const& prefix, Progress& progress) {
-    Republication republication(repository, progress);
-    auto const forgotten = forgotten_snapshots(repository);
-    std::vector<NamedSnapshot> matching;
+// Which snapshot has taken the place of which.
+std::map<SessionId, NamedSnapshot> successors(SnapshotList const& list) {
+    std::map<SessionId, NamedSnapshot> found;
+    for (auto const& named : list.snapshots) {
+        if (named.snapshot.was) found.emplace(*named.snapshot.was, named);
+    }
+    return found;
+}
+
+NamedSnapshot const& only_match(SnapshotList const& forgotten, std::string const& prefix) {
+    std::vector<NamedSnapshot const*> matching;
     for (auto const& named : forgotten.snapshots) {
-        if (!prefix.empty() && named.id.hex().starts_with(prefix)) matching.push_back(named);
+        if (!prefix.empty() && named.id.hex().starts_with(prefix)) matching.push_back(&named);
     }
-    if (matching.empty() && !forgotten.damaged.empty()) {
-        throw corrupt(forgotten.damaged[0]);
+    if (matching.empty() && !forgotten.damaged.empty()) throw corrupt(forgotten.damaged[0]);
+    if (matching.size() == 1) return *matching[0];
+    throw RepositoryError(RepositoryFailure::failed,
+                          (matching.empty() ? "no forgotten snapshot begins with \""
+                                            : "several forgotten snapshots begin with \"") +
+                              prefix + "\"; see `repo snapshots --forgotten`");
+}
+
+}  // namespace
+
+SnapshotList forgotten_snapshots(Repository& repository) {
+    auto list = all_forgotten(repository);
+    auto const forgotten = successors(list);
+    auto const live = successors(list_snapshots(repository));
+    std::erase_if(list.snapshots, [&](auto const& named) {
+        return forgotten.contains(named.id) || live.contains(named.id);
+    });
+    return list;
+}
+
+Republished unforget(Repository& repository, std::string const& prefix, Progress& progress) {
+    auto const forgotten = all_forgotten(repository);
+    NamedSnapshot const& named = only_match(forgotten, prefix);
+    auto const live = successors(list_snapshots(repository));
+    if (auto const found = live.find(named.id); found != live.end()) {
+        return {named.id, found->second};
     }
-    if (matching.size() != 1) {
+    if (auto const newer = successors(forgotten); newer.contains(named.id)) {
         throw RepositoryError(RepositoryFailure::failed,
-                              (matching.empty() ? "no forgotten snapshot begins with \""
-                                                : "several forgotten snapshots begin with \"") +
-                                  prefix + "\"; see `repo snapshots --forgotten`");
+                              "snapshot " + newer.at(named.id).id.hex().substr(0, 8) +
+                                  " had taken the place of " + named.id.hex().substr(0, 8) +
+                                  " and is forgotten, too: take that one back");
     }
-    return republication.publish(matching[0], matching[0].snapshot, Republication::Trust::none);
+    return Republication(repository, progress)
+        .publish(named, named.snapshot, Republication::Trust::none);
 }
 
 }  // namespace coffre

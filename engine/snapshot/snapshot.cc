@@ -73,6 +73,7 @@ public:
         if (!request_.dry_run && !(request_.skip_if_unchanged && result.unchanged)) {
             continue_chain(repository_, snapshot_);
             publisher.publish(snapshot_, reused);
+            session_->has_published();
             result.id = id_;
             remember_published(repository_, id_, snapshot_, log_, progress_);
         }

@@ -27,7 +27,10 @@ void take_back(Repository& repository) {
     Progress progress;
     auto const forgotten = forgotten_snapshots(repository);
     // With nothing to name, the error is about what is damaged.
-    std::string const id = forgotten.snapshots.empty() ? "none" : forgotten.snapshots[0].id.hex();
+    std::string id = forgotten.snapshots.empty() ? "none" : forgotten.snapshots[0].id.hex();
+    for (auto const& named : list_snapshots(repository).snapshots) {
+        if (named.snapshot.was) id = named.snapshot.was->hex();  // back already
+    }
     unforget(repository, id, progress);
 }
 

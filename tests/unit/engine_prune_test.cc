@@ -10,6 +10,7 @@
 #include "engine/repository/gc_state.h"
 #include "engine/repository/reserve.h"
 #include "engine/repository/session.h"
+#include "engine/restore.h"
 #include "engine/tag.h"
 #include "hostile_tree.h"
 
@@ -554,6 +555,51 @@ TEST_P(Prune, AForgottenSnapshotComesBackUntilItIsCollected) {
     EXPECT_EQ(failure_of([&] { unforget(*repo_, back.now.id.hex(), progress); }),
               RepositoryFailure::failed);
     expect_all_is_well();
+}
+
+TEST_P(Prune, IsTakenBackOnce) {
+    Progress progress;
+    auto const back = unforget(*repo_, first_.id->hex(), progress);
+    EXPECT_TRUE(forgotten_snapshots(*repo_).snapshots.empty());
+    EXPECT_EQ(unforget(*repo_, first_.id->hex(), progress).now.id, back.now.id);
+    TagChange change;
+    change.add = {"kept"};
+    auto const tagged = change_tags(*repo_, back.now, change, progress);
+    EXPECT_EQ(unforget(*repo_, back.now.id.hex(), progress).now.id, tagged->now.id);
+    forget_named(*repo_, tagged->now.id);
+    EXPECT_TRUE(contains(message_of([&] { unforget(*repo_, back.now.id.hex(), progress); }),
+                         "take that one back"));
+    auto const forgotten = forgotten_snapshots(*repo_).snapshots;
+    ASSERT_EQ(forgotten.size(), 1U);
+    EXPECT_EQ(forgotten[0].id, tagged->now.id);
+    EXPECT_EQ(repo_.ids().size(), 1U);
+    unforget(*repo_, tagged->now.id.hex(), progress);
+    EXPECT_EQ(repo_.ids().size(), 2U);
+}
+
+// Its damage would be none: it tells that the snapshot was given up.
+TEST_P(Prune, ARestoreOfWhatIsGivenUpMeanwhileSaysSo) {
+    write_file(source_ / "last", random_bytes(500, 9'000));
+    repo_.save(source_.path());
+    auto const other = elsewhere();
+    at(Verb::get, "packs/", [&] {
+        forget_named(*other, *second_.id);
+        for (int i = 0; i < 3; ++i) prune_all(*other);
+    });
+    TempFolder target;
+    RestoreRequest request;
+    request.from = {*second_.id, second_.snapshot, ""};
+    request.target = target.path();
+    request.threads = 1;
+    Progress progress;
+    std::string message;
+    auto const failure = failure_of([&] {
+        message = message_of([&] { restore_snapshot(*repo_, request, progress); });
+        if (!message.empty()) restore_snapshot(*repo_, request, progress);
+    });
+    EXPECT_EQ(failure, RepositoryFailure::failed);
+    EXPECT_TRUE(contains(message, "was forgotten, and collected in part, while it was read"))
+        << message;
 }
 
 TEST_P(Prune, ACondemnedSnapshotDoesNotComeBack) {

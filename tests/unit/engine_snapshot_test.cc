@@ -322,7 +322,7 @@ TEST(Snapshot, StopsWhenToldTo) {
     auto request = saving({source.path()});
     EXPECT_EQ(failure_of([&] { take_snapshot(*repo, request, progress); }),
               RepositoryFailure::interrupted);
-    EXPECT_EQ(repo.objects("snapshots/"), Names{});
+    EXPECT_EQ(repo.ids(), Names{});
     EXPECT_EQ(repo.errors(CheckDepth::read_data), Names{});
 }
 
@@ -391,7 +391,7 @@ TEST(SnapshotStreams, OneThatFailsLeavesNoSnapshot) {
     request.streams.push_back(stream("good", random_bytes(10, 2U << 20U)));
     request.streams.push_back(std::make_unique<TextStream>("bad", "half", "exit code 1"));
     EXPECT_EQ(failure_of([&] { repo.take(std::move(request)); }), RepositoryFailure::stream_failed);
-    EXPECT_EQ(repo.objects("snapshots/"), Names{});
+    EXPECT_EQ(repo.ids(), Names{});
     EXPECT_EQ(repo.errors(CheckDepth::read_data), Names{});
 }
 
@@ -430,7 +430,7 @@ TEST(SnapshotStreams, RefuseNamesThatCannotBe) {
         EXPECT_EQ(failure_of([&] { repo.take(std::move(request)); }),
                   RepositoryFailure::stream_failed)
             << name;
-        EXPECT_EQ(repo.objects("snapshots/"), Names{}) << name;
+        EXPECT_EQ(repo.ids(), Names{}) << name;
     }
 }
 
@@ -446,7 +446,7 @@ TEST(SnapshotStreams, RefuseNamesThatAreTaken) {
     twins.streams.push_back(stream("same", "x"));
     twins.streams.push_back(stream("same", "y"));
     EXPECT_EQ(failure_of([&] { repo.take(std::move(twins)); }), RepositoryFailure::stream_failed);
-    EXPECT_EQ(repo.objects("snapshots/"), Names{});
+    EXPECT_EQ(repo.ids(), Names{});
 }
 
 TEST(SnapshotStreams, RefuseANameThatTheRootFolderHolds) {
