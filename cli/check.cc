@@ -127,7 +127,12 @@ void print_result(GlobalOptions const& options, CheckReport const& report, How h
     }
     if (!options.quiet) print_text(report, how, seconds);
     if (!report.clean()) {
-        print_error("repo: errors found: " + number_text(report.errors.size()));
+        if (report.errors.size() > most_errors_shown) {
+            print_error("repo: and " + number_text(report.errors.size() - most_errors_shown) +
+                        " more, which --json names");
+        }
+        print_error("repo: errors found: " + number_text(report.errors.size()) +
+                    "; `repo repair` says what can be mended");
     }
 }
 

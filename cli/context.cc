@@ -215,7 +215,8 @@ OpenOptions open_options(GlobalOptions const& options, Purpose purpose) {
     OpenOptions open;
     open.cache_folder = options.cache_folder.empty() ? default_cache() : options.cache_folder;
     // A check names what is missing instead of refusing to look.
-    open.accept_rollback = options.accept_rollback || purpose == Purpose::check;
+    open.accept_rollback = options.accept_rollback;
+    open.report_rollback = purpose == Purpose::check && !options.accept_rollback;
     if (purpose != Purpose::check) {
         open.warn = [&options](std::string const& message) { print_warning(options, message); };
     }

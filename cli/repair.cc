@@ -8,6 +8,7 @@
 #include "cli/context.h"
 #include "cli/output.h"
 #include "cli/progress_display.h"
+#include "engine/forget.h"
 #include "engine/snapshot.h"
 
 namespace coffre::cli {
@@ -32,6 +33,8 @@ void print_counts(RepairReport const& report, bool apply) {
     line("damaged bundles", report.damaged_bundles.size(), apply ? "set aside" : "to be set aside");
     line("damaged forget records", report.damaged_forgets.size(),
          "their snapshots are there again");
+    line("lost snapshots", report.lost_snapshots.size(),
+         apply ? "no longer looked for" : "no longer to be looked for");
     if (apply) line("chunks", report.chunks_saved, "saved from damaged packs");
     if (apply) line("chunks", report.chunks_lost, "lost, whether anybody needs them or not");
     line("objects", report.beyond_repair.size(), "that no repair can mend");
@@ -77,11 +80,13 @@ void print_json(RepairReport const& report, bool apply) {
     put_texts(document, "missing_packs", report.missing_packs);
     put_texts(document, "damaged_bundles", report.damaged_bundles);
     put_texts(document, "damaged_forgets", report.damaged_forgets);
+    put_texts(document, "lost_snapshots", report.lost_snapshots);
     put_texts(document, "beyond_repair", report.beyond_repair);
     print(document.dump());
 }
 
-// Reads all files anew, so that what is lost is stored again wherever they still have it.
+// Reads all files anew, so that what is lost is stored again wherever they still have it. The
+// snapshot itself is of no use: `latest` stays what it was.
 void save_again(Repository& repository, std::vector<std::string> const& paths, unsigned threads,
                 Progress& progress) {
     SnapshotRequest request;
@@ -89,7 +94,12 @@ void save_again(Repository& repository, std::vector<std::string> const& paths, u
     request.parent = ParentChoice::none;
     request.tags = {"repair"};
     request.threads = threads;
-    take_snapshot(repository, request, progress);
+    auto const taken = take_snapshot(repository, request, progress);
+    ForgetRequest forgotten;
+    forgotten.names = {taken.id->hex()};
+    forgotten.allow_many = true;
+    forgotten.reason = "repair";
+    forget(repository, forgotten, progress);
 }
 
 RepairReport repair(GlobalOptions const& options, RepairArguments const& arguments,
@@ -97,7 +107,8 @@ RepairReport repair(GlobalOptions const& options, RepairArguments const& argumen
     auto const repository = open(options, Purpose::check);
     RepairRequest request{arguments.apply, !arguments.skip_data, options.threads};
     RepairReport report = repair_repository(*repository, request, progress);
-    if (!arguments.apply || arguments.from.empty()) return report;
+    bool const is_hurt = report.hurt && !report.hurt->empty();
+    if (!arguments.apply || arguments.from.empty() || !is_hurt) return report;
     save_again(*repository, arguments.from, options.threads, progress);
     request.apply = request.read_data = false;
     report.hurt = repair_repository(*repository, request, progress).hurt;

@@ -38,12 +38,16 @@ std::int64_t age_s(RepositoryStatus const& status, std::int64_t ns) {
     return (status.now_ns - ns) / second_ns;
 }
 
-// What --max-age has to say, one message for each group.
+// What --max-age has to say.
 std::vector<std::string> too_old(RepositoryStatus const& status, StatusArguments const& arguments) {
     std::vector<std::string> messages;
     if (arguments.max_age.empty()) return messages;
     std::int64_t const limit_s = parse_duration(arguments.max_age);
     if (status.groups.empty()) messages.emplace_back("there is no snapshot");
+    if (status.last_check && status.last_check->errors > 0) {
+        messages.push_back(
+            fmt::format("the last check found {} errors", number_text(status.last_check->errors)));
+    }
     for (auto const& group : status.groups) {
         if (group.age_s <= limit_s) continue;
         messages.push_back(fmt::format("the newest snapshot of {} is {} old, more than {}",

@@ -57,6 +57,9 @@ struct Verification {
     std::optional<std::int64_t> oldest_s;  // of those that it has: seconds since 1970
 };
 
+// Of what is wrong, so many are told of at once, by Progress; all are in the report.
+inline constexpr std::size_t most_errors_shown = 200;
+
 struct CheckReport {
     std::vector<std::string> errors;    // each names the object
     std::vector<std::string> warnings;  // harmless: what an interrupted run left

@@ -26,6 +26,7 @@ struct RepairReport {
     std::vector<std::string> missing_packs;
     std::vector<std::string> damaged_bundles;
     std::vector<std::string> damaged_forgets;  // their snapshots are there again
+    std::vector<std::string> lost_snapshots;   // that others followed: they are given up
     std::vector<std::string> beyond_repair;    // slots, keys and log records: left as they are
     std::uint64_t packs = 0;
     std::uint64_t packs_without_bundle = 0;  // sound ones: they get one
@@ -37,7 +38,7 @@ struct RepairReport {
     // Whether there is something to be done.
     bool is_needed() const {
         return !damaged_packs.empty() || !missing_packs.empty() || !damaged_bundles.empty() ||
-               !damaged_forgets.empty() || packs_without_bundle > 0;
+               !damaged_forgets.empty() || !lost_snapshots.empty() || packs_without_bundle > 0;
     }
     bool is_whole() const { return beyond_repair.empty() && hurt && hurt->empty(); }
 };

@@ -32,10 +32,12 @@ struct InitOptions {
 };
 
 struct OpenOptions {
-    std::string cache_folder;      // holds the index and what this machine has seen; made if absent
-    bool accept_rollback = false;  // go on although the repository is older than it was
+    std::string cache_folder;  // holds the index and what this machine has seen; made if absent
+    bool accept_rollback =
+        false;  // the repository may be older than it was: that is forgotten then
     // Told of damage that does not stop a command by itself, once for each object; may be empty.
     std::function<void(std::string const& message)> warn = {};
+    bool report_rollback = false;  // go on, for a check that tells what is missing
 };
 
 // Makes a repository in the folder `location` (absent or empty; its parent exists) with a key slot

@@ -103,7 +103,7 @@ private:
         is_overtaken_ = is_overtaken_ || is_collected_meanwhile();
         if (is_overtaken_) return;
         report_.errors.push_back(message);
-        progress_.report_failure("", message);
+        if (report_.errors.size() <= most_errors_shown) progress_.report_failure("", message);
     }
 
     bool is_collected_meanwhile() const {
@@ -264,16 +264,16 @@ private:
     // Each snapshot names the one its writer made before: one that is neither there nor forgotten
     // was taken away.
     void check_chain(SnapshotList const& list) {
-        for (auto const& named : list.snapshots) {
-            SessionId const& previous = named.snapshot.previous;
-            if (previous.is_zero() || log_.closed.contains(previous)) continue;
-            if (repository_.store().stat(names::snapshot(previous))) continue;
-            note(names::snapshot(previous) + ": is missing; " + names::snapshot(named.id) +
+        for (auto const& [lost, follower] : lost_before(repository_, list, log_)) {
+            note(names::snapshot(lost) + ": is missing; " + names::snapshot(follower) +
                  " followed it");
         }
+        Backend& store = repository_.store();
         for (auto const& [writer, head] : repository_.local_state().heads) {
-            if (log_.closed.contains(head) || repository_.store().stat(names::snapshot(head)))
+            if (log_.closed.contains(head) || store.stat(names::snapshot(head)) ||
+                store.stat(names::forget(head))) {
                 continue;
+            }
             note(names::snapshot(head) + ": is missing; this machine has seen it");
         }
     }

@@ -43,7 +43,6 @@ public:
         look_at_small_objects();
         if (request_.apply) mend();
         look_at_trees();
-        if (session) end_session(repository_, session->id());
         return std::move(report_);
     }
 
@@ -268,6 +267,7 @@ private:
         for (auto const& message : list.damaged) {
             if (!message.starts_with("forgets/")) note(report_.beyond_repair, message);
         }
+        look_for_lost_snapshots(list);
         if (!without_bundle_.empty()) return;
         with_sound_index(repository_, [&] {
             hurt_.clear();
@@ -280,6 +280,17 @@ private:
         });
         auto& hurt = report_.hurt.emplace();
         for (auto& [path, entry] : hurt_) hurt.push_back(std::move(entry));
+    }
+
+    // Nothing brings them back. Once they are given up, nobody looks for them any more.
+    void look_for_lost_snapshots(SnapshotList const& list) {
+        std::vector<SessionId> ids;
+        for (auto const& [lost, follower] : lost_before(repository_, list, log_)) {
+            ids.push_back(lost);
+            note(report_.lost_snapshots, names::snapshot(lost) + ": is missing; " +
+                                             names::snapshot(follower) + " followed it");
+        }
+        if (request_.apply && !ids.empty()) put_forgets(repository_, ids, "lost");
     }
 
     void require_chunk(ChunkReader& reader, ChunkId const& id) {

@@ -122,6 +122,19 @@ void remember_keys(Repository& repository, bool encrypted, std::uint32_t epoch) 
     repository.save_local_state();
 }
 
+// What is gone is not looked for again. Who has lost the newest of his own begins a new chain.
+void accept_loss(Repository& repository, std::map<WriterId, SessionId> const& lost,
+                 std::uint64_t log_records) {
+    LocalState& state = repository.local_state();
+    for (auto const& [writer, head] : lost) state.heads.erase(writer);
+    state.log_records = std::min(state.log_records, log_records);
+    if (lost.contains(state.writer)) {
+        state.writer = random_id<WriterId>();
+        state.sequence = 0;
+    }
+    repository.save_local_state();
+}
+
 // Compares with what this machine has seen. docs/threat-model.md, "Rollback".
 void require_no_rollback(Repository& repository, OpenOptions const& options) {
     LocalState& state = repository.local_state();
@@ -138,19 +151,20 @@ void require_no_rollback(Repository& repository, OpenOptions const& options) {
                                   " master secrets, and this key opens " + std::to_string(epoch));
     }
     remember_keys(repository, encrypted, epoch);
-    if (options.accept_rollback || state.heads.empty()) return;
-    std::set<SessionId> absent;
-    for (auto const& [writer, head] : state.heads) {
-        if (!repository.store().stat(names::snapshot(head))) absent.insert(head);
-    }
+    if (options.report_rollback || state.heads.empty()) return;
+    std::map<WriterId, SessionId> lost = state.heads;
+    std::erase_if(lost, [&](auto const& seen) {
+        return repository.store().stat(names::snapshot(seen.second)) ||
+               repository.store().stat(names::forget(seen.second));
+    });
     // After that: what closed a slot is written before the slot is removed.
     GcState const log = read_gc_log(repository.store(), repository.keys());
+    std::erase_if(lost, [&](auto const& seen) { return log.closed.contains(seen.second); });
     std::string missing;
     if (log.next_record < state.log_records) missing = names::log_record(state.log_records - 1);
-    for (auto const& head : absent) {
-        if (!log.closed.contains(head)) missing = names::snapshot(head);
-    }
+    if (!lost.empty()) missing = names::snapshot(lost.begin()->second);
     if (missing.empty() || mutant("accept-rollback")) return;
+    if (options.accept_rollback) return accept_loss(repository, lost, log.next_record);
     throw RepositoryError(RepositoryFailure::rolled_back,
                           "the repository went back in time: " + missing +
                               " was there and is gone. If it was restored from a copy on purpose, "

@@ -34,7 +34,13 @@ expect_code 0 repo repair --apply --from src
 expect_output 'every file of every snapshot can be restored'
 expect_code 0 repo check --read-data
 expect_code 0 repo check --scrub
-expect_code 0 repo restore latest~1:"$work/src" -t back --verify
+expect_code 0 repo restore latest:"$work/src" -t back --verify
+# What saved the files again is not among the snapshots.
+expect_code 0 repo snapshots
+[ "$(grep -c "$work/src" out)" = 1 ] || fail "there are other snapshots than before"
+expect_code 0 repo repair --apply --from src
+expect_code 0 repo snapshots --forgotten
+[ "$(grep -c "$work/src" out)" = 1 ] || fail "a second repair saved the files once more"
 diff -r src back || fail "the restored tree differs"
 
 # All bundles, and this machine's cache, are gone.

@@ -169,6 +169,13 @@ expect_output "was cut short"
 expect_code 0 repo status -q --metrics coffre.prom
 expect_equal "$(metric coffre_open_sessions)" 0
 
+# Who fails by himself leaves no session that is open.
+expect_code 0 repo prune
+expect_code 22 repo snapshot --stream x=false
+expect_code 1 repo forget --undo 0123456789abcdef
+expect_code 0 repo status
+if grep -q "was cut short" out; then fail "a session is left open"; fi
+
 # A damaged slot is an error; the others are told of.
 cp -a store damaged
 printf '\377' | dd of="damaged/snapshots/$first" bs=1 seek=100 conv=notrunc status=none

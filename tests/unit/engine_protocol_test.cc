@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "engine/crypto/key_ring.h"
+#include "engine/status.h"
 #include "engine_test_repo.h"
 
 namespace coffre {
@@ -420,13 +421,46 @@ TEST_F(Protocol, ARepositoryThatWentBackInTimeIsRefused) {
     repo_.store().replace_all(before);
     EXPECT_EQ(failure_of([&] { repo_.reopen(); }), RepositoryFailure::rolled_back);
     EXPECT_TRUE(contains(message_of([&] { repo_.reopen(); }), second.id->hex()));
-    OpenOptions accept = repo_.options();
-    accept.accept_rollback = true;
-    auto const opened = open_repository(repo_.observed(), repo_.credentials(), accept);
+    OpenOptions report = repo_.options();
+    report.report_rollback = true;
+    auto const opened = open_repository(repo_.observed(), repo_.credentials(), report);
     EXPECT_EQ(list_snapshots(*opened).snapshots.size(), 1U);
     Progress progress;
     EXPECT_TRUE(any_contains(check_repository(*opened, CheckDepth::structure, 1, progress).errors,
                              second.id->hex()));
+}
+
+TEST_F(Protocol, WhatIsAcceptedToBeLostIsNotMissedAgain) {
+    repo_.save(source_.path());
+    auto const before = repo_.store().objects();
+    repo_.save(source_.path());
+    repo_.store().replace_all(before);
+    OpenOptions accept = repo_.options();
+    accept.accept_rollback = true;
+    open_repository(repo_.observed(), repo_.credentials(), accept);
+    repo_.reopen();
+    repo_.save(source_.path());
+    repo_.reopen();
+    EXPECT_EQ(repo_.ids().size(), 2U);
+    EXPECT_EQ(repo_.errors(), Names{});
+    auto const now = repo_.store().objects();
+    repo_.save(source_.path());
+    repo_.store().replace_all(now);
+    EXPECT_EQ(failure_of([&] { repo_.reopen(); }), RepositoryFailure::rolled_back);
+}
+
+TEST_F(Protocol, ASessionThatFailsLeavesNobodyWaiting) {
+    repo_.observe([](Verb verb, std::string const& name) {
+        if (verb == Verb::put && name.starts_with("packs/")) {
+            throw RepositoryError(RepositoryFailure::no_space, name + ": no room");
+        }
+    });
+    EXPECT_EQ(failure_of([&] { repo_.save(source_.path()); }), RepositoryFailure::no_space);
+    repo_.observe_nothing();
+    EXPECT_EQ(gather_status(*repo_, {}).open_sessions.size(), 0U);
+    EXPECT_EQ(repo_.ids(), Names{});
+    repo_.save(source_.path());
+    EXPECT_EQ(repo_.errors(), Names{});
 }
 
 TEST_F(Protocol, ALogThatWentBackInTimeIsRefused) {

@@ -6,6 +6,7 @@
 #include "engine/forget.h"
 #include "engine/prune.h"
 #include "engine/repository/gc_state.h"
+#include "engine/repository/names.h"
 #include "engine_test_repo.h"
 
 namespace coffre {
@@ -87,6 +88,19 @@ INSTANTIATE_TEST_SUITE_P(Modes, Repair, testing::Values(Mode::none, Mode::encryp
                          [](auto const& mode) {
                              return mode.param == Mode::none ? "Plain" : "Encrypted";
                          });
+
+// Nobody can bring it back, and nobody is told of it for ever.
+TEST_P(Repair, GivesUpASnapshotThatIsGone) {
+    repo_.store().remove(names::snapshot(*first_.id));
+    EXPECT_TRUE(any_contains(repo_.errors(), first_.id->hex() + ": is missing"));
+    EXPECT_EQ(repair(false).lost_snapshots.size(), 1U);
+    auto const report = repair();
+    EXPECT_EQ(report.lost_snapshots.size(), 1U);
+    EXPECT_TRUE(report.is_whole());
+    EXPECT_FALSE(repair().is_needed());
+    repo_.reopen();
+    expect_whole();
+}
 
 TEST_P(Repair, OfASoundRepositoryChangesNothing) {
     auto const before = repo_.objects();
