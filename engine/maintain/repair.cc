@@ -37,24 +37,26 @@ public:
         std::optional<Session> session;
         if (request_.apply && !mutant("repair-unannounced"))
             session.emplace(store_, repository_.keys());
-        log_ = read_gc_log(store_, repository_.keys());
-        look_at_bundles();
-        look_at_packs();
-        look_at_small_objects();
+        look_at_objects();
+        tell();
         if (request_.apply) mend();
         look_at_trees();
+        tell();
         return std::move(report_);
     }
 
 private:
-    // What is wrong with one object is noted; everything else ends the command.
+    // What is wrong with the object is noted, unless it is gone since it was listed; everything
+    // else ends the command.
     template <class Action>
-    bool is_sound(std::vector<std::string>& damaged, Action const& action) {
+    bool is_sound(std::vector<std::string>& damaged, std::string const& name,
+                  Action const& action) {
         try {
             action();
             return true;
         } catch (RepositoryError const& error) {
             if (error.kind() != RepositoryFailure::corrupt) throw;
+            if (!store_.stat(name)) return is_overtaken_ = true;
             note(damaged, error.what());
             return false;
         }
@@ -62,16 +64,43 @@ private:
 
     void note(std::vector<std::string>& among, std::string const& message) {
         among.push_back(message);
-        progress_.report_failure("", message);
+        noted_.push_back(message);
+    }
+
+    void tell() {
+        for (auto const& message : noted_) progress_.report_failure("", message);
+        noted_.clear();
     }
 
     // --- what is wrong ---
+
+    // A collection that had condemned before goes on meanwhile: what it removes is not damaged.
+    void look_at_objects() {
+        do {
+            forget_what_was_seen();
+            log_ = read_gc_log(store_, repository_.keys());
+            look_at_bundles();
+            look_at_packs();
+            look_at_small_objects();
+        } while ((is_overtaken_ || !noted_.empty()) && has_log_grown(store_, log_));
+    }
+
+    void forget_what_was_seen() {
+        report_ = {};
+        expected_.clear();
+        bad_.clear();
+        without_bundle_.clear();
+        going_.clear();
+        open_sessions_.reset();
+        noted_.clear();
+        is_overtaken_ = false;
+    }
 
     void look_at_bundles() {
         for (auto const& object : store_.list("bundles/")) {
             progress_.check_stop();
             Bundle bundle;
-            bool const sound = is_sound(report_.damaged_bundles, [&] {
+            bool const sound = is_sound(report_.damaged_bundles, object.name, [&] {
                 bundle = read_bundle(store_, repository_.keys(), object.name);
             });
             if (!sound) going_.push_back(object.name);
@@ -151,14 +180,15 @@ private:
     void look_at_small_objects() {
         KeyRing const& keys = repository_.keys();
         for (auto const& object : store_.list("forgets/")) {
-            bool const sound = is_sound(report_.damaged_forgets, [&] {
+            bool const sound = is_sound(report_.damaged_forgets, object.name, [&] {
                 Bytes const bytes = get_whole(store_, object.name, limits::object_size);
                 keys.open_signed_object(ObjectKind::forget, object.name, bytes);
             });
             if (!sound) going_.push_back(object.name);
         }
         for (auto const& object : store_.list("keys/")) {
-            is_sound(report_.beyond_repair, [&] { describe_key_slot(store_, keys, object.name); });
+            is_sound(report_.beyond_repair, object.name,
+                     [&] { describe_key_slot(store_, keys, object.name); });
         }
     }
 
@@ -263,12 +293,24 @@ private:
     // --- what is lost ---
 
     void look_at_trees() {
-        auto const list = list_snapshots(repository_);
+        SnapshotList list;
+        std::map<SessionId, SessionId> lost;
+        do {
+            log_ = read_gc_log(store_, repository_.keys());
+            list = list_snapshots(repository_);
+            lost = lost_before(repository_, list, log_);
+            if (without_bundle_.empty()) find_hurt(list.snapshots);
+        } while (!(hurt_.empty() && lost.empty()) && has_log_grown(store_, log_));
         for (auto const& message : list.damaged) {
             if (!message.starts_with("forgets/")) note(report_.beyond_repair, message);
         }
-        look_for_lost_snapshots(list);
+        give_up(lost);
         if (!without_bundle_.empty()) return;
+        auto& hurt = report_.hurt.emplace();
+        for (auto& [path, entry] : hurt_) hurt.push_back(std::move(entry));
+    }
+
+    void find_hurt(std::vector<NamedSnapshot> const& snapshots) {
         with_sound_index(repository_, [&] {
             hurt_.clear();
             ChunkReader reader(repository_, tree_cache);
@@ -276,18 +318,16 @@ private:
                 reader, [this](ChunkReader& from, ChunkId const& id) { require_chunk(from, id); },
                 [this](HurtEntry const& entry) { add_hurt(entry); }, TreeCheck::Shared::each,
                 progress_);
-            for (auto const& named : list.snapshots) trees.check(named);
+            for (auto const& named : snapshots) trees.check(named);
         });
-        auto& hurt = report_.hurt.emplace();
-        for (auto& [path, entry] : hurt_) hurt.push_back(std::move(entry));
     }
 
     // Nothing brings them back. Once they are given up, nobody looks for them any more.
-    void look_for_lost_snapshots(SnapshotList const& list) {
+    void give_up(std::map<SessionId, SessionId> const& lost) {
         std::vector<SessionId> ids;
-        for (auto const& [lost, follower] : lost_before(repository_, list, log_)) {
-            ids.push_back(lost);
-            note(report_.lost_snapshots, names::snapshot(lost) + ": is missing; " +
+        for (auto const& [gone, follower] : lost) {
+            ids.push_back(gone);
+            note(report_.lost_snapshots, names::snapshot(gone) + ": is missing; " +
                                              names::snapshot(follower) + " followed it");
         }
         if (request_.apply && !ids.empty()) put_forgets(repository_, ids, "lost");
@@ -323,6 +363,8 @@ private:
     std::vector<std::string> going_;           // into quarantine
     std::optional<std::set<SessionId>> open_sessions_;
     std::map<std::string, HurtPath> hurt_;
+    std::vector<std::string> noted_;  // and not told yet
+    bool is_overtaken_ = false;       // something is gone since it was listed
     RepairReport report_;
 };
 
