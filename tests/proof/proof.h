@@ -59,6 +59,7 @@ public:
     // Something worth a place in the last line.
     void add(std::string const& what, std::uint64_t count = 1) { others_[what] += count; }
     std::uint64_t count() const { return count_; }
+    std::uint64_t failed() const { return failed_; }
 
 private:
     std::string test_;

@@ -2,6 +2,7 @@
 
 #include <sodium.h>
 
+#include <algorithm>
 #include <array>
 #include <thread>
 
@@ -27,11 +28,24 @@ void seeded_bytes(void* const into, std::size_t size) {
 randombytes_implementation seeded{
     [] { return "seeded"; }, seeded_word, nullptr, nullptr, seeded_bytes, nullptr};
 
+constexpr std::size_t priorities = 1000;
+
+// Of so many moments of this kind one ends a turn.
+constexpr std::size_t duels_rarity(Moment moment) {
+    return moment == Moment::call ? 60 : moment == Moment::step ? 12 : 3;
+}
+
 }  // namespace
+
+Schedule::Schedule(std::uint64_t step)
+    : random_(random_of(step)), manner_(static_cast<Manner>(pick(random_, 4))) {}
 
 void Schedule::run(std::vector<std::function<void()>> const& actions) {
     for (Machine machine = 0; machine < actions.size(); ++machine) alive_.insert(machine);
     changed_ = std::vector<std::condition_variable>(actions.size());
+    for (Machine machine = 0; machine < actions.size(); ++machine) {
+        standings_.push_back(draw_standing(priorities));
+    }
     choose_next();
     std::vector<std::jthread> threads;
     for (Machine machine = 0; machine < actions.size(); ++machine) {
@@ -46,17 +60,47 @@ void Schedule::run(std::vector<std::function<void()>> const& actions) {
     }
 }
 
-void Schedule::pass(Machine machine, bool is_step) {
+void Schedule::pass(Machine machine, Moment moment) {
     std::unique_lock lock(mutex_);
-    if (calls_left_ == 0 || (is_step && pick(random_, 4) == 0)) choose_next();
+    if (is_over(machine, moment)) choose_next();
     wait_for_turn(lock, machine);
     if (calls_left_ > 0) --calls_left_;
 }
 
 void Schedule::rest(Machine machine) {
     std::unique_lock lock(mutex_);
+    standings_[machine] = draw_standing(priorities);
+    ++runs_ended_;
     choose_next();
     wait_for_turn(lock, machine);
+}
+
+bool Schedule::is_over(Machine machine, Moment moment) {
+    switch (manner_) {
+        case Manner::strides:
+            if (calls_left_ == 0) return true;
+            return moment != Moment::call && pick(random_, 4) == 0;
+        case Manner::duels:
+            return pick(random_, duels_rarity(moment)) == 0;
+        case Manner::priorities: {
+            Standing& standing = standings_[machine];
+            if (moment < standing.lowered_at || standing.moments_left-- > 0) return false;
+            standing = draw_standing(1 + standing.priority / 2);
+            return true;
+        }
+        case Manner::ambushes:
+            if (moment == Moment::call) return false;
+            if (pick(random_, moment == Moment::step ? 12 : 2) > 0) return false;
+            asleep_[machine] = runs_ended_ + 1 + pick(random_, 3);
+            return true;
+    }
+    return false;
+}
+
+Schedule::Standing Schedule::draw_standing(std::size_t below) {
+    bool const is_at_step = pick(random_, 3) == 0;
+    return {pick(random_, below), is_at_step ? Moment::step : Moment::decision,
+            pick(random_, is_at_step ? 12 : 3)};
 }
 
 void Schedule::wait_for_turn(std::unique_lock<std::mutex>& lock, Machine machine) {
@@ -66,16 +110,52 @@ void Schedule::wait_for_turn(std::unique_lock<std::mutex>& lock, Machine machine
 void Schedule::leave(Machine machine) {
     std::lock_guard const lock(mutex_);
     alive_.erase(machine);
+    ++runs_ended_;
     if (!alive_.empty()) choose_next();
 }
 
-// Now a few calls, now as many as a snapshot or a whole collection makes: a race needs the one or
-// the other.
 void Schedule::choose_next() {
-    turn_ = *std::next(alive_.begin(), static_cast<std::ptrdiff_t>(pick(random_, alive_.size())));
-    static constexpr std::array<std::size_t, 3> strides{6, 60, 300};
-    calls_left_ = 1 + pick(random_, strides.at(pick(random_, strides.size())));
+    Machine const next = choose();
+    rival_ = turn_;
+    turn_ = next;
     changed_[turn_].notify_all();
+}
+
+Schedule::Machine Schedule::choose() {
+    switch (manner_) {
+        case Manner::strides: {
+            // Now a few calls, now as many as a snapshot or a whole collection makes: a race needs
+            // the one or the other.
+            static constexpr std::array<std::size_t, 3> strides{6, 60, 300};
+            Machine const next = anyone();
+            calls_left_ = 1 + pick(random_, strides.at(pick(random_, strides.size())));
+            return next;
+        }
+        case Manner::duels:
+            return alive_.contains(rival_) && pick(random_, 2) == 0 ? rival_ : anyone();
+        case Manner::priorities:
+            return *std::max_element(alive_.begin(), alive_.end(), [&](Machine a, Machine b) {
+                return standings_[a].priority < standings_[b].priority;
+            });
+        case Manner::ambushes:
+            return anyone_awake();
+    }
+    return anyone();
+}
+
+Schedule::Machine Schedule::anyone_awake() {
+    std::vector<Machine> awake;
+    for (Machine const machine : alive_) {
+        auto const nap = asleep_.find(machine);
+        if (nap == asleep_.end() || nap->second <= runs_ended_) awake.push_back(machine);
+    }
+    Machine const next = awake.empty() ? anyone() : awake.at(pick(random_, awake.size()));
+    asleep_.erase(next);
+    return next;
+}
+
+Schedule::Machine Schedule::anyone() {
+    return *std::next(alive_.begin(), static_cast<std::ptrdiff_t>(pick(random_, alive_.size())));
 }
 
 SeededRandomness::SeededRandomness(std::uint64_t step) {
