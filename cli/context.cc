@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <fstream>
@@ -44,9 +45,21 @@ std::string trimmed(std::string text) {
     return text;
 }
 
+RepositoryError wrong_key(std::string const& message) {
+    return {RepositoryFailure::wrong_key, message};
+}
+
 std::string non_empty(std::string passphrase) {
-    if (passphrase.empty()) throw std::invalid_argument("the passphrase is empty");
+    if (passphrase.empty()) throw wrong_key("the passphrase is empty");
     return passphrase;
+}
+
+std::string passphrase_in(std::string const& file) {
+    try {
+        return non_empty(trimmed(read_text_file(file, "passphrase")));
+    } catch (SourceError const& error) {
+        throw wrong_key(error.what());
+    }
 }
 
 // Said once, when it is chosen; it is the user's to decide.
@@ -72,7 +85,7 @@ std::string output_of(std::string const& command) {
     }
     int const status = pipe ? ::pclose(pipe.release()) : -1;
     if (status != 0) {
-        throw RepositoryError(RepositoryFailure::failed, "the password command failed: " + command);
+        throw wrong_key("the password command failed: " + command);
     }
     return text;
 }
@@ -119,7 +132,7 @@ std::optional<std::string> given_passphrase(GlobalOptions const& options) {
     if (!command.empty()) return non_empty(trimmed(output_of(command)));
     std::string const file =
         !options.password_file.empty() ? options.password_file : environment("REPO_PASSWORD_FILE");
-    if (!file.empty()) return non_empty(trimmed(read_text_file(file, "passphrase")));
+    if (!file.empty()) return passphrase_in(file);
     if (std::getenv("REPO_PASSWORD") != nullptr) return non_empty(environment("REPO_PASSWORD"));
     return std::nullopt;
 }
@@ -144,8 +157,20 @@ std::string default_cache() {
 }
 
 RepositoryError no_passphrase() {
-    return {RepositoryFailure::wrong_key,
-            "the repository is encrypted, and neither a passphrase nor a key file was given"};
+    return wrong_key(
+        "the repository is encrypted, and neither a passphrase nor a key file was given");
+}
+
+bool is_absent(std::string const& file) {
+    return ::access(file.c_str(), F_OK) != 0 && errno == ENOENT;
+}
+
+// A key file that is not there opens nothing: whoever sits at the terminal may know a passphrase.
+void drop_absent_key_file(Credentials& credentials) {
+    bool const may_ask = !credentials.passphrase && has_terminal();
+    if (!may_ask || !credentials.key_file || !is_absent(*credentials.key_file)) return;
+    print_error("repo: " + printable(*credentials.key_file) + ": no such key file");
+    credentials.key_file.reset();
 }
 
 }  // namespace
@@ -227,7 +252,9 @@ std::shared_ptr<Repository> open(GlobalOptions const& options, Purpose purpose) 
     std::string const location = repository_location(options);
     OpenOptions const how = open_options(options, purpose);
     Credentials credentials = given_credentials(options);
-    if (!credentials.empty() || repository_mode_at(location) == Mode::none) {
+    bool const is_encrypted = repository_mode_at(location) == Mode::encrypted;
+    if (is_encrypted) drop_absent_key_file(credentials);
+    if (!credentials.empty() || !is_encrypted) {
         return open_repository(location, credentials, how);
     }
     if (!has_terminal()) throw no_passphrase();

@@ -145,17 +145,35 @@ std::vector<MasterSecret> unseal_masters(RepositoryId const& repository, SealedS
     }
 }
 
+// The credentials, with the key file read. One that cannot be used is a failure only when nothing
+// else fits.
+struct GivenKeys {
+    explicit GivenKeys(Credentials const& credentials) : passphrase(credentials.passphrase) {
+        if (!credentials.key_file) return;
+        try {
+            file = read_key_file(*credentials.key_file);
+        } catch (std::runtime_error const& error) {
+            if (!passphrase) throw;
+            unusable_file = std::string("; ") + error.what();
+        }
+    }
+
+    std::optional<std::string> const& passphrase;
+    std::optional<SecretKey> file;
+    std::string unusable_file;  // "; " and why
+};
+
 // The slot's key under the credentials of the slot's kind, if there are any.
-std::optional<SecretKey> slot_key(SealedSlot const& slot, Credentials const& credentials) {
+std::optional<SecretKey> slot_key(SealedSlot const& slot, GivenKeys const& given) {
     if (slot.prefix.kind == SlotKind::passphrase) {
-        if (!credentials.passphrase) return std::nullopt;
-        std::string typed = as_recovery_key(*credentials.passphrase);
+        if (!given.passphrase) return std::nullopt;
+        std::string typed = as_recovery_key(*given.passphrase);
         SecretKey key = slot_key_of_passphrase(typed, slot.prefix);
         wipe(typed);
         return key;
     }
-    if (!credentials.key_file) return std::nullopt;
-    return slot_key_of_file(read_key_file(*credentials.key_file), slot.prefix);
+    if (!given.file) return std::nullopt;
+    return slot_key_of_file(*given.file, slot.prefix);
 }
 
 bool fits(SealedSlot const& slot, RepositoryId const& repository,
@@ -220,8 +238,9 @@ std::string put_key_slot(Backend& store, KeyRing const& keys, KdfStrength streng
 OpenedSlot open_key_slots(Backend& store, RepositoryId const& repository,
                           Credentials const& credentials) {
     SlotList list = read_slots(store);
+    GivenKeys const given(credentials);
     for (auto const& slot : list.slots) {
-        auto const key = slot_key(slot, credentials);
+        auto const key = slot_key(slot, given);
         if (!fits(slot, repository, key)) continue;
         if (slot.prefix.epochs < list.slots.front().prefix.epochs) {
             throw RepositoryError(RepositoryFailure::wrong_key,
@@ -235,13 +254,13 @@ OpenedSlot open_key_slots(Backend& store, RepositoryId const& repository,
             list.damaged += std::string("; ") + error.what();
         }
     }
-    throw_no_slot(credentials, list.damaged);
+    throw_no_slot(credentials, given.unusable_file + list.damaged);
 }
 
 std::vector<MasterSecret> open_key_slot(Backend& store, RepositoryId const& repository,
                                         std::string const& name, Credentials const& credentials) {
     SealedSlot const slot = read_slot(store, name);
-    auto const key = slot_key(slot, credentials);
+    auto const key = slot_key(slot, GivenKeys(credentials));
     if (!fits(slot, repository, key)) throw_no_slot(credentials, "");
     return unseal_masters(repository, slot, *key);
 }

@@ -136,10 +136,12 @@ expect_error "--key-file"
 env -u REPO_KEY_FILE REPO_PASSWORD=right "$program" init -q -r by-passphrase
 expect_code 12 env -u REPO_KEY_FILE REPO_PASSWORD=wrong "$program" check -r by-passphrase
 expect_error "Give the passphrase"
-expect_code 1 env -u REPO_KEY_FILE "$program" snapshots --password-command false
+expect_code 12 env -u REPO_KEY_FILE "$program" snapshots --password-command false
 expect_error "password command failed"
-expect_code 2 env -u REPO_KEY_FILE "$program" snapshots --password-command true
+expect_code 12 env -u REPO_KEY_FILE "$program" snapshots --password-command true
 expect_error "passphrase is empty"
+expect_code 12 env -u REPO_KEY_FILE "$program" snapshots -p no-such-file
+expect_error "no-such-file: cannot read the passphrase"
 
 # 20: damage is found, named, and does not spread.
 cp -a main damaged

@@ -51,7 +51,7 @@ use = [repo, "snapshots", "-r", "store"]
 
 expect(2, "differ", run(init, [(new, "open sesame"), (again, "open sesam")]))
 assert not os.path.exists("store/config"), "a repository was made all the same"
-expect(2, "empty", run(init, [(new, "")]))
+expect(12, "empty", run(init, [(new, "")]))
 expect(0, "made at store", run(init, [(new, "open sesame"), (again, "open sesame")]))
 expect(0, "0 snapshots", run(use, [(ask, "open sesame")]))
 expect(0, "try again", run(use, [(ask, "close sesame"), (ask, "sesame"), (ask, "open sesame")]))
@@ -63,8 +63,13 @@ expect(0, "0 snapshots", run([repo, "snapshots", "-r", "second"], [("passphrase 
 expect(10, "repo init", run([repo, "snapshots", "-r", "missing"], []))
 expect(0, "made", run([repo, "init", "-r", "plain", "--encryption", "none"], []))
 expect(0, "0 snapshots", run([repo, "snapshots", "-r", "plain"], []))
+# A key file that is not there opens nothing, and keeps nobody from typing.
+gone = use + ["--key-file", "gone.key"]
+expect(0, "gone.key: no such key file", run(gone, [(ask, "open sesame")]))
+expect(11, "not encrypted", run([repo, "snapshots", "-r", "plain", "--key-file", "gone.key"], []))
 os.environ["REPO_PASSWORD"] = "open sesame"
 expect(0, "0 snapshots", run(use, []))
+expect(0, "0 snapshots", run(gone, []))
 del os.environ["REPO_PASSWORD"]
 # Stopped at the prompt, it leaves the terminal as it was.
 code, _ = run(use, [(ask, "")], interrupt_at=0)

@@ -42,6 +42,18 @@ TEST_F(Keys, EachOpensTheRepository) {
     EXPECT_FALSE(opens(passphrase("the third")));
 }
 
+// Whatever slot comes first: their names are random.
+TEST_F(Keys, AKeyFileThatCannotBeReadHidesNoPassphrase) {
+    for (int i = 0; i < 8; ++i) {
+        add_key(*first_, {{{}, folder_ / std::to_string(i)}, KdfStrength::standard, ""});
+    }
+    for (std::string const path : {folder_ / "gone", folder_.path()}) {
+        EXPECT_TRUE(opens({"the first", path}));
+        EXPECT_FALSE(opens({"the third", path}));
+    }
+    EXPECT_FALSE(opens({{}, folder_ / "gone"}));
+}
+
 TEST_F(Keys, AreListedWithWhatTheyAreForWhoeverOpensOne) {
     add_key(*first_, {key_file(), KdfStrength::standard, "nightly"});
     auto const list = list_keys(*open(key_file()));
