@@ -47,7 +47,7 @@ TEST_F(Keys, AKeyFileThatCannotBeReadHidesNoPassphrase) {
     for (int i = 0; i < 8; ++i) {
         add_key(*first_, {{{}, folder_ / std::to_string(i)}, KdfStrength::standard, ""});
     }
-    for (std::string const path : {folder_ / "gone", folder_.path()}) {
+    for (auto const& path : {folder_ / "gone", folder_.path()}) {
         EXPECT_TRUE(opens({"the first", path}));
         EXPECT_FALSE(opens({"the third", path}));
     }
