@@ -235,7 +235,7 @@ std::string encryption_mark(std::string const& location, OpenOptions const& opti
 // Whoever exchanges an encrypted repository for an open one must not be sent plaintext.
 void require_no_downgrade(std::string const& location, OpenOptions const& options) {
     std::string const mark = encryption_mark(location, options);
-    bool const was_encrypted = read_small_file(mark, 1).has_value();
+    bool const was_encrypted = ::access(mark.c_str(), F_OK) == 0;
     bool const is_encrypted = repository_mode_at(location) == Mode::encrypted;
     if (was_encrypted && !is_encrypted) {
         throw RepositoryError(RepositoryFailure::unusable,

@@ -105,6 +105,26 @@ for force in '' --force; do
 done
 expect_equal "$(ls store/keys)" "$last"
 
+# A key file that is not there hides no passphrase, whatever slot is tried first; alone it is named.
+for i in 1 2 3 4; do expect_code 0 typed 'sesame 2' key add -q --new-key-file "further-$i.key"; done
+expect_code 0 typed 'sesame 2' --key-file gone.key key list
+expect_refused typed 'sesame 3' --key-file gone.key key list
+expect_error "the passphrase opens no key slot"
+expect_error "gone.key: no such key file"
+expect_refused with gone.key key list
+expect_error "gone.key: no such key file"
+for id in $(key_ids typed 'sesame 2' | tail -n 4); do expect_code 0 typed 'sesame 2' key remove "$id"; done
+
+# What this machine has seen encrypted stays so, whatever became of the file that says it.
+for mark in "$REPO_CACHE_DIR"/encrypted/*; do echo ZZZZ >"$mark"; done
+expect_code 0 typed 'sesame 2' key list
+mv store aside
+expect_code 0 env REPO_CACHE_DIR="$work/no.cache" "$program" init -q --encryption none
+expect_code 11 repo snapshots
+expect_error "an encrypted repository was seen here before"
+rm -r store no.cache
+mv aside store
+
 # Put in the place of the one in use. What it was opens nothing, other keys stay.
 expect_code 0 typed 'sesame 2' key add --new-key-file other.key
 expect_code 0 typed 'sesame 2' key passwd --new-password-file passphrase --label mine
