@@ -71,14 +71,15 @@ void print_json_summary(RestoreResult const& result, double seconds, bool dry_ru
 }
 
 void print_summary(RestoreArguments const& arguments, RestoreResult const& result, double seconds) {
-    print(fmt::format("files     {}: {} restored, {} unchanged, {} skipped{}",
-                      number_text(result.files), number_text(result.files_restored),
+    char const* const would = arguments.dry_run ? "would be " : "";
+    print(fmt::format("files     {}: {} {}restored, {} unchanged, {} skipped{}",
+                      number_text(result.files), number_text(result.files_restored), would,
                       number_text(result.files_unchanged), number_text(result.files_skipped),
                       result.files_deleted > 0
-                          ? fmt::format("; {} deleted", number_text(result.files_deleted))
+                          ? fmt::format("; {} {}deleted", number_text(result.files_deleted), would)
                           : ""));
-    print(fmt::format("data      {} of {} written", size_text(result.bytes_written),
-                      size_text(result.bytes)));
+    print(fmt::format("data      {} of {} {}written", size_text(result.bytes_written),
+                      size_text(result.bytes), would));
     if (arguments.verify)
         print(fmt::format("verified  {} files", number_text(result.files_verified)));
     double const rate = static_cast<double>(result.bytes) / std::max(seconds, 0.001);
@@ -122,9 +123,16 @@ int run_restore(GlobalOptions const& options, RestoreArguments const& arguments)
                                            number_text(result.damaged.size())));
         return exit_code::integrity;
     }
-    if (result.failures.empty()) return exit_code::ok;
+    if (!result.failures.empty()) {
+        print_failure(options,
+                      fmt::format("could not be written: {}", number_text(result.failures.size())));
+        return exit_code::failed;
+    }
+    bool const is_nothing = result.files + result.directories + result.others == 0;
+    if (arguments.include.empty() || !is_nothing) return exit_code::ok;
     print_failure(options,
-                  fmt::format("could not be written: {}", number_text(result.failures.size())));
+                  "nothing in the snapshot matches --include: patterns are compared with "
+                  "paths as `repo ls` shows them");
     return exit_code::failed;
 }
 

@@ -19,6 +19,12 @@ private:
     std::string path_;
 };
 
+// A file system of this machine is full: what comes next would fail as well.
+class NoRoomError : public SourceError {
+public:
+    using SourceError::SourceError;
+};
+
 enum class RepositoryFailure {
     failed,         // anything without a code of its own
     not_found,      // no repository there

@@ -60,6 +60,7 @@ void ContentsPass::run() {
         return enter(path, folder);
     };
     visitor.visit = [&](std::string const& path, Node const& node) {
+        if (is_full()) return;
         note_name(node);
         context_.guarded(path, [&] { restore_file(path, node); });
     };
@@ -70,13 +71,19 @@ void ContentsPass::run() {
     context_.selection.walk(visitor);
     fetcher_.finish();
     writer_.finish();
+    context_.is_full = is_full();
     RestoreResult& result = context_.result;
-    result.bytes_written = writer_.bytes_written();
-    for (auto& failure : writer_.damaged()) result.damaged.push_back(std::move(failure));
-    for (auto& failure : writer_.failures()) result.failures.push_back(std::move(failure));
+    result.bytes_written = context_.request.dry_run ? foreseen_bytes_ : writer_.bytes_written();
+    auto const damaged = writer_.damaged();
+    auto const failures = writer_.failures();
+    // They were counted when they were planned.
+    result.files_restored -= damaged.size() + failures.size();
+    result.damaged.insert(result.damaged.end(), damaged.begin(), damaged.end());
+    result.failures.insert(result.failures.end(), failures.begin(), failures.end());
 }
 
 bool ContentsPass::enter(std::string const& path, Node const& folder) {
+    if (is_full()) return false;
     note_name(folder);
     if (!path.empty()) ++context_.result.directories;
     bool is_made = false;
@@ -106,7 +113,8 @@ void ContentsPass::note_name(Node const& node) {
 }
 
 void ContentsPass::leave(SelectionVisitor::Left const& left) {
-    if (context_.request.delete_extra && context_.target.has_folder(left.path)) {
+    bool const deletes = context_.request.delete_extra && !is_full();
+    if (deletes && context_.target.has_folder(left.path)) {
         context_.guarded(left.path, [&] { delete_extra(left); });
     }
     if (left.was_entered) folders_.pop_back();
@@ -127,7 +135,7 @@ void ContentsPass::delete_extra(SelectionVisitor::Left const& left) {
         bool const is_ours = left.is_selected || request.include.matches(shown);
         bool const is_wanted = left.was_entered && folders_.back().names.contains(name);
         if (is_wanted || !is_ours || request.exclude.matches(shown)) continue;
-        if (context_.progress.on_item) context_.progress.on_item("deleted", path);
+        context_.show("deleted", path);
         context_.guarded(path, [&] {
             context_.result.files_deleted += request.dry_run ? 1 : context_.target.remove(path);
         });
@@ -151,7 +159,8 @@ void ContentsPass::restore_file(std::string const& path, Node const& node) {
         ++context_.result.files_skipped;
         return;
     }
-    if (links_.first_of(node, path)) {  // gets its name in the next pass
+    if (auto const first = links_.first_of(node, path)) {  // gets its name in the next pass
+        if (context_.request.dry_run) foresee_name(path, node, *first);
         context_.progress.bytes += node.size;
         ++context_.progress.files;
         return;
@@ -200,7 +209,6 @@ void ContentsPass::keep_contents(std::string const& path, Node const& node) {
 }
 
 std::shared_ptr<RestoredFile> ContentsPass::begin_file(std::string const& path, Node const& node) {
-    ++context_.result.files_restored;
     auto file = std::make_shared<RestoredFile>();
     file->path = path;
     file->node = node;
@@ -208,10 +216,31 @@ std::shared_ptr<RestoredFile> ContentsPass::begin_file(std::string const& path, 
     return file;
 }
 
+void ContentsPass::count_restored(char const* action, std::string const& path) {
+    ++context_.result.files_restored;
+    context_.show(action, path);
+}
+
+// What the next pass would do.
+void ContentsPass::foresee_name(std::string const& path, Node const& node,
+                                std::string const& first) {
+    auto const there = file_at(path, node);
+    auto const file = file_at(first, node);
+    bool const is_linked =
+        there && file && there->st_ino == file->st_ino && there->st_dev == file->st_dev;
+    if (!is_linked) return count_restored(there ? "changed" : "new", path);
+    ++context_.result.files_unchanged;
+}
+
 void ContentsPass::create_file(std::string const& path, Node const& node) {
-    auto const file = begin_file(path, node);
-    if (context_.request.dry_run) return;
-    plan_chunks(node, file, [](std::uint64_t, ListEntry const&) { return false; });
+    count_restored("new", path);
+    if (context_.request.dry_run) {
+        foreseen_bytes_ += node.size;
+        for (auto const& hole : node.holes) foreseen_bytes_ -= hole.size;
+        return;
+    }
+    plan_chunks(node, begin_file(path, node),
+                [](std::uint64_t, ListEntry const&) { return false; });
 }
 
 bool ContentsPass::has_chunk(Fd const& fd, Node const& node, std::uint64_t offset,
@@ -287,8 +316,10 @@ void ContentsPass::update_file(std::string const& path, Node const& node,
     plan_chunks(node, file, [&](std::uint64_t offset, ListEntry const& entry) {
         bool const is_there = has_chunk(fd, node, offset, entry);
         if (is_there) context_.progress.bytes += entry.weight;
+        if (!is_there) foreseen_bytes_ += entry.weight;
         return is_there;
     });
+    count_restored("changed", path);
 }
 
 // File systems without holes get zeros.

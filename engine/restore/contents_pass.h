@@ -16,6 +16,7 @@ public:
     void run();
 
 private:
+    bool is_full() const { return context_.is_full || writer_.is_full(); }
     bool enter(std::string const& path, Node const& folder);
     bool make_folder(std::string const& path, Node const& folder);
     // Nothing can be in a folder that this restore has made.
@@ -29,6 +30,8 @@ private:
     bool may_keep_contents(struct stat const& there, Node const& node);
     void keep_contents(std::string const& path, Node const& node);
     std::shared_ptr<RestoredFile> begin_file(std::string const& path, Node const& node);
+    void count_restored(char const* action, std::string const& path);
+    void foresee_name(std::string const& path, Node const& node, std::string const& first);
     void create_file(std::string const& path, Node const& node);
     void update_file(std::string const& path, Node const& node, struct stat const& there);
     void replace_file(std::string const& path, Node const& node, struct stat const& there);
@@ -51,6 +54,7 @@ private:
     };
     std::vector<Folder> folders_;  // from the start down
     Bytes buffer_;
+    std::uint64_t foreseen_bytes_ = 0;  // of a dry run
 };
 
 }  // namespace coffre

@@ -30,6 +30,16 @@ void RestoreContext::note_damage(std::string const& path, std::string const& mes
     progress.report_failure(path, message);
 }
 
+void RestoreContext::require_room_left() const {
+    if (!is_full) return;
+    throw RepositoryError(RepositoryFailure::no_space,
+                          request.target + ": no room is left for what is to be restored");
+}
+
+void RestoreContext::show(char const* action, std::string const& path) const {
+    if (progress.on_item) progress.on_item(action, path);
+}
+
 void RestoreContext::clear_way(std::string const& path, Node const& node) const {
     auto const there = target.look(path);
     if (!there) return;

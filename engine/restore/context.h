@@ -20,13 +20,20 @@ struct RestoreContext {
         try {
             action();
             return true;
+        } catch (NoRoomError const& error) {
+            note_failure(path, error.what());
+            is_full = true;
         } catch (SourceError const& error) {
             note_failure(path, error.what());
-            return false;
         }
+        return false;
     }
     void note_failure(std::string const& path, std::string const& message);
     void note_damage(std::string const& path, std::string const& message);
+    // Throws RepositoryError{no_space} once the target is full.
+    void require_room_left() const;
+    // Tells whoever listens; `action` is as of a snapshot: "new", "changed".
+    void show(char const* action, std::string const& path) const;
 
     // Something of another kind may be where `node` belongs: makes room, or throws SourceError.
     void clear_way(std::string const& path, Node const& node) const;
@@ -42,6 +49,7 @@ struct RestoreContext {
     Selection selection;
     RestoreResult result;
     std::set<std::string> skipped;  // what is there was kept
+    bool is_full = false;           // the target: nothing more is tried
 };
 
 }  // namespace coffre

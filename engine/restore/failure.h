@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <cerrno>
 #include <string>
 
 #include "engine/error.h"
@@ -12,6 +13,13 @@ namespace coffre {
 // Throws "cannot <doing>: <the text of errno>".
 [[noreturn]] inline void fail(std::string const& path, std::string const& doing) {
     throw SourceError(path, "cannot " + doing + ": " + errno_text());
+}
+
+// The same of what takes room in the target. Throws NoRoomError when there is none.
+[[noreturn]] inline void fail_to_store(std::string const& path, std::string const& doing) {
+    bool const is_full = errno == ENOSPC || errno == EDQUOT;
+    if (is_full) throw NoRoomError(path, "cannot " + doing + ": " + errno_text());
+    fail(path, doing);
 }
 
 }  // namespace coffre

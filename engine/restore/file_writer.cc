@@ -68,13 +68,14 @@ void FileWriter::set_size(RestoredFile const& file, Fd const& fd) const {
         !request_.sparse && node.holes.empty() && node.size >= preallocate_from;
     bool ok = preallocate && ::fallocate(fd.get(), 0, 0, size) == 0;
     if (preallocate && !ok && errno == ENOSPC) {
-        fail(file.path, "write");
+        fail_to_store(file.path, "write");
     }
     if (!ok) ok = ::ftruncate(fd.get(), size) == 0;
-    if (!ok) fail(file.path, "set the size");
+    if (!ok) fail_to_store(file.path, "set the size");
 }
 
 void FileWriter::write(FileWrite const& to, ByteView bytes) {
+    if (is_full_) give_up(*to.file);
     if (to.file->failed) return;
     progress_.bytes += bytes.size();
     bool const stays_hole = request_.sparse && to.file->is_new && is_zero(bytes);
@@ -85,13 +86,13 @@ void FileWriter::write(FileWrite const& to, ByteView bytes) {
             ByteView const part = bytes.subspan(begin, size);
             auto const write = to.file->is_new ? pwrite_past_cache : pwrite_full;
             if (write(fd->get(), part, static_cast<off_t>(at))) return;
-            fail(to.file->path, "write");
+            fail_to_store(to.file->path, "write");
         };
         each_extent(to.file->node.holes, to.offset, bytes.size(), put);
         bytes_written_ += bytes.size();
         sync_behind_.add(bytes.size());
     } catch (SourceError const& error) {
-        mark_failed(*to.file, error.what());
+        note_failure(*to.file, error);
     }
 }
 
@@ -100,7 +101,7 @@ void FileWriter::release(RestoredFile& file) {
     try {
         complete(file);
     } catch (SourceError const& error) {
-        mark_failed(file, error.what());
+        note_failure(file, error);
     }
     ++progress_.files;
 }
@@ -130,6 +131,19 @@ void FileWriter::mark_damaged(RestoredFile& file, std::string const& message) {
 
 void FileWriter::mark_failed(RestoredFile& file, std::string const& message) {
     note(failures_, file, message);
+}
+
+void FileWriter::note_failure(RestoredFile& file, SourceError const& error) {
+    bool const no_room = dynamic_cast<NoRoomError const*>(&error) != nullptr;
+    if (no_room && is_full_.exchange(true)) return give_up(file);
+    mark_failed(file, error.what());
+}
+
+// When nothing more can be written. That one file has no room is said already; one that was there
+// before is named all the same, since a part of it may be rewritten.
+void FileWriter::give_up(RestoredFile& file) {
+    if (!file.is_new) return mark_failed(file, "is not written to its end: there is no room");
+    file.failed = true;
 }
 
 std::vector<SourceFailure> FileWriter::damaged() const {

@@ -71,6 +71,8 @@ public:
     void finish() { sync_behind_.finish(); }
 
     std::uint64_t bytes_written() const { return bytes_written_; }
+    // A file found no room: the others are given up, too.
+    bool is_full() const { return is_full_; }
     std::vector<SourceFailure> damaged() const;
     std::vector<SourceFailure> failures() const;
 
@@ -84,6 +86,8 @@ private:
     void set_size(RestoredFile const& file, Fd const& fd) const;
     void complete(RestoredFile& file);
     void note(std::vector<SourceFailure>& list, RestoredFile& file, std::string const& message);
+    void note_failure(RestoredFile& file, SourceError const& error);
+    void give_up(RestoredFile& file);
 
     Target const& target_;
     Metadata& metadata_;
@@ -91,6 +95,7 @@ private:
     Progress& progress_;
     SyncBehind sync_behind_;
     std::atomic<std::uint64_t> bytes_written_{0};
+    std::atomic<bool> is_full_{false};
     mutable std::mutex mutex_;
     LruCache<RestoredFile const*, Fd> open_files_;  // by mutex_
     std::vector<SourceFailure> damaged_;            // by mutex_

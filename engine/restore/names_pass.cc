@@ -31,7 +31,7 @@ void NamesPass::run() {
     SelectionVisitor visitor;
     // The first pass has said why a folder is not there.
     visitor.enter = [&](std::string const& path, Node const&) {
-        return context_.target.has_folder(path);
+        return !context_.is_full && context_.target.has_folder(path);
     };
     visitor.visit = [&](std::string const& path, Node const& node) {
         context_.guarded(path, [&] { visit(path, node); });
@@ -44,7 +44,7 @@ void NamesPass::run() {
 }
 
 void NamesPass::visit(std::string const& path, Node const& node) {
-    if (context_.skipped.contains(path)) return;
+    if (context_.skipped.contains(path) || context_.is_full) return;
     if (is_device(node) && !context_.request.privileged) return context_.metadata.count_device();
     if (auto const first = links_.first_of(node, path)) return name_file(path, node, *first);
     if (!node.is_file()) make(path, node);
@@ -63,6 +63,7 @@ void NamesPass::name_file(std::string const& path, Node const& node, std::string
     if (is_linked) return;
     if (there) context_.clear_way(path, node);
     context_.target.make_hard_link(path, first, *file);
+    context_.show(there ? "changed" : "new", path);
 }
 
 void NamesPass::make(std::string const& path, Node const& node) {

@@ -26,7 +26,9 @@ RestoreResult restore(Repository& repository, RestoreRequest const& request, Pro
         require_room(context.target, request.from.snapshot.statistics);
     }
     ContentsPass(context).run();
+    context.require_room_left();
     NamesPass(context).run();
+    context.require_room_left();
     if (!request.dry_run) context.target.sync();
     VerifyPass(context).run();
     context.result.withheld = context.metadata.withheld();
@@ -37,7 +39,8 @@ RestoreResult restore(Repository& repository, RestoreRequest const& request, Pro
 
 RestoreResult restore_snapshot(Repository& repository, RestoreRequest const& request,
                                Progress& progress) {
-    bool const at_root = std::filesystem::weakly_canonical(request.target) == "/";
+    std::error_code unreachable;  // then it cannot be the root, and is named when it is opened
+    bool const at_root = std::filesystem::weakly_canonical(request.target, unreachable) == "/";
     if (request.delete_extra && at_root && request.include.empty()) {
         throw SourceError("/", "--delete at / needs --include: it would remove the whole system");
     }

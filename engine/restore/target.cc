@@ -123,7 +123,7 @@ Target::Target(std::string path, Absent absent, Resolution resolution)
     if (absent == Absent::is_made) make_folders(path_);
     root_ = Fd(::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     bool const may_be_absent = absent == Absent::stays && errno == ENOENT;
-    if (!root_ && !may_be_absent) fail(path_, "open the folder");
+    if (!root_ && !may_be_absent) fail(path_, "open the folder " + path_);
 }
 
 std::optional<std::uint64_t> Target::inodes() const {
@@ -191,7 +191,7 @@ bool Target::has_folder(std::string const& path) const {
 void Target::make_directory(std::string const& path) const {
     Parent const parent = parent_of(path);
     if (::mkdirat(parent.folder.get(), parent.name.c_str(), 0700) != 0)
-        fail(path, "make the folder");
+        fail_to_store(path, "make the folder");
 }
 
 void Target::allow_writing(std::string const& path, struct stat const& there) const {
@@ -208,7 +208,7 @@ void Target::allow_writing(std::string const& path, struct stat const& there) co
 
 Fd Target::create_file(std::string const& path) const {
     Fd file = open_beneath(path, O_CREAT | O_EXCL | O_WRONLY, 0600);
-    if (!file) fail(path, "create the file");
+    if (!file) fail_to_store(path, "create the file");
     return file;
 }
 
@@ -221,7 +221,7 @@ Fd Target::open_file(std::string const& path, int flags) const {
 void Target::make_link(std::string const& path, Node const& node) const {
     Parent const parent = parent_of(path);
     if (::symlinkat(node.target.c_str(), parent.folder.get(), parent.name.c_str()) != 0) {
-        fail(path, "make the link");
+        fail_to_store(path, "make the link");
     }
 }
 
@@ -229,7 +229,7 @@ void Target::make_special(std::string const& path, Node const& node) const {
     Parent const parent = parent_of(path);
     if (::mknodat(parent.folder.get(), parent.name.c_str(), type_of(node.kind) | 0600,
                   node.device_number) != 0) {
-        fail(path, "make the special file");
+        fail_to_store(path, "make the special file");
     }
 }
 
@@ -245,7 +245,7 @@ void Target::make_hard_link(std::string const& path, std::string const& file,
     std::string const opened = "/proc/self/fd/" + std::to_string(source.get());
     if (::linkat(AT_FDCWD, opened.c_str(), parent.folder.get(), parent.name.c_str(),
                  AT_SYMLINK_FOLLOW) != 0) {
-        fail(path, "make it another name of " + file);
+        fail_to_store(path, "make it another name of " + file);
     }
 }
 
@@ -262,7 +262,7 @@ std::vector<std::string> Target::names(std::string const& path) const {
 }
 
 void Target::sync() const {
-    if (::syncfs(root_.get()) != 0) fail(path_, "sync the file system");
+    if (::syncfs(root_.get()) != 0) fail_to_store(path_, "sync the file system of " + path_);
 }
 
 }  // namespace coffre

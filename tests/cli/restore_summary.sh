@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# What a restore says of itself: each file that is written, or would be; and sums that add up.
+# shellcheck source=tests/cli/lib.bash
+. "$(dirname "$0")/lib.bash"
+
+mkdir src
+for i in {10..39}; do head -c 100000 /dev/urandom >"src/$i"; done
+ln src/10 src/linked
+new_repository store
+expect_code 0 repo snapshot src
+source="latest:$work/src"
+
+# Nothing is there: all would be written, and is.
+expect_code 0 repo restore "$source" -t target -n -vv
+expect_output "files     31: 31 would be restored, 0 unchanged, 0 skipped"
+expect_output "data      2.86 MiB of 2.96 MiB would be written"
+expect_equal "$(grep -c '^new  ' err)" 31
+[ ! -e target ] || fail "a dry run made the target"
+expect_code 0 repo restore "$source" -t target -vv
+expect_output "files     31: 31 restored, 0 unchanged, 0 skipped"
+expect_output "data      2.86 MiB of 2.96 MiB written"
+expect_equal "$(grep -c '^new  ' err)" 31
+
+# A part of one file differs, another is gone, one is too much.
+printf changed | dd of=target/20 conv=notrunc status=none
+rm target/30 target/linked
+touch target/more
+for dry in -n ''; do
+    expect_code 0 repo restore "$source" -t target --delete -vv ${dry:+"$dry"} --json
+    sed 's/.*"action":"\([a-z]*\)".*"item":"\([^"]*\)".*/\1 \2/' err >said
+    expect_lines said "changed 20" "new 30" "new linked" "deleted more"
+    expect_equal "$(field files_restored) $(field files_unchanged) $(field files_deleted)" "3 28 1"
+    written=$(field bytes_restored)
+    if [ "$written" -le 100000 ] || [ "$written" -gt 200000 ]; then fail "$written bytes"; fi
+done
+expect_same_tree src target
+expect_code 0 repo restore "$source" -t target -n -vv
+expect_no_error
+expect_output "0 would be restored, 31 unchanged"
+expect_output "data      0 B of"
+
+# What is damaged is not restored, and not counted as if it were.
+rm -r target
+pack=$(find store/packs -type f -size +1M)
+cp "$pack" whole
+: >"$pack"
+expect_code 20 repo restore "$source" -t target
+expect_output "files     31: 0 restored, 0 unchanged, 0 skipped"
+expect_error "damaged in the repository and not restored: 30"
+cp whole "$pack"
+
+# Nothing that matches is no success.
+expect_code 1 repo restore "$source" -t other -i /no/such/thing
+expect_error "nothing in the snapshot matches --include"
+expect_code 0 repo restore "$source" -t other -i 20
+
+# The target is named when it cannot be used.
+expect_code 1 repo restore "$source" -t src/10
+expect_error "the folder src/10: Not a directory"
+expect_code 1 repo restore "$source" -t "$work/src/10/below"
+expect_error "$work/src/10/below: cannot create folder: Not a directory"
+if is_root && python3 -c 'import subprocess, sys
+subprocess.run(sys.argv[1:], user=65534, group=65534, extra_groups=[], check=True)' "$program" version >/dev/null 2>&1; then
+    mkdir -m 700 private
+    chmod a+rx "$work"
+    chown -R 65534:65534 store store.key cache
+    expect_code 1 python3 -c 'import subprocess, sys
+sys.exit(subprocess.run(sys.argv[1:], user=65534, group=65534, extra_groups=[]).returncode)' \
+        "$program" restore "$source" -t "$work/private/out"
+    expect_error "$work/private/out: cannot create folder: Permission denied"
+else
+    skip "a target that may not be used: an ordinary user may not run $program"
+fi
+echo "all as expected"
