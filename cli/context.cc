@@ -215,7 +215,7 @@ char const* advice_for(RepositoryFailure failure) {
         case RepositoryFailure::corrupt:
             return "Nothing was changed. `repo check --read-data` lists all that is damaged.";
         case RepositoryFailure::no_space:
-            return "Earlier snapshots are whole. Make room and run it again: what was stored "
+            return "What was there before is whole. Make room and run it again: what was done "
                    "counts.";
         case RepositoryFailure::stream_failed:
             return "No snapshot was made.";

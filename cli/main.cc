@@ -71,6 +71,9 @@ int run(Context const& context) {
         return context.run();
     } catch (RepositoryError const& error) {
         return report(options, exit_code_of(error.kind()), error.what(), advice_for(error.kind()));
+    } catch (NoRoomError const& error) {
+        auto const kind = RepositoryFailure::no_space;
+        return report(options, exit_code_of(kind), error.what(), advice_for(kind));
     } catch (SourceError const& error) {
         return report(options, exit_code::failed, error.what(), "");
     } catch (std::invalid_argument const& error) {

@@ -42,11 +42,11 @@ Index::Index(std::string const& path, std::uint64_t seed) : path_(path), seed_(s
     guard(environment);
     lmdb_checked(::mdb_env_set_maxdbs(environment, table_count), "set tables");
     lmdb_checked(::mdb_env_set_mapsize(environment, map_size), "set size");
-    lmdb_checked(lmdb_call([&] {
-                     return ::mdb_env_open(environment, path.c_str(), MDB_NOTLS | MDB_NOMETASYNC,
-                                           0600);
-                 }),
-                 "open");
+    int const code = lmdb_call([&] {
+        return ::mdb_env_open(environment, path.c_str(), MDB_NOTLS | MDB_NOMETASYNC, 0600);
+    });
+    require_room(code, path.c_str());
+    lmdb_checked(code, "open");
     require_whole_file();
     if (open_tables(MDB_RDONLY)) return;
     if (!open_tables(0)) throw IndexDamaged("index: its tables cannot be made");

@@ -3,11 +3,14 @@
 #pragma once
 
 #include <lmdb.h>
+#include <sys/statvfs.h>
 
+#include <cerrno>
 #include <memory>
 #include <stdexcept>
 #include <string>
 
+#include "engine/error.h"
 #include "engine/index/fault_guard.h"
 #include "format/bytes.h"
 #include "format/limits.h"
@@ -19,6 +22,21 @@ class IndexDamaged : public std::runtime_error {
 public:
     using std::runtime_error::runtime_error;
 };
+
+// LMDB says EIO of a write that was cut short.
+inline bool is_full(int code, char const* folder) {
+    struct statvfs status {};
+    bool const is_short = code == EIO && ::statvfs(folder, &status) == 0 && status.f_bavail == 0;
+    return code == ENOSPC || code == EDQUOT || is_short;
+}
+
+// No room for the database is no damage: to build it again takes as much.
+inline void require_room(int code, char const* folder) {
+    if (!is_full(code, folder)) return;
+    throw RepositoryError(RepositoryFailure::no_space,
+                          std::string("the index cannot be written to the cache folder ") + folder +
+                              ": no space is left there");
+}
 
 inline void lmdb_checked(int code, char const* doing) {
     if (code != MDB_SUCCESS) {
@@ -70,9 +88,18 @@ inline LmdbTransaction begin_transaction(MDB_env* environment, unsigned flags) {
     return LmdbTransaction(transaction);
 }
 
+inline char const* folder_of(MDB_txn* transaction) {
+    char const* folder = "";
+    ::mdb_env_get_path(::mdb_txn_env(transaction), &folder);
+    return folder;
+}
+
 inline void commit(LmdbTransaction transaction) {
+    char const* const folder = folder_of(transaction.get());
     MDB_txn* const raw = transaction.release();
-    lmdb_checked(lmdb_call([&] { return ::mdb_txn_commit(raw); }), "commit");
+    int const code = lmdb_call([&] { return ::mdb_txn_commit(raw); });
+    require_room(code, folder);
+    lmdb_checked(code, "commit");
 }
 
 inline LmdbCursor open_cursor(MDB_txn* transaction, MDB_dbi table) {
@@ -95,8 +122,9 @@ inline bool lmdb_get(MDB_txn* transaction, MDB_dbi table, MDB_val key, MDB_val& 
 }
 
 inline void lmdb_put(MDB_txn* transaction, MDB_dbi table, MDB_val key, MDB_val value) {
-    lmdb_checked(lmdb_call([&] { return ::mdb_put(transaction, table, &key, &value, 0); }),
-                 "write");
+    int const code = lmdb_call([&] { return ::mdb_put(transaction, table, &key, &value, 0); });
+    require_room(code, folder_of(transaction));
+    lmdb_checked(code, "write");
 }
 
 inline std::uint64_t entries_of(MDB_txn* transaction, MDB_dbi table) {

@@ -71,7 +71,9 @@ private:
             return ::mdb_put(transaction_.get(), index_.tables_.chunks, &key, &value, flags);
         });
         bool const is_there = code == MDB_KEYEXIST && flags == MDB_NODUPDATA;
-        if (!is_there) lmdb_checked(code, "write");
+        if (is_there) return;
+        require_room(code, folder_of(transaction_.get()));
+        lmdb_checked(code, "write");
     }
 
     Index& index_;

@@ -14,7 +14,10 @@ namespace coffre {
 namespace {
 
 [[noreturn]] void fail(std::string const& doing, std::string const& path) {
-    throw SourceError(path, path + ": cannot " + doing + ": " + errno_text());
+    bool const is_full = errno == ENOSPC || errno == EDQUOT;
+    std::string const message = path + ": cannot " + doing + ": " + errno_text();
+    if (is_full) throw NoRoomError(path, message);
+    throw SourceError(path, message);
 }
 
 [[noreturn]] void discard(std::string const& temporary, std::string const& doing,

@@ -189,10 +189,23 @@ if mount_tmpfs disk 24m; then
         expect_same_tree large "after-room$work/large"
     )
     mount_tmpfs small 1m
-    expect_code 1 repo restore "latest:$work/src" -t small/one
+    expect_code 21 repo restore "latest:$work/src" -t small/one
     expect_code 0 repo snapshot large/1
-    expect_code 1 repo restore latest -t small/two
+    expect_code 21 repo restore latest -t small/two
     expect_error "No space left"
+    expect_error "small/two: no room is left for what is to be restored"
+    # The first file that finds no room is the last one that is tried.
+    mkdir many
+    for i in {100..399}; do head -c 20000 /dev/urandom >"many/$i"; done
+    expect_code 0 repo snapshot many
+    expect_code 21 repo restore "latest:$work/many" -t small/many
+    expect_equal "$(grep -c "No space left" err)" 1
+    for file in small/many/*; do cmp "$file" "many/${file##*/}"; done
+    # So does a full cache folder: it is named.
+    mount_tmpfs small-cache 100k
+    expect_code 21 repo snapshot --cache-dir "$work/small-cache" many
+    expect_error "cache folder $work/small-cache"
+    expect_error "Make room"
 else
     skip "full disk: tmpfs cannot be mounted here"
 fi
