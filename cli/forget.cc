@@ -70,9 +70,12 @@ std::string title_of(ForgetGroup const& group) {
     return title.empty() ? "all snapshots:" : "snapshots of" + title + ":";
 }
 
-void print_group(ForgetGroup const& group, ForgetReport const& report) {
+// Of those that were named, what stays is nothing new.
+void print_group(ForgetArguments const& arguments, ForgetGroup const& group,
+                 ForgetReport const& report) {
     print(title_of(group));
     for (auto const& [named, reasons] : group.decisions) {
+        if (!arguments.request.names.empty() && !reasons.empty()) continue;
         std::string const freed = report.is_measured && reasons.empty()
                                       ? "frees " + size_text(report.freed.at(named.id))
                                       : "";
@@ -82,14 +85,22 @@ void print_group(ForgetGroup const& group, ForgetReport const& report) {
     }
 }
 
-void print_text(ForgetReport const& report, bool dry_run) {
-    for (auto const& group : report.groups) print_group(group, report);
+void print_text(ForgetArguments const& arguments, ForgetReport const& report) {
+    bool const dry_run = arguments.request.dry_run;
+    for (auto const& group : report.groups) print_group(arguments, group, report);
     std::string const frees =
         report.is_measured ? ", which frees " + size_text(report.freed_bytes) : "";
     print(fmt::format("{} {} snapshot{}{}", dry_run ? "would forget" : "forgot", report.removed(),
                       report.removed() == 1 ? "" : "s", frees));
-    if (report.removed() > 0 && !dry_run) {
+    if (report.removed() > 0 && !dry_run && !arguments.prune) {
         print("`repo prune` frees it; until then `repo forget --undo ID` takes it back");
+    }
+    if (report.removed() > 0 && dry_run && arguments.prune) {
+        print(
+            "the prune would run after that: `repo prune --dry-run` shows what it does by itself");
+    }
+    if (!report.too_many.empty()) {
+        print(report.too_many + ": without --dry-run that needs --allow-many");
     }
 }
 
@@ -107,14 +118,16 @@ nlohmann::json group_json(ForgetGroup const& group, ForgetReport const& report) 
     return document;
 }
 
-void print_report(GlobalOptions const& options, ForgetReport const& report, bool dry_run) {
+void print_report(GlobalOptions const& options, ForgetArguments const& arguments,
+                  ForgetReport const& report) {
     if (!options.json) {
-        if (!options.quiet) print_text(report, dry_run);
+        if (!options.quiet) print_text(arguments, report);
         return;
     }
     nlohmann::json document{{"message_type", "forget"},
-                            {"dry_run", dry_run},
+                            {"dry_run", arguments.request.dry_run},
                             {"removed", report.removed()},
+                            {"needs_allow_many", !report.too_many.empty()},
                             {"groups", nlohmann::json::array()}};
     if (report.is_measured) document["freed"] = report.freed_bytes;
     for (auto const& group : report.groups) document["groups"].push_back(group_json(group, report));
@@ -147,7 +160,7 @@ int run_forget(GlobalOptions const& options, ForgetArguments& arguments) {
         report_failures(progress, display, options);
         report = forget(*repository, arguments.request, progress);
     }
-    print_report(options, report, arguments.request.dry_run);
+    print_report(options, arguments, report);
     if (!arguments.prune || (arguments.request.dry_run && report.removed() > 0)) {
         return exit_code::ok;
     }

@@ -46,7 +46,13 @@ public:
         }
         list_all();
         request_.names.empty() ? decide_by_rules() : decide_by_name();
-        if (!request_.allow_many) refuse_many();
+        if (!request_.allow_many) report_.too_many = too_many();
+        if (!report_.too_many.empty() && !request_.dry_run) {
+            throw RepositoryError(RepositoryFailure::failed,
+                                  report_.too_many +
+                                      ": look at it with --dry-run, and say "
+                                      "--allow-many if that is meant");
+        }
         measure();
         if (!request_.dry_run) write_records();
         return std::move(report_);
@@ -116,7 +122,8 @@ private:
         }
     }
 
-    void refuse_many() const {
+    // Empty: it is not.
+    std::string too_many() const {
         for (auto const& group : report_.groups) {
             auto const gone = static_cast<std::size_t>(
                 std::count_if(group.decisions.begin(), group.decisions.end(),
@@ -124,12 +131,10 @@ private:
             if (2 * gone <= group.decisions.size()) continue;
             bool const all = gone == group.decisions.size();
             std::string const host = group.host.empty() ? "" : " of " + group.host;
-            throw RepositoryError(
-                RepositoryFailure::failed,
-                (all ? "all " : std::to_string(gone) + " of ") +
-                    std::to_string(group.decisions.size()) + " snapshots" + host +
-                    " would go: look at it with --dry-run, and say --allow-many if that is meant");
+            return (all ? "all " : std::to_string(gone) + " of ") +
+                   std::to_string(group.decisions.size()) + " snapshots" + host + " would go";
         }
+        return "";
     }
 
     // From the newest on, so that what several of them share counts for the last one to go.

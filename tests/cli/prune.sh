@@ -21,6 +21,17 @@ expect_code 2 repo forget --keep-last 1 --group-by paths,names
 expect_code 1 repo forget --keep-last 1
 expect_error --allow-many
 
+# Nor is a plan refused: it says what the real run needs.
+expect_code 0 repo forget --keep-last 1 --dry-run
+expect_output "would forget "
+expect_output "without --dry-run that needs --allow-many"
+expect_code 0 repo forget --keep-last 1 --dry-run --json
+expect_equal "$(field needs_allow_many)" True
+expect_code 0 repo forget latest --prune --dry-run
+expect_output "repo prune --dry-run"
+! grep -E "^  keep|--undo" out || fail "a forget by name tells of what stays"
+expect_equal "$(count forgets)" 0
+
 # A dry run says why, and changes nothing.
 expect_code 0 repo forget --keep-last 1 --keep-daily 2 --dry-run
 expect_output '12:00:00  last, daily'
@@ -66,6 +77,7 @@ expect_code 2 repo tag latest
 expect_code 2 repo tag --add x
 expect_code 0 repo tag --tag release --remove release --unpin --json
 expect_code 0 repo forget latest --allow-many --prune
+! grep -e --undo out || fail "what is pruned cannot be taken back"
 expect_equal "$(ids)" ""
 expect_equal "$(count packs)" 0
 expect_code 0 repo check --read-data
