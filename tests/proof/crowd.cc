@@ -2,7 +2,6 @@
 
 #include "engine/copy.h"
 #include "engine/forget.h"
-#include "engine/maintain/open_sessions.h"
 #include "engine/prune.h"
 #include "engine/repair.h"
 #include "engine/repository/snapshot_store.h"
@@ -114,8 +113,6 @@ private:
         auto const failure = failure_of([&] { save(*repo_, {folder_ / "unknown"}); });
         repo_.observe_nothing();
         cases_.expect(failure.has_value(), "a writer was not stopped");
-        auto const log = read_gc_log(repo_.store(), repo_->keys());
-        for (auto const& open : list_sessions(*repo_, log).open) end_session(*repo_, open.id);
     }
 
     // Of what is there one is a copy already.
