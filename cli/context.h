@@ -72,6 +72,8 @@ int compression_level(std::string const& name);
 // Options that narrow a search for a snapshot.
 void add_filter(CLI::App& command, SnapshotFilter& filter);
 
+std::string version_text();
+
 void add_init(CLI::App& app, Context& context);
 void add_snapshot(CLI::App& app, Context& context);
 void add_snapshots(CLI::App& app, Context& context);

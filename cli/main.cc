@@ -9,6 +9,7 @@
 
 #include "cli/context.h"
 #include "cli/output.h"
+#include "cli/suggest.h"
 #include "engine/error.h"
 
 namespace coffre::cli {
@@ -129,6 +130,29 @@ int run_on_large_stack(Context const& context) {
     return call.code;
 }
 
+int print_help(CLI::App const& app, std::vector<std::string> const& names) {
+    CLI::App const* command = &app;
+    std::string above;
+    for (auto const& name : names) {
+        auto const inner = command->get_subcommands(
+            [&](CLI::App const* candidate) { return candidate->check_name(name); });
+        if (inner.empty()) throw std::invalid_argument("no such command: " + name);
+        above += (above.empty() ? "" : " ") + command->get_name();
+        command = inner.front();
+    }
+    print(command->help(above));
+    return exit_code::ok;
+}
+
+void add_help(CLI::App& app, Context& context) {
+    auto* const command = app.add_subcommand("help", "describe a command");
+    auto const names = std::make_shared<std::vector<std::string>>();
+    command->add_option("command", *names, "which (default: all, in short)");
+    command->callback([&app, &context, names] {
+        context.run = [&app, names] { return print_help(app, *names); };
+    });
+}
+
 void take_one_value(CLI::App& app) {
     for (auto* const command : app.get_subcommands({})) {
         for (auto* const option : command->get_options()) {
@@ -147,12 +171,13 @@ int main(int argc, char** argv) {
     Context context;
     add_global_options(app, context.options);
     app.footer(examples);
+    app.set_version_flag("--version", version_text());
     app.require_subcommand(1);
     app.fallthrough();
     for (auto const add : {add_init,  add_snapshot, add_snapshots, add_ls,    add_diff,  add_find,
                            add_log,   add_restore,  add_cat,       add_dump,  add_check, add_repair,
                            add_stats, add_status,   add_forget,    add_prune, add_tag,   add_copy,
-                           add_key,   add_bench,    add_version}) {
+                           add_key,   add_bench,    add_version,   add_help}) {
         add(app, context);
     }
     // An option takes one value: what follows it is a path.
@@ -162,6 +187,9 @@ int main(int argc, char** argv) {
     } catch (CLI::Success const& help) {
         return app.exit(help);
     } catch (CLI::ParseError const& error) {
+        if (std::string const unknown = unknown_word(app); !unknown.empty()) {
+            return report(context.options, exit_code::usage, unknown, "See `repo --help`.");
+        }
         if (context.options.json) {
             return report(context.options, exit_code::usage, error.what(), "");
         }

@@ -34,13 +34,21 @@ int run_stats(GlobalOptions const& options) {
     return exit_code::ok;
 }
 
+}  // namespace
+
+std::string version_text() {
+    return fmt::format("repo {} (Coffre, repository format 1)", program_version);
+}
+
+namespace {
+
 int run_version(GlobalOptions const& options) {
     if (options.json) {
         print(
             nlohmann::json{{"message_type", "version"}, {"version", program_version}, {"format", 1}}
                 .dump());
     } else {
-        print(fmt::format("repo {} (Coffre, repository format 1)", program_version));
+        print(version_text());
     }
     return exit_code::ok;
 }
