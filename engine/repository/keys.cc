@@ -1,6 +1,8 @@
 // Changes to the key slots: a new one is durable and was opened before an old one goes.
 #include "engine/keys.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "engine/crypto/recovery_key.h"
@@ -93,8 +95,25 @@ KeySlotList list_keys(Repository& repository) {
     return list;
 }
 
+// A second slot for it would open nothing more, and outlive the removal of the first.
+void require_other_key_file(Repository& repository, Credentials const& credentials) {
+    if (!credentials.key_file || ::access(credentials.key_file->c_str(), F_OK) != 0) return;
+    std::string slot;
+    try {
+        auto opened = open_key_slots(repository.store(), repository.id(), credentials);
+        for (auto& master : opened.masters) wipe(master.secret);
+        slot = opened.name;
+    } catch (RepositoryError const& error) {
+        if (error.kind() != RepositoryFailure::wrong_key) throw;
+        return;
+    }
+    refuse(*credentials.key_file + ": is a key of this repository already, " +
+           last_component(slot).substr(0, 8));
+}
+
 std::string add_key(Repository& repository, NewKey const& key) {
     require_keys(repository);
+    require_other_key_file(repository, key.credentials);
     return last_component(put_and_open(repository, repository.keys(), key));
 }
 

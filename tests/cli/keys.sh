@@ -105,6 +105,14 @@ for force in '' --force; do
 done
 expect_equal "$(ls store/keys)" "$last"
 
+# A key file that is a key already is not added once more.
+expect_code 0 typed 'sesame 2' key add --new-key-file twice.key
+slots >before
+expect_code 1 typed 'sesame 2' key add --new-key-file twice.key
+expect_error "twice.key: is a key of this repository already"
+slots | cmp - before || fail "a refused key was added"
+expect_code 0 typed 'sesame 2' key remove "$(key_ids typed 'sesame 2' | tail -n 1)"
+
 # A key file that is not there hides no passphrase, whatever slot is tried first; alone it is named.
 for i in 1 2 3 4; do expect_code 0 typed 'sesame 2' key add -q --new-key-file "further-$i.key"; done
 expect_code 0 typed 'sesame 2' --key-file gone.key key list
