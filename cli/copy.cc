@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "cli/context.h"
@@ -29,6 +30,15 @@ GlobalOptions options_of_source(GlobalOptions const& options, CopyArguments cons
     source.password_command = arguments.from_key.password_command;
     source.key_file = arguments.from_key.key_file;
     return source;
+}
+
+// Two repositories: a failure says of which.
+std::shared_ptr<Repository> open_as(std::string const& which, GlobalOptions const& options) {
+    try {
+        return open(options);
+    } catch (RepositoryError const& error) {
+        throw RepositoryError(error.kind(), which + ": " + error.what());
+    }
 }
 
 void print_copied(GlobalOptions const& options, CopiedSnapshot const& copied) {
@@ -68,10 +78,11 @@ void print_summary(GlobalOptions const& options, CopyReport const& report, doubl
 int run_copy(GlobalOptions const& options, CopyArguments& arguments) {
     arguments.request.threads = options.threads;
     arguments.request.compression_level = compression_level(arguments.compression);
-    arguments.request.destination = repository_location(options);
+    arguments.request.destination =
+        std::filesystem::absolute(repository_location(options)).lexically_normal();
     GlobalOptions const source_options = options_of_source(options, arguments);
-    auto const source = open(source_options);
-    auto const destination = open(options);
+    auto const source = open_as("the source (--from)", source_options);
+    auto const destination = open_as("the destination (-r)", options);
     Progress progress;
     CopyReport report;
     double seconds = 0;

@@ -31,9 +31,9 @@ expect_code 0 "${copy[@]}"
 expect_output '1 copied, 1 there before'
 [ "$(du -sk there/packs | cut -f 1)" -lt 3000 ] || fail "the picture was stored twice"
 expect_code 0 repo status -r here -p first
-expect_output 'copied    to there: the newest of'
+expect_output "copied    to $work/there: the newest of"
 expect_code 0 repo status -r here -p first --json
-expect_output '"destination":"there"'
+expect_output "\"destination\":\"$work/there\""
 
 # The first repository is gone: the second one has it all.
 mv here lost
