@@ -1,6 +1,7 @@
 // repo init: a new repository.
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "cli/context.h"
@@ -27,6 +28,8 @@ int run_init(GlobalOptions const& options, InitArguments const& arguments) {
     init.chunker.max = init.chunker.average * 8;
     Credentials const credentials =
         init.mode == Mode::none ? Credentials{} : credentials_for_new(options);
+    bool const had_key_file =
+        credentials.key_file && std::filesystem::exists(*credentials.key_file);
     auto const repository =
         init_repository(repository_location(options), init, credentials, open_options(options));
     std::string const id = repository_id(*repository).hex();
@@ -36,6 +39,10 @@ int run_init(GlobalOptions const& options, InitArguments const& arguments) {
         print(document.dump());
     } else if (!options.quiet) {
         print("repository " + id.substr(0, 8) + " made at " + repository_location(options));
+        if (credentials.key_file) {
+            print(fmt::format("key file {} {}", printable(*credentials.key_file),
+                              had_key_file ? "was there, and opens it" : "made"));
+        }
         if (init.mode == Mode::encrypted) {
             print(
                 "Keep the passphrase or key file in a second place: without it nothing can be "

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -86,6 +88,9 @@ SnapshotRequest make_request(GlobalOptions const& options, SnapshotArguments con
     for (auto const& file : arguments.exclude_files) {
         for (auto const& pattern : read_list(file, '\n')) request.exclude.patterns.add(pattern);
     }
+    bool const names_nothing = request.paths.empty() && request.streams.empty() &&
+                               arguments.files_from.empty() && arguments.files_from_raw.empty();
+    if (names_nothing) throw std::invalid_argument("nothing to save: name a path or a stream");
     request.exclude.caches = arguments.exclude_caches;
     request.exclude.if_present = arguments.if_present;
     if (!arguments.larger_than.empty()) {
@@ -121,9 +126,11 @@ void print_summary(GlobalOptions const& options, SnapshotArguments const& argume
         return print(document.dump());
     }
     if (options.quiet) return;
-    print(fmt::format("files     {}: {} new, {} changed, {} unmodified", number_text(s.files),
-                      number_text(s.files_new), number_text(s.files_changed),
-                      number_text(s.files_unmodified)));
+    std::uint64_t const links = s.files - s.files_new - s.files_changed - s.files_unmodified;
+    print(fmt::format(
+        "files     {}: {} new, {} changed, {} unmodified{}", number_text(s.files),
+        number_text(s.files_new), number_text(s.files_changed), number_text(s.files_unmodified),
+        links > 0 ? fmt::format(", {} hard links to these", number_text(links)) : ""));
     print(fmt::format("data      {}, of which {} read; {} new, {} stored", size_text(s.bytes),
                       size_text(s.bytes_read), size_text(s.bytes_added),
                       size_text(s.bytes_stored)));
@@ -149,10 +156,36 @@ void look_at_file_systems(GlobalOptions const& options, bool require_offsite,
     if (options.verbose > 0 && !options.quiet) print_warning(options, same_disk_text(beside));
 }
 
+bool is_saved_from(std::filesystem::path at, SnapshotRequest const& request,
+                   std::filesystem::path const& repository) {
+    auto const inner = repository.lexically_relative(at);
+    if (inner.empty() || *inner.begin() == "..") return false;
+    return std::none_of(inner.begin(), inner.end(), [&](auto const& component) {
+        at /= component;
+        return request.exclude.patterns.matches(at.string());
+    });
+}
+
+// Then each snapshot holds all that was stored by those before.
+void warn_of_repository_within(GlobalOptions const& options, SnapshotRequest const& request) {
+    std::error_code unreachable;
+    auto const repository =
+        std::filesystem::weakly_canonical(repository_location(options), unreachable);
+    for (auto const& path : request.paths) {
+        auto const source = std::filesystem::weakly_canonical(path, unreachable);
+        if (source.empty() || !is_saved_from(source, request, repository)) continue;
+        return print_warning(options, "the repository lies in " + path +
+                                          ", so it is saved into itself: leave it out with "
+                                          "--exclude " +
+                                          repository.string());
+    }
+}
+
 int run_snapshot(GlobalOptions const& options, SnapshotArguments const& arguments) {
     auto const repository = open(options);
     SnapshotRequest request = make_request(options, arguments);
     look_at_file_systems(options, arguments.require_offsite, request.paths);
+    if (!options.quiet) warn_of_repository_within(options, request);
     Progress progress;
     SnapshotResult result;
     double seconds = 0;
