@@ -54,6 +54,9 @@ void require_not_given_up(Repository& repository, SessionId const& id);
 // it (else local time). Throws std::invalid_argument that says what is accepted.
 std::int64_t parse_time(std::string const& text);
 
+// For whoever names a path that the snapshot does not have.
+RepositoryError nothing_at(Snapshot const& snapshot, std::string const& path);
+
 // A visit to each node beneath `path` of the snapshot, directories before their entries; the first
 // is the node at `path` itself. `visit` gets the path from the snapshot's root and returns whether
 // to enter a directory. Throws RepositoryError when there is nothing at `path`.

@@ -244,6 +244,8 @@ void create_local_store(std::string const& path) {
 
 std::unique_ptr<Backend> open_local_store(std::string const& path) {
     Fd root(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    bool const is_barred = !root && (errno == EACCES || errno == EPERM);
+    if (is_barred) fail("open the repository", path);
     if (!root) {
         throw RepositoryError(RepositoryFailure::not_found,
                               path + ": no repository there: " + errno_text());

@@ -26,11 +26,27 @@ struct OpenedConfig {
     Bytes sealed;
 };
 
+// What only a repository has; the config alone may be lost.
+bool has_contents(Backend& store) {
+    auto const any = [&](char const* prefix) { return !store.list(prefix).empty(); };
+    try {
+        return any("snapshots/") || any("packs/") || any("bundles/");
+    } catch (RepositoryError const&) {
+        return false;  // it has no such folders
+    }
+}
+
+RepositoryError config_is_lost() {
+    return corrupt(
+        "the object \"config\" is lost, without which nothing here can be read: bring that file "
+        "back from a copy of the repository");
+}
+
 OpenedConfig read_config(Backend& store) {
     if (!store.stat(names::config)) {
-        throw RepositoryError(
-            RepositoryFailure::not_found,
-            "no repository there (no object \"config\"); make one with `repo init`");
+        if (has_contents(store)) throw config_is_lost();
+        throw RepositoryError(RepositoryFailure::not_found,
+                              "no repository there (no object \"config\")");
     }
     Bytes const object = get_whole(store, names::config, limits::mib);
     ByteView const all(object);
@@ -180,6 +196,7 @@ std::shared_ptr<Repository> init_repository(std::shared_ptr<Backend> const& stor
     if (store->stat(names::config)) {
         throw RepositoryError(RepositoryFailure::failed, "there is a repository already");
     }
+    if (has_contents(*store)) throw config_is_lost();
     for (auto const& leftover : store->list("keys/")) store->remove(leftover.name);
     ConfigPrefix prefix;
     prefix.repository = random_id<RepositoryId>();
@@ -228,7 +245,10 @@ namespace {
 // The file that says, for a location, that an encrypted repository was seen there.
 std::string encryption_mark(std::string const& location, OpenOptions const& options) {
     Blake3 hasher;
-    hasher.update(as_bytes(std::filesystem::weakly_canonical(location).string()));
+    std::error_code unreachable;
+    auto path = std::filesystem::weakly_canonical(location, unreachable);
+    if (unreachable) path = std::filesystem::absolute(location).lexically_normal();
+    hasher.update(as_bytes(path.string()));
     return options.cache_folder + "/encrypted/" + hasher.digest().hex();
 }
 
@@ -251,7 +271,12 @@ void require_no_downgrade(std::string const& location, OpenOptions const& option
 }  // namespace
 
 Mode repository_mode_at(std::string const& location) {
-    return read_config(*open_local_store(location)).prefix.mode;
+    auto const store = open_local_store(location);
+    try {
+        return read_config(*store).prefix.mode;
+    } catch (RepositoryError const& error) {
+        throw RepositoryError(error.kind(), location + ": " + error.what());
+    }
 }
 
 std::shared_ptr<Repository> init_repository(std::string const& location, InitOptions const& init,

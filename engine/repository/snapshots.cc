@@ -1,6 +1,7 @@
 #include "engine/snapshots.h"
 
 #include <algorithm>
+#include <array>
 #include <ctime>
 
 #include "engine/repository/gc_state.h"
@@ -26,6 +27,21 @@ bool has_tags(Snapshot const& snapshot, std::string const& all_of) {
     });
 }
 
+std::string local_time_text(std::int64_t ns) {
+    time_t const seconds = ns / 1'000'000'000;
+    struct tm parts {};
+    ::localtime_r(&seconds, &parts);
+    std::array<char, 32> text{};
+    std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S", &parts);
+    return text.data();
+}
+
+RepositoryError none_that_old(NamedSnapshot const& oldest) {
+    return not_there("there is no such snapshot: none is that old; the oldest is " +
+                     oldest.id.hex().substr(0, 8) + " of " +
+                     local_time_text(oldest.snapshot.time_ns));
+}
+
 // The n-th newest of `candidates` (oldest first), not after `not_after`.
 NamedSnapshot const& nth_newest(std::vector<NamedSnapshot> const& candidates, std::size_t n,
                                 std::optional<std::int64_t> not_after) {
@@ -33,6 +49,7 @@ NamedSnapshot const& nth_newest(std::vector<NamedSnapshot> const& candidates, st
         if (not_after && it->snapshot.time_ns > *not_after) continue;
         if (n-- == 0) return *it;
     }
+    if (not_after && !candidates.empty()) throw none_that_old(candidates.front());
     throw not_there(candidates.empty() ? "there is no such snapshot: none matches"
                                        : "there is no such snapshot: only " +
                                              std::to_string(candidates.size()) + " match");
@@ -314,13 +331,20 @@ std::int64_t parse_time(std::string const& text) {
                                 "2026-08-02 13:00:05 or 2026-08-02T13:00:05+02:00");
 }
 
+RepositoryError nothing_at(Snapshot const& snapshot, std::string const& path) {
+    bool const is_relative = !path.starts_with('/') && !snapshot.paths.empty();
+    std::string const hint =
+        is_relative ? ": its paths begin with /, as in latest:" + snapshot.paths[0] : "";
+    return not_there("the snapshot has nothing at \"" + path + "\"" + hint + "; see `repo ls`");
+}
+
 void walk_snapshot(Repository& repository, Snapshot const& snapshot, std::string const& path,
                    std::function<bool(std::string const&, Node const&)> const& visit) {
     with_index([&] {
         repository.refresh_index();
         ChunkReader reader(repository, tree_cache);
         auto const start = find_node(reader, snapshot.root, path);
-        if (!start) throw not_there("the snapshot has nothing at \"" + path + "\"; see `repo ls`");
+        if (!start) throw nothing_at(snapshot, path);
         std::string clean = path;
         while (clean.ends_with('/')) clean.pop_back();
         if (!clean.empty() && !clean.starts_with('/')) clean = "/" + clean;

@@ -77,8 +77,15 @@ expect_code 1 repo cat latest:/no/such/file
 expect_error "/no/such/file"
 expect_code 1 repo ls latest:/no/such/folder
 expect_error "see \`repo ls\`"
-expect_code 1 repo snapshot
+expect_code 2 repo snapshot
 expect_error "name a path or a stream"
+expect_code 1 repo ls latest@2020-01-01
+expect_error "none is that old; the oldest is ${first:0:8} of 20"
+for command in ls cat "restore -t out-folder"; do
+    # shellcheck disable=SC2086
+    expect_code 1 repo $command latest:src
+done
+expect_error "its paths begin with /, as in latest:$work/src"
 expect_code 1 repo snapshot vanished
 expect_error "none of the paths exists"
 if [ -w /dev/full ]; then
@@ -110,6 +117,38 @@ expect_error "repo init"
 mkdir nothing
 expect_code 10 repo check -r nothing
 expect_error "repo init"
+expect_error "nothing: no repository there"
+expect_code 10 repo copy --from nothing
+expect_error "the source (--from): nothing: no repository there"
+expect_code 10 repo copy --from main -r nothing
+expect_error "the destination (-r): nothing: no repository there"
+# A config that is lost is no reason to make a repository over what is there.
+cp -a main no-config
+rm no-config/config no-config/reserve
+expect_code 20 repo snapshots -r no-config
+expect_error "no-config: the object \"config\" is lost"
+expect_code 20 repo init -r no-config
+expect_error "from a copy"
+diff -r main/keys no-config/keys
+if is_root; then
+    skip "a folder without permission: root enters everything"
+else
+    mkdir -m 0 barred
+    expect_code 1 repo snapshots -r barred
+    expect_error "barred: cannot open the repository: Permission denied"
+fi
+
+# A repository within what it saves is told of, once.
+expect_code 0 repo snapshot -n . -e "$work/main/packs"
+expect_error "the repository lies in ., so it is saved into itself: leave it out with --exclude $work/main"
+expect_code 0 repo snapshot -n . -e "$work/main"
+expect_no_error
+# Numbers add up with hard links, too.
+mkdir links
+echo linked >links/a
+ln links/a links/b
+expect_code 0 repo snapshot links
+expect_output "files     2: 1 new, 0 changed, 0 unmodified, 1 hard links to these"
 
 # 11: cannot be used.
 cp -a main newer
