@@ -47,9 +47,9 @@ private:
 
     void look_at(PackId const& id, std::uint64_t size) {
         PackUse use{id, view_.number(id), PackKind::data, size};
-        SessionId const session =
-            use.number ? view_.pack(*use.number).session : session_in_header(id);
-        if (!is_settled(session)) {
+        auto const session = use.number ? view_.pack(*use.number).session : session_in_header(id);
+        if (!session) return;
+        if (!is_settled(*session)) {
             ++plan_.sums.kept_for_writers.packs;
             plan_.sums.kept_for_writers.bytes += size;
             return;
@@ -65,12 +65,16 @@ private:
         }
     }
 
-    SessionId session_in_header(PackId const& id) {
+    // Nothing when another collector has removed it since it was listed.
+    std::optional<SessionId> session_in_header(PackId const& id) {
         std::string const name = names::pack(id);
         try {
             return decode_pack_header(repository_.store().get(name, 0, pack_header_size)).session;
         } catch (FormatError const& error) {
             throw corrupt(name + ": " + error.what());
+        } catch (RepositoryError const& error) {
+            if (error.kind() != RepositoryFailure::corrupt || repository_.store().stat(name)) throw;
+            return std::nullopt;
         }
     }
 

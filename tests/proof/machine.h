@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <atomic>
+
 #include "schedule.h"
 
 namespace coffre::proof {
@@ -43,9 +45,12 @@ public:
           backend_(std::make_shared<ObservedBackend>(
               repo.store(),
               [this, id, &schedule, &trace](Verb verb, std::string const& name) {
-                  schedule.pass(id, moment_of(verb, name));
-                  trace.add(id, verb, name);
-                  if (++calls_ < dies_at_) return;
+                  // What a machine that has stopped still tries is no call of the store.
+                  if (!has_stopped()) {
+                      schedule.pass(id, moment_of(verb, name));
+                      trace.add(id, verb, name);
+                      if (++calls_ < dies_at_) return;
+                  }
                   throw RepositoryError(RepositoryFailure::failed, name + ": the machine stopped");
               })),
           credentials_(repo.credentials()) {}
@@ -59,7 +64,7 @@ public:
 
 private:
     TempFolder cache_;
-    std::uint64_t calls_ = 0;
+    std::atomic<std::uint64_t> calls_{0};
     std::uint64_t dies_at_;
     std::shared_ptr<ObservedBackend> backend_;
     Credentials credentials_;

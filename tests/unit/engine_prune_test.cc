@@ -326,6 +326,28 @@ TEST_P(Prune, WaitsAnewInEachCollection) {
     expect_all_is_well();
 }
 
+// Of a writer that failed: no bundle tells of it.
+TEST_P(Prune, MeetsAPackThatAnotherRemovesMeanwhile) {
+    write_file(source_ / "unknown", random_bytes(700, 9'000));
+    auto const before = repo_.objects("packs/");
+    repo_.observe([](Verb verb, std::string const& name) {
+        if (verb != Verb::put || !name.starts_with("bundles/")) return;
+        throw RepositoryError(RepositoryFailure::failed, "stopped");
+    });
+    EXPECT_EQ(message_of([&] { repo_.save(source_.path()); }), "stopped");
+    auto const after = repo_.objects("packs/");
+    Names unknown;
+    std::set_difference(after.begin(), after.end(), before.begin(), before.end(),
+                        std::back_inserter(unknown));
+    ASSERT_FALSE(unknown.empty());
+    auto const other = elsewhere();
+    at(Verb::get, unknown[0], [&] { prune_all(*other); });
+    prune_all(*repo_);
+    repo_.observe_nothing();
+    EXPECT_FALSE(repo_.store().stat(unknown[0]));
+    expect_all_is_well();
+}
+
 // Nobody waits for a writer that began after the condemn record: what it is compared with may go.
 TEST_P(Prune, MayTakeAWritersParentWhichThenTriesAgain) {
     auto const other = elsewhere();
