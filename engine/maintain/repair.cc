@@ -229,8 +229,11 @@ private:
             return BundleRow{id, pack.header.session, bytes.size(),
                              encode_pack_directory(pack.directory)};
         } catch (RepositoryError const& error) {
-            // What was sound a moment ago must not be passed over.
-            if (error.kind() != RepositoryFailure::corrupt || !bad_.contains(id)) throw;
+            // What was sound a moment ago must not be passed over, unless a collection took it that
+            // had condemned before.
+            bool const is_collected = log_.condemned.contains(id) && !store_.stat(name);
+            bool const may_fail = bad_.contains(id) || is_collected;
+            if (error.kind() != RepositoryFailure::corrupt || !may_fail) throw;
             return std::nullopt;
         }
     }
