@@ -102,7 +102,7 @@ private:
 
     void collect_beside_a_writer() {
         when_putting("snapshots/", [&] { collect_now(); });
-        save_now(static_cast<unsigned>(schedule_.draw(sources)));
+        save_now(busy_);
         repo_.observe_nothing();
     }
 
@@ -130,6 +130,8 @@ private:
             if (is_it && !std::exchange(is_done, true)) action();
         });
     }
+
+    unsigned any_tree() { return static_cast<unsigned>(schedule_.draw(sources)); }
 
     void save_now(unsigned tree) {
         SnapshotRequest request = saving({trees_[tree].path});
@@ -198,7 +200,7 @@ private:
     // --- what a machine does in one run ---
 
     void write(Machine& machine) {
-        auto const tree = static_cast<unsigned>(schedule_.draw(sources));
+        auto const tree = schedule_.draw(2) == 0 ? busy_ : any_tree();
         SnapshotRequest request = saving({trees_[tree].path});
         request.threads = 1;
         if (schedule_.draw(3) == 0) request.parent = ParentChoice::none;
@@ -239,13 +241,23 @@ private:
         cases_.add("checked");
     }
 
-    // There is nothing to mend but packs that nobody made known.
+    // There is nothing to mend but packs that nobody made known. A repair that was ended from
+    // elsewhere, as if it were dead, finds them gone.
     void mend(Machine& machine) {
         RepairRequest request;
         request.apply = true;
         request.threads = 1;
         Progress progress;
-        auto const report = repair_repository(*machine, request, progress);
+        try {
+            expect_no_damage(repair_repository(*machine, request, progress));
+            cases_.add("repaired");
+        } catch (RepositoryError const& error) {
+            if (error.kind() != RepositoryFailure::corrupt || !is_deadly_) throw;
+            cases_.add("repairs ended");
+        }
+    }
+
+    void expect_no_damage(RepairReport const& report) {
         for (auto const* damage :
              {&report.damaged_packs, &report.missing_packs, &report.damaged_bundles,
               &report.damaged_forgets, &report.beyond_repair}) {
@@ -253,7 +265,6 @@ private:
         }
         bool const is_hurt = report.hurt && !report.hurt->empty();
         cases_.expect(!is_hurt, "a repair met a hurt snapshot");
-        cases_.add("repaired");
     }
 
     // What one of them is doing may have been done when it stops: nothing is said of it meanwhile.
@@ -366,6 +377,7 @@ private:
     TempFolder folder_;
     TestRepo repo_{Mode::none, {4096, 16384, 65536}};
     bool const is_deadly_ = schedule_.draw(2) == 0;  // machines stop, or are thought to have
+    unsigned const busy_ = any_tree();               // saved more often than the others
     PruneRequest tidy_;
     std::vector<Tree> trees_;  // the writers' sources, then those of the copies
     std::optional<Elsewhere> elsewhere_;

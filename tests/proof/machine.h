@@ -28,10 +28,12 @@ private:
 
 // Announcing, condemning, publishing, giving up, and looking for them.
 inline Moment moment_of(Verb verb, std::string const& name) {
+    bool const is_read = verb == Verb::get;  // of what was found just before
     bool const is_step = name.starts_with("sessions/") || name.starts_with("gclog/") ||
                          name.starts_with("snapshots/") || name.starts_with("forgets/");
-    if (!is_step) return Moment::call;
-    return verb == Verb::put ? Moment::decision : Moment::step;
+    if (!is_step || is_read) return Moment::call;
+    bool const is_awaited = !name.starts_with("forgets/");  // or contended for
+    return verb == Verb::put && is_awaited ? Moment::decision : Moment::step;
 }
 
 // Its own view of the store, and the moment at which it stops for good, if any.

@@ -38,7 +38,8 @@ constexpr std::size_t duels_rarity(Moment moment) {
 }  // namespace
 
 Schedule::Schedule(std::uint64_t step)
-    : random_(random_of(step)), manner_(static_cast<Manner>(pick(random_, 4))) {}
+    : random_(random_of(step)),
+      manner_(static_cast<Manner>(std::min<std::size_t>(pick(random_, 5), 3))) {}
 
 void Schedule::run(std::vector<std::function<void()>> const& actions) {
     for (Machine machine = 0; machine < actions.size(); ++machine) alive_.insert(machine);
@@ -90,7 +91,7 @@ bool Schedule::is_over(Machine machine, Moment moment) {
         }
         case Manner::ambushes:
             if (moment == Moment::call) return false;
-            if (pick(random_, moment == Moment::step ? 12 : 2) > 0) return false;
+            if (pick(random_, moment == Moment::step ? 30 : 2) > 0) return false;
             asleep_[machine] = runs_ended_ + 1 + pick(random_, 3);
             return true;
     }
