@@ -65,6 +65,7 @@ void print_json_summary(RestoreResult const& result, double seconds, bool dry_ru
                          {"withheld_attributes", result.withheld.attributes},
                          {"total_bytes", result.bytes},
                          {"bytes_restored", result.bytes_written},
+                         {"bytes_to_restore", result.bytes_foreseen},
                          {"dry_run", dry_run},
                          {"seconds_elapsed", seconds}}
               .dump());
@@ -78,7 +79,8 @@ void print_summary(RestoreArguments const& arguments, RestoreResult const& resul
                       result.files_deleted > 0
                           ? fmt::format("; {} {}deleted", number_text(result.files_deleted), would)
                           : ""));
-    print(fmt::format("data      {} of {} {}written", size_text(result.bytes_written),
+    print(fmt::format("data      {} of {} {}written",
+                      size_text(result.bytes_written + result.bytes_foreseen),
                       size_text(result.bytes), would));
     if (arguments.verify)
         print(fmt::format("verified  {} files", number_text(result.files_verified)));

@@ -51,6 +51,7 @@ struct RestoreResult {
     std::uint64_t others = 0;  // links and special nodes
     std::uint64_t bytes = 0;   // of the selected files
     std::uint64_t bytes_written = 0;
+    std::uint64_t bytes_foreseen = 0;  // that a dry run would have written
     Withheld withheld;
     std::vector<SourceFailure> failures;  // of the target: permissions, space, things in the way
     std::vector<SourceFailure> damaged;   // files whose contents cannot be read from the repository

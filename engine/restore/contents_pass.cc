@@ -73,7 +73,8 @@ void ContentsPass::run() {
     writer_.finish();
     context_.is_full = is_full();
     RestoreResult& result = context_.result;
-    result.bytes_written = context_.request.dry_run ? foreseen_bytes_ : writer_.bytes_written();
+    result.bytes_written = writer_.bytes_written();
+    if (context_.request.dry_run) result.bytes_foreseen = foreseen_bytes_;
     auto const damaged = writer_.damaged();
     auto const failures = writer_.failures();
     // They were counted when they were planned.

@@ -147,7 +147,7 @@ expect_no_error
 mkdir links
 echo linked >links/a
 ln links/a links/b
-expect_code 0 repo snapshot links
+expect_code 0 repo snapshot -n links
 expect_output "files     2: 1 new, 0 changed, 0 unmodified, 1 hard links to these"
 
 # 11: cannot be used.
