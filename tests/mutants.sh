@@ -72,8 +72,8 @@ log-before-session      205-214
 no-relist               0-19
 no-wait                 0-19
 repair-unannounced      334-343
-reuse-condemned         0-19
-sessions-before-condemn 50-59
+reuse-condemned         15-24
+sessions-before-condemn 95-104
 stale-wait              30-39
 undo-unchecked          0-19
 unlogged-sweep          0-9
