@@ -37,9 +37,11 @@ constexpr std::size_t duels_rarity(Moment moment) {
 
 }  // namespace
 
-Schedule::Schedule(std::uint64_t step)
-    : random_(random_of(step)),
-      manner_(static_cast<Manner>(std::min<std::size_t>(pick(random_, 5), 3))) {}
+Schedule::Schedule(std::uint64_t step) : random_(random_of(step)) {
+    static constexpr std::array<Manner, 5> manners{
+        Manner::strides, Manner::duels, Manner::priorities, Manner::ambushes, Manner::ambushes};
+    manner_ = manners.at(pick(random_, manners.size()));
+}
 
 void Schedule::run(std::vector<std::function<void()>> const& actions) {
     for (Machine machine = 0; machine < actions.size(); ++machine) alive_.insert(machine);

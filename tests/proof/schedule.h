@@ -38,7 +38,7 @@ private:
     // unless it is cut off, and then often the one that was cut off before goes on. Priorities:
     // the machine of the highest goes on; each run has its own, and lowers it at some moment (after
     // Burckhardt et al., A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs,
-    // 2010).
+    // 2010). Ambushes: a run is cut off before a decision until others have ended theirs.
     enum class Manner { strides, duels, priorities, ambushes };
     struct Standing {
         std::size_t priority = 0;
@@ -58,7 +58,7 @@ private:
     std::mutex mutex_;
     std::vector<std::condition_variable> changed_;  // by machine: only the next one wakes
     std::mt19937_64 random_;
-    Manner manner_;
+    Manner manner_ = Manner::strides;
     std::set<Machine> alive_;
     Machine turn_ = 0;
     std::size_t calls_left_ = 0;       // strides: of the machine whose turn it is
