@@ -34,8 +34,8 @@ std::optional<Republished> change_tags(Repository& repository, NamedSnapshot con
 SnapshotList forgotten_snapshots(Repository& repository);
 
 // Takes back the forgetting of the snapshot whose id begins with `prefix`, unless that was done
-// before: then tells as what. Throws RepositoryError: {failed} when there is none, or when something
-// that it needs has been collected, or is about to.
+// before: then tells as what. Throws RepositoryError: {failed} when there is none, or when
+// something that it needs has been collected, or is about to.
 Republished unforget(Repository& repository, std::string const& prefix, Progress& progress);
 
 }  // namespace coffre
