@@ -49,14 +49,20 @@ RepositoryError wrong_key(std::string const& message) {
     return {RepositoryFailure::wrong_key, message};
 }
 
-std::string non_empty(std::string passphrase) {
+// One that is to open a repository.
+std::string known_passphrase(std::string passphrase) {
     if (passphrase.empty()) throw wrong_key("the passphrase is empty");
+    return passphrase;
+}
+
+std::string new_passphrase(std::string passphrase) {
+    if (passphrase.empty()) throw std::invalid_argument("the passphrase is empty");
     return passphrase;
 }
 
 std::string passphrase_in(std::string const& file) {
     try {
-        return non_empty(trimmed(read_text_file(file, "passphrase")));
+        return known_passphrase(trimmed(read_text_file(file, "passphrase")));
     } catch (SourceError const& error) {
         throw wrong_key(error.what());
     }
@@ -74,7 +80,7 @@ struct ClosePipe {
     void operator()(FILE* pipe) const { ::pclose(pipe); }
 };
 
-std::string output_of(std::string const& command) {
+std::string output_of(std::string const& command, RepositoryFailure failing) {
     std::unique_ptr<FILE, ClosePipe> pipe(::popen(command.c_str(), "re"));
     std::string text;
     std::array<char, 4096> part{};
@@ -85,7 +91,7 @@ std::string output_of(std::string const& command) {
     }
     int const status = pipe ? ::pclose(pipe.release()) : -1;
     if (status != 0) {
-        throw wrong_key("the password command failed: " + command);
+        throw RepositoryError(failing, "the password command failed: " + command);
     }
     return text;
 }
@@ -129,11 +135,13 @@ std::optional<std::string> given_passphrase(GlobalOptions const& options) {
     std::string const command = !options.password_command.empty() || !options.password_file.empty()
                                     ? options.password_command
                                     : environment("REPO_PASSWORD_COMMAND");
-    if (!command.empty()) return non_empty(trimmed(output_of(command)));
+    if (!command.empty())
+        return known_passphrase(trimmed(output_of(command, RepositoryFailure::wrong_key)));
     std::string const file =
         !options.password_file.empty() ? options.password_file : environment("REPO_PASSWORD_FILE");
     if (!file.empty()) return passphrase_in(file);
-    if (std::getenv("REPO_PASSWORD") != nullptr) return non_empty(environment("REPO_PASSWORD"));
+    if (std::getenv("REPO_PASSWORD") != nullptr)
+        return known_passphrase(environment("REPO_PASSWORD"));
     return std::nullopt;
 }
 
@@ -273,7 +281,7 @@ namespace {
 
 Credentials ask_twice(char const* prompt) {
     Credentials credentials;
-    credentials.passphrase = non_empty(ask(prompt));
+    credentials.passphrase = new_passphrase(ask(prompt));
     if (ask("once more: ") != *credentials.passphrase) {
         throw std::invalid_argument("the two passphrases differ");
     }
@@ -308,9 +316,10 @@ Credentials new_credentials(GlobalOptions const& options, NewKeySource const& so
         credentials.key_file = source.key_file;
     } else if (!source.password_file.empty()) {
         credentials.passphrase =
-            non_empty(trimmed(read_text_file(source.password_file, "new passphrase")));
+            new_passphrase(trimmed(read_text_file(source.password_file, "new passphrase")));
     } else if (!source.password_command.empty()) {
-        credentials.passphrase = non_empty(trimmed(output_of(source.password_command)));
+        credentials.passphrase =
+            new_passphrase(trimmed(output_of(source.password_command, RepositoryFailure::failed)));
     } else {
         credentials = ask_twice("new passphrase: ");
     }

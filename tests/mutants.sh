@@ -63,11 +63,11 @@ TABLE
 # Not here, as no interleaving over a store that keeps what it has can show them: no-barrier and no-read-back; no-census
 # and missing-is-unneeded, since what is missing has been collected, and then the log has grown, or the session was
 # ended, which is noticed first; unreadable-is-unneeded; count-on-condemned, since only damage makes a repair count.
+# inherit-condemned is met by one crowd in thousands: none of the first four thousand.
 crowds() {
     cat <<'TABLE'
 copy-on-collected       580-589
 ignore-fence            50-69
-inherit-condemned       1860-1869
 log-before-session      205-214
 no-relist               0-19
 no-wait                 0-19

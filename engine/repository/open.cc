@@ -29,10 +29,15 @@ struct OpenedConfig {
 // What only a repository has; the config alone may be lost.
 bool has_contents(Backend& store) {
     auto const any = [&](char const* prefix) { return !store.list(prefix).empty(); };
+    return any("snapshots/") || any("packs/") || any("bundles/");
+}
+
+// Of any folder: it may have none of those in it.
+bool looks_like_a_store(Backend& store) {
     try {
-        return any("snapshots/") || any("packs/") || any("bundles/");
+        return has_contents(store);
     } catch (RepositoryError const&) {
-        return false;  // it has no such folders
+        return false;  // then it is told that there is no repository
     }
 }
 
@@ -44,7 +49,7 @@ RepositoryError config_is_lost() {
 
 OpenedConfig read_config(Backend& store) {
     if (!store.stat(names::config)) {
-        if (has_contents(store)) throw config_is_lost();
+        if (looks_like_a_store(store)) throw config_is_lost();
         throw RepositoryError(RepositoryFailure::not_found,
                               "no repository there (no object \"config\")");
     }

@@ -163,9 +163,9 @@ slots | cmp - before || fail "a wrong command changed the keys"
 [ ! -e new.key ] || fail "a key file was made for a wrong command"
 
 # Wrong passphrases and key files.
-expect_code 2 typed '' key list
+expect_refused typed '' key list
 expect_error "the passphrase is empty"
-expect_code 2 repo -p empty key list
+expect_refused repo -p empty key list
 expect_refused typed 'correct horse battery 7392' key list
 expect_error "the passphrase opens no key slot of this repository"
 expect_refused typed "$passphrase " key list

@@ -51,7 +51,7 @@ use = [repo, "snapshots", "-r", "store"]
 
 expect(2, "differ", run(init, [(new, "open sesame"), (again, "open sesam")]))
 assert not os.path.exists("store/config"), "a repository was made all the same"
-expect(12, "empty", run(init, [(new, "")]))
+expect(2, "empty", run(init, [(new, "")]))
 expect(0, "made at store", run(init, [(new, "open sesame"), (again, "open sesame")]))
 expect(0, "0 snapshots", run(use, [(ask, "open sesame")]))
 expect(0, "try again", run(use, [(ask, "close sesame"), (ask, "sesame"), (ask, "open sesame")]))
