@@ -300,9 +300,10 @@ TEST_P(Prune, IsNotHinderedByWhoBeginsLater) {
 
 // Who began before the condemn record is written down: a later run waits for no others.
 TEST_P(Prune, WaitsForNobodyWhoBeganLater) {
-    Session const before(repo_.store(), repo_->keys());
+    auto const other = elsewhere();
+    Session const before(repo_.store(), other->keys());
     EXPECT_EQ(prune_all(*repo_).waiting_for.size(), 1U);
-    Session const after(repo_.store(), repo_->keys());
+    Session const after(repo_.store(), other->keys());
     fall_silent(before);
     auto const report = prune_all(*elsewhere());
     EXPECT_TRUE(report.resumed);
@@ -312,7 +313,8 @@ TEST_P(Prune, WaitsForNobodyWhoBeganLater) {
 }
 
 TEST_P(Prune, WaitsAnewInEachCollection) {
-    Session const before(repo_.store(), repo_->keys());
+    auto const other = elsewhere();
+    Session const before(repo_.store(), other->keys());
     prune_all(*repo_);
     fall_silent(before);
     EXPECT_GT(prune_all(*repo_).removed.packs, 0U);
@@ -321,7 +323,7 @@ TEST_P(Prune, WaitsAnewInEachCollection) {
     forget_named(*repo_, *second_.id);
     second_ = third;
     image_ = image_of(source_.path());
-    Session const of_now(repo_.store(), repo_->keys());
+    Session const of_now(repo_.store(), other->keys());
     EXPECT_EQ(prune_all(*repo_).waiting_for.size(), 1U);
     expect_all_is_well();
 }
