@@ -28,32 +28,34 @@ public:
     // False when the queue is closed: the item is dropped.
     bool push(T item) {
         std::unique_lock lock(mutex_);
-        changed_.wait(lock, [&] { return closed_ || items_.size() < bound_; });
+        has_room_.wait(lock, [&] { return closed_ || items_.size() < bound_; });
         if (closed_) return false;
         items_.push_back(std::move(item));
-        changed_.notify_all();
+        has_items_.notify_one();
         return true;
     }
     // Nothing when the queue is closed and empty.
     std::optional<T> pop() {
         std::unique_lock lock(mutex_);
-        changed_.wait(lock, [&] { return closed_ || !items_.empty(); });
+        has_items_.wait(lock, [&] { return closed_ || !items_.empty(); });
         if (items_.empty()) return std::nullopt;
         std::optional<T> item(std::move(items_.front()));
         items_.pop_front();
-        changed_.notify_all();
+        has_room_.notify_one();
         return item;
     }
     void close() {
         std::lock_guard const lock(mutex_);
         closed_ = true;
-        changed_.notify_all();
+        has_room_.notify_all();
+        has_items_.notify_all();
     }
 
 private:
     std::size_t const bound_;
     std::mutex mutex_;
-    std::condition_variable changed_;
+    std::condition_variable has_room_;
+    std::condition_variable has_items_;
     std::deque<T> items_;
     bool closed_ = false;
 };
