@@ -10,9 +10,7 @@ namespace coffre {
 
 namespace {
 
-constexpr std::size_t samples = 8;
-constexpr std::size_t sample_size = 4096;
-constexpr int probe_level = 1;
+constexpr std::size_t least = 64;
 
 // What is left of a size that saved just enough.
 std::size_t worthwhile(std::size_t size) {
@@ -33,26 +31,13 @@ Compressor::Compressor() : context_(::ZSTD_createCCtx()) {
 }
 
 std::optional<Bytes> Compressor::compress_if_it_pays(ByteView plain, int level) {
-    if (plain.size() < 64 || !samples_compress(plain)) return std::nullopt;
-    return compress(plain, level, worthwhile(plain.size()));
-}
-
-std::optional<Bytes> Compressor::compress(ByteView plain, int level, std::size_t limit) {
-    Bytes frame = Bytes::uncleared(limit);
+    if (plain.size() < least) return std::nullopt;
+    Bytes frame = Bytes::uncleared(worthwhile(plain.size()));
     std::size_t const size = ::ZSTD_compressCCtx(context_.get(), frame.data(), frame.size(),
                                                  plain.data(), plain.size(), level);
-    if (::ZSTD_isError(size) != 0) return std::nullopt;  // larger than the limit
+    if (::ZSTD_isError(size) != 0) return std::nullopt;  // too large
     frame.resize(size);
     return frame;
-}
-
-bool Compressor::samples_compress(ByteView plain) {
-    if (plain.size() < 4 * samples * sample_size) return true;
-    Bytes probe;
-    probe.reserve(samples * sample_size);
-    std::size_t const stride = (plain.size() - sample_size) / (samples - 1);
-    for (std::size_t i = 0; i < samples; ++i) append(probe, plain.subspan(i * stride, sample_size));
-    return compress(probe, probe_level, worthwhile(probe.size())).has_value();
 }
 
 Decompressor::Decompressor() : context_(::ZSTD_createDCtx()) {

@@ -1,4 +1,4 @@
-// Compression of one block, and the question whether it pays.
+// Compression of one block.
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
@@ -17,14 +17,10 @@ class Compressor {
 public:
     Compressor();
 
-    // The zstd frame of `plain`, or nothing when it would not save at least 3 %: then a probe of
-    // eight samples of 4 KiB says so at a fraction of the cost, or the frame came out too large.
+    // The zstd frame of `plain`, or nothing when it would not save at least 3 %.
     std::optional<Bytes> compress_if_it_pays(ByteView plain, int level);
 
 private:
-    std::optional<Bytes> compress(ByteView plain, int level, std::size_t limit);
-    bool samples_compress(ByteView plain);
-
     struct Free {
         void operator()(ZSTD_CCtx_s* context) const;
     };

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "engine/crypto/hash.h"
-#include "engine/repository/block_codec.h"
+#include "engine/repository/block_builder.h"
 #include "engine/repository/names.h"
 #include "engine/repository/pack_builder.h"
 #include "engine/repository/pack_store.h"
@@ -18,7 +18,6 @@ namespace coffre {
 namespace {
 
 constexpr std::size_t pack_target = 16 * limits::mib;
-constexpr std::size_t block_target = limits::mib;
 constexpr std::size_t uploads = 1;
 constexpr std::size_t packs_per_bundle = 16;
 
@@ -48,13 +47,13 @@ public:
             throw corrupt(name_ + ": its directory is not the one in its bundle");
         rest_.kind = directory_.kind;
         rest_.keys = directory_.keys;
-        fresh_.kind = directory_.kind;
+        fresh_.emplace(directory_.kind, [this](Block block) { encode(std::move(block)); });
         std::uint32_t ordinal = 0;
         for (auto const& block : directory_.blocks) {
             take(block, ordinal);
             ordinal += static_cast<std::uint32_t>(block.chunks.size());
         }
-        flush();
+        fresh_->flush();
         return std::move(rest_);
     }
 
@@ -86,25 +85,15 @@ private:
             kept.chunks = std::move(needed);
             verify_chunks(plain, kept, rest_.kind, repository_.namer());
             for (auto const& chunk : kept.chunks) {
-                add(chunk.id, ByteView(plain).subspan(chunk.offset, chunk.size));
+                fresh_->add(chunk.id, ByteView(plain).subspan(chunk.offset, chunk.size));
             }
         } catch (FormatError const& error) {
             throw corrupt(name_ + ": " + error.what());
         }
     }
 
-    void add(ChunkId const& id, ByteView bytes) {
-        fresh_.chunks.push_back({id, static_cast<std::uint32_t>(fresh_.plain.size()),
-                                 static_cast<std::uint32_t>(bytes.size())});
-        append(fresh_.plain, bytes);
-        if (fresh_.plain.size() >= block_target) flush();
-    }
-
-    void flush() {
-        if (fresh_.chunks.empty()) return;
-        PackKind const kind = fresh_.kind;
-        rest_.blocks.push_back(encode_block(std::move(fresh_), key_, repository_.id(), level_));
-        fresh_ = Block{kind, {}, {}};
+    void encode(Block block) {
+        rest_.blocks.push_back(encode_block(std::move(block), key_, repository_.id(), level_));
     }
 
     Repository& repository_;
@@ -116,7 +105,7 @@ private:
     Bytes bytes_;
     PackDirectory directory_;
     Rest rest_;
-    Block fresh_;
+    std::optional<BlockBuilder> fresh_;
 };
 
 // Fills packs of no session with blocks of many.

@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "engine/util/fd.h"
-#include "format/limits.h"
 
 namespace coffre {
 
@@ -34,13 +33,13 @@ void identify(SamplePiece& piece, ChunkNamer const& namer) {
 
 void UniqueBlocks::add(SamplePiece const& piece) {
     for (std::size_t i = 0; i < piece.chunks.size(); ++i) {
-        if (!known_.insert(piece.ids[i]).second) continue;
-        if (blocks_.empty() || blocks_.back().plain.size() >= limits::mib) blocks_.emplace_back();
-        Block& block = blocks_.back();
-        block.chunks.push_back({piece.ids[i], static_cast<std::uint32_t>(block.plain.size()),
-                                static_cast<std::uint32_t>(piece.chunks[i].size())});
-        append(block.plain, piece.chunks[i]);
+        if (known_.insert(piece.ids[i]).second) builder_.add(piece.ids[i], piece.chunks[i]);
     }
+}
+
+std::vector<Block> UniqueBlocks::take() {
+    builder_.flush();
+    return std::move(blocks_);
 }
 
 }  // namespace coffre

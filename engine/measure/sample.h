@@ -7,7 +7,7 @@
 #include "engine/chunk/chunker.h"
 #include "engine/crypto/block_seal.h"
 #include "engine/measure/survey.h"
-#include "engine/repository/block_codec.h"
+#include "engine/repository/block_builder.h"
 
 namespace coffre {
 
@@ -36,13 +36,19 @@ void identify(SamplePiece& piece, ChunkNamer const& namer);
 // Gathers the chunks that differ, in blocks as a pack would have them.
 class UniqueBlocks {
 public:
+    UniqueBlocks() = default;
+    UniqueBlocks(UniqueBlocks const&) = delete;
+    UniqueBlocks& operator=(UniqueBlocks const&) = delete;
+    ~UniqueBlocks() = default;
     // Copies what is new of the piece.
     void add(SamplePiece const& piece);
-    std::vector<Block> take() { return std::move(blocks_); }
+    std::vector<Block> take();
 
 private:
     std::set<ChunkId> known_;
     std::vector<Block> blocks_;
+    BlockBuilder builder_{PackKind::data,
+                          [this](Block block) { blocks_.push_back(std::move(block)); }};
 };
 
 }  // namespace coffre

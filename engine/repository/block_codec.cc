@@ -12,8 +12,9 @@ SealedBlock encode_block(Block block, SessionKey const& key, RepositoryId const&
     sealed.row.plain_size = static_cast<std::uint32_t>(block.plain.size());
     sealed.row.key = key.id;
     sealed.row.chunks = std::move(block.chunks);
-    auto const frame =
-        level == 0 ? std::nullopt : compressor.compress_if_it_pays(block.plain, level);
+    auto const frame = level == 0 || block.looks_random
+                           ? std::nullopt
+                           : compressor.compress_if_it_pays(block.plain, level);
     sealed.row.codec = frame ? Codec::zstd : Codec::raw;
     sealed.stored = seal_block(key, repository, frame ? ByteView(*frame) : ByteView(block.plain));
     sealed.row.stored_size = static_cast<std::uint32_t>(sealed.stored.size());

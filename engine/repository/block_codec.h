@@ -8,9 +8,10 @@
 
 namespace coffre {
 
-// Consecutive new chunks of one kind, about 1 MiB.
+// New chunks of one kind, about 1 MiB.
 struct Block {
     PackKind kind = PackKind::data;
+    bool looks_random = false;  // then it is not compressed
     Bytes plain;
     std::vector<ChunkRow> chunks;
 };

@@ -7,7 +7,6 @@ namespace coffre {
 namespace {
 
 constexpr std::size_t pack_target = 16 * limits::mib;
-constexpr std::size_t block_target = limits::mib;
 constexpr std::size_t packs_per_bundle = 16;
 constexpr int chunk_level = 1;
 
@@ -16,20 +15,20 @@ constexpr int chunk_level = 1;
 ChunkStore::ChunkStore(Repository& repository, SessionId const& session)
     : repository_(repository),
       keys_(repository.keys()),
-      packer_(session, keys_, pack_target, [this](OpenPack pack) { put(std::move(pack)); }) {}
-
-void ChunkStore::add(PackKind kind, ChunkId const& id, ByteView bytes) {
-    Block& block = blocks_[kind];
-    block.kind = kind;
-    block.chunks.push_back({id, static_cast<std::uint32_t>(block.plain.size()),
-                            static_cast<std::uint32_t>(bytes.size())});
-    append(block.plain, bytes);
-    if (block.plain.size() >= block_target) flush(kind);
+      packer_(session, keys_, pack_target, [this](OpenPack pack) { put(std::move(pack)); }) {
+    for (auto const kind : {PackKind::data, PackKind::meta}) {
+        blocks_.emplace(kind,
+                        BlockBuilder(kind, [this](Block block) { encode(std::move(block)); }));
+    }
 }
 
-void ChunkStore::flush(PackKind kind) {
-    Block block = std::move(blocks_.extract(kind).mapped());
-    packer_.add(encode_block(std::move(block), keys_.of(kind), repository_.id(), chunk_level));
+void ChunkStore::add(PackKind kind, ChunkId const& id, ByteView bytes) {
+    blocks_.at(kind).add(id, bytes);
+}
+
+void ChunkStore::encode(Block block) {
+    SessionKey const& key = keys_.of(block.kind);
+    packer_.add(encode_block(std::move(block), key, repository_.id(), chunk_level));
 }
 
 void ChunkStore::put(OpenPack pack) {
@@ -45,7 +44,7 @@ void ChunkStore::write_bundle() {
 }
 
 void ChunkStore::finish() {
-    while (!blocks_.empty()) flush(blocks_.begin()->first);
+    for (auto& [kind, blocks] : blocks_) blocks.flush();
     packer_.flush();
     write_bundle();
 }

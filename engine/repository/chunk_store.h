@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include "engine/repository/block_codec.h"
+#include "engine/repository/block_builder.h"
 #include "engine/repository/pack_store.h"
 #include "engine/repository/packer.h"
 #include "engine/repository/repository.h"
@@ -24,14 +24,14 @@ public:
     void finish();
 
 private:
-    void flush(PackKind kind);
+    void encode(Block block);
     void put(OpenPack pack);
     void write_bundle();
 
     Repository& repository_;
     SessionKeys keys_;
     Packer packer_;
-    std::map<PackKind, Block> blocks_;
+    std::map<PackKind, BlockBuilder> blocks_;
     OpenBundle bundle_;
 };
 

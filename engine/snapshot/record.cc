@@ -1,15 +1,8 @@
 #include "engine/snapshot/record.h"
 
-#include "format/limits.h"
 #include "format/mutant.h"
 
 namespace coffre {
-
-namespace {
-
-constexpr std::size_t block_target = limits::mib;
-
-}  // namespace
 
 bool ReusablePacks::is_usable(PackNumber pack) {
     auto const [known, is_new] = usable_.try_emplace(pack);
@@ -20,18 +13,19 @@ bool ReusablePacks::is_usable(PackNumber pack) {
 }
 
 Recorder::Recorder(Repository& repository, GcState const& log, ClaimedChunks& claimed,
-                   std::function<void(Block)> hand_on)
+                   std::function<void(Block)> const& hand_on)
     : repository_(repository),
       view_(repository.index_view()),
       packs_(view_, log),
-      claimed_(claimed),
-      hand_on_(std::move(hand_on)) {
+      claimed_(claimed) {
     store_meta_ = [this](Bytes const& bytes) {
         ChunkId const id = repository_.namer().name(PackKind::meta, bytes);
         store(PackKind::meta, id, bytes);
         return id;
     };
-    for (auto const kind : {PackKind::data, PackKind::meta}) blocks_[kind].kind = kind;
+    for (auto const kind : {PackKind::data, PackKind::meta}) {
+        blocks_.emplace(kind, BlockBuilder(kind, hand_on));
+    }
 }
 
 bool Recorder::is_known(ChunkId const& id) {
@@ -49,18 +43,7 @@ void Recorder::store(PackKind kind, ChunkId const& id, ByteView bytes) {
     claimed_.claim(id);
     ++statistics_.chunks_new;
     statistics_.bytes_added += bytes.size();
-    Block& block = blocks_[kind];
-    if (block.plain.capacity() == 0) block.plain.reserve(block_target + limits::mib / 2);
-    block.chunks.push_back({id, static_cast<std::uint32_t>(block.plain.size()),
-                            static_cast<std::uint32_t>(bytes.size())});
-    append(block.plain, bytes);
-    if (block.plain.size() >= block_target) flush(kind);
-}
-
-void Recorder::flush(PackKind kind) {
-    Block full = std::move(blocks_[kind]);
-    blocks_[kind] = Block{kind, {}, {}};
-    if (!full.chunks.empty()) hand_on_(std::move(full));
+    blocks_.at(kind).add(id, bytes);
 }
 
 void Recorder::add(Batch const& batch) {
@@ -166,8 +149,7 @@ void Recorder::count(Node const& node) {
 }
 
 void Recorder::finish() {
-    flush(PackKind::data);
-    flush(PackKind::meta);
+    for (auto& [kind, blocks] : blocks_) blocks.flush();
 }
 
 }  // namespace coffre

@@ -6,7 +6,7 @@
 #include <map>
 #include <set>
 
-#include "engine/repository/block_codec.h"
+#include "engine/repository/block_builder.h"
 #include "engine/repository/gc_state.h"
 #include "engine/repository/repository.h"
 #include "engine/snapshot/batch.h"
@@ -39,7 +39,7 @@ class Recorder {
 public:
     // `hand_on` gets blocks of new chunks. All arguments outlive this.
     Recorder(Repository& repository, GcState const& log, ClaimedChunks& claimed,
-             std::function<void(Block)> hand_on);
+             std::function<void(Block)> const& hand_on);
 
     void add(Batch const& batch);
     // Hands on what is left. The tree must be complete.
@@ -72,15 +72,13 @@ private:
     void add_streams_before(std::string const& name);
     void count(Node const& node);
     void store(PackKind kind, ChunkId const& id, ByteView bytes);
-    void flush(PackKind kind);
 
     Repository& repository_;
     Index::View view_;
     ReusablePacks packs_;
     ClaimedChunks& claimed_;
-    std::function<void(Block)> hand_on_;
     StoreMeta store_meta_;
-    std::map<PackKind, Block> blocks_;
+    std::map<PackKind, BlockBuilder> blocks_;
     std::map<std::size_t, OpenFile> files_;      // by lane
     std::map<InodeKey, Node> remembered_;        // files whose other names may follow
     std::map<std::string, Node> stream_nodes_;   // complete, waiting for their place at the root

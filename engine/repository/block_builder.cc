@@ -1,0 +1,43 @@
+#include "engine/repository/block_builder.h"
+
+#include "engine/codec/coincidence.h"
+#include "format/limits.h"
+
+namespace coffre {
+
+namespace {
+
+constexpr std::size_t target = limits::mib;
+constexpr std::size_t most_memory =
+    3;  // pieces of other memory that a block keeps from being freed
+
+Block empty_block(PackKind kind, bool looks_random) {
+    return {kind, looks_random, {}, {}};
+}
+
+}  // namespace
+
+BlockBuilder::BlockBuilder(PackKind kind, std::function<void(Block)> hand_on)
+    : blocks_{empty_block(kind, false), empty_block(kind, true)}, hand_on_(std::move(hand_on)) {}
+
+void BlockBuilder::add(ChunkId const& id, ByteView bytes) {
+    Block& block = blocks_[looks_random(bytes) ? 1 : 0];
+    if (block.plain.capacity() == 0) block.plain.reserve(target + target / 2);
+    block.chunks.push_back({id, static_cast<std::uint32_t>(block.plain.size()),
+                            static_cast<std::uint32_t>(bytes.size())});
+    append(block.plain, bytes);
+    if (block.plain.size() >= target) hand_on(block);
+}
+
+void BlockBuilder::flush() {
+    for (auto& block : blocks_) {
+        if (!block.chunks.empty()) hand_on(block);
+    }
+}
+
+void BlockBuilder::hand_on(Block& block) {
+    Block full = std::exchange(block, empty_block(block.kind, block.looks_random));
+    hand_on_(std::move(full));
+}
+
+}  // namespace coffre
