@@ -47,6 +47,7 @@ double run_jobs(std::size_t count, unsigned threads, std::function<void(std::siz
 Stages::Stages(BenchRequest const& request, Progress& progress)
     : threads_(worker_count(request.threads)),
       level_(request.compression_level),
+      pack_memory_(std::make_shared<PagePool>(pack_size)),
       progress_(progress) {}
 
 void Stages::read(std::vector<Piece> const& pieces) {
@@ -128,7 +129,8 @@ void Stages::measure_blocks(std::vector<Block> blocks) {
     sample_.unique_bytes = plain_bytes(blocks);
     speeds_.push_back(measure("compress", sample_.unique_bytes, blocks.size(), [&](std::size_t i) {
         thread_local Compressor compressor;
-        if (level_ != 0) compressor.compress_if_it_pays(blocks[i].plain, level_);
+        if (level_ != 0 && !blocks[i].looks_random)
+            compressor.compress_if_it_pays(blocks[i].plain, level_);
     }));
     sealed_.resize(blocks.size());
     run_jobs(blocks.size(), threads_, [&](std::size_t i) {
@@ -141,7 +143,7 @@ void Stages::measure_blocks(std::vector<Block> blocks) {
     }));
 }
 
-// All of a snapshot's work on some MiB, but for what is known already.
+// All of a snapshot's work on some MiB, as if nothing of it was known, but for writing.
 void Stages::save_group(std::size_t group) {
     UniqueBlocks unique;
     for (std::size_t i = groups_[group]; i < groups_[group + 1]; ++i) {
@@ -153,9 +155,11 @@ void Stages::save_group(std::size_t group) {
         identify(piece, keys_.namer);
         unique.add(piece);
     }
+    OpenPack pack = begin_pack(PackKind::data, {}, {}, pack_memory_->get());
     for (auto& block : unique.take()) {
-        encode_block(std::move(block), keys_.session, keys_.repository, level_);
+        append_block(pack, encode_block(std::move(block), keys_.session, keys_.repository, level_));
     }
+    pack.checksums.finish(pack.bytes.view());
 }
 
 void Stages::restore_block(std::size_t block) const {

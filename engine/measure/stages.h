@@ -39,6 +39,7 @@ private:
 
     unsigned threads_;
     int level_;
+    std::shared_ptr<PagePool> pack_memory_;
     Progress& progress_;
     BenchKeys keys_;
     SampleFound sample_;
