@@ -37,15 +37,26 @@ public:
         std::optional<Session> session;
         if (request_.apply && !mutant("repair-unannounced"))
             session.emplace(store_, repository_.keys());
+        try {
+            look_and_mend();
+        } catch (RepositoryError const& error) {
+            // What a session that was ended had relied on may be gone.
+            bool const may_be_gone = session && error.kind() == RepositoryFailure::corrupt;
+            if (may_be_gone) require_open(store_, repository_.keys(), session->id());
+            throw;
+        }
+        return std::move(report_);
+    }
+
+private:
+    void look_and_mend() {
         look_at_objects();
         tell();
         if (request_.apply) mend();
         look_at_trees();
         tell();
-        return std::move(report_);
     }
 
-private:
     // What is wrong with the object is noted, unless it is gone since it was listed; everything
     // else ends the command.
     template <class Action>

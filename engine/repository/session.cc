@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "engine/repository/gc_state.h"
 #include "engine/repository/names.h"
 #include "engine/util/clock.h"
 #include "engine/util/host.h"
@@ -21,6 +22,18 @@ void end_session(Backend& store, KeyRing const& keys, SessionId const& id) {
     // There already: it has published after all, or somebody else has ended it.
     store.put(slot, keys.seal_signed_object(ObjectKind::snapshot, slot, encode_slot({})));
     store.barrier();
+}
+
+RepositoryError fenced() {
+    return {RepositoryFailure::fenced,
+            "this session was ended from elsewhere, as it showed no sign of life"};
+}
+
+void require_open(Backend& store, KeyRing const& keys, SessionId const& id) {
+    // A checkpoint notes that a session is closed before it removes its slot.
+    if (store.stat(names::snapshot(id)) || read_gc_log(store, keys).closed.contains(id)) {
+        throw fenced();
+    }
 }
 
 Session::Session(Backend& store, KeyRing const& keys)

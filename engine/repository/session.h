@@ -15,6 +15,11 @@ namespace coffre {
 // Ends a session, durably: it cannot publish any more. One that has published is left as it is.
 void end_session(Backend& store, KeyRing const& keys, SessionId const& id);
 
+// What a command has to say whose session was ended from elsewhere.
+RepositoryError fenced();
+// Throws it when a session that has published nothing was ended.
+void require_open(Backend& store, KeyRing const& keys, SessionId const& id);
+
 class Session {
 public:
     // Durably announced when this returns. Throws RepositoryError. Arguments outlive this.

@@ -2,6 +2,7 @@
 
 #include "engine/repository/gc_state.h"
 #include "engine/repository/names.h"
+#include "engine/repository/session.h"
 #include "engine/repository/snapshot_store.h"
 #include "engine/repository/tree_reader.h"
 #include "format/mutant.h"
@@ -34,11 +35,6 @@ std::map<std::string, std::uint64_t> sizes_of(Backend& store, Census const& cens
         if (auto const info = store.stat(names::pack(pack))) sizes[info->name] = info->size;
     }
     return sizes;
-}
-
-RepositoryError fenced() {
-    return {RepositoryFailure::fenced,
-            "this session was ended from elsewhere, as it showed no sign of life"};
 }
 
 void read_back(Repository& repository, std::string const& name, Snapshot const& snapshot) {
@@ -99,7 +95,7 @@ void Publisher::publish(Snapshot const& snapshot, std::set<PackNumber> const& re
         if (!mutant("no-census")) take_census(reused);
     } catch (RepositoryError const&) {
         // The packs of a session that was ended may be gone already.
-        if (repository_.store().stat(name)) throw fenced();
+        require_open(repository_.store(), repository_.keys(), session_);
         throw;
     }
     Bytes const object =

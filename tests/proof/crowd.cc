@@ -241,8 +241,7 @@ private:
         cases_.add("checked");
     }
 
-    // There is nothing to mend but packs that nobody made known. A repair that was ended from
-    // elsewhere, as if it were dead, finds them gone.
+    // There is nothing to mend but packs that nobody made known.
     void mend(Machine& machine) {
         RepairRequest request;
         request.apply = true;
@@ -252,7 +251,7 @@ private:
             expect_no_damage(repair_repository(*machine, request, progress));
             cases_.add("repaired");
         } catch (RepositoryError const& error) {
-            if (error.kind() != RepositoryFailure::corrupt || !is_deadly_) throw;
+            if (error.kind() != RepositoryFailure::fenced) throw;
             cases_.add("repairs ended");
         }
     }

@@ -7,6 +7,7 @@
 #include "engine/prune.h"
 #include "engine/repository/gc_state.h"
 #include "engine/repository/names.h"
+#include "engine/repository/session.h"
 #include "engine_test_repo.h"
 
 namespace coffre {
@@ -267,6 +268,20 @@ TEST_P(Repair, LetsACollectionWait) {
     });
     auto const report = repair();
     EXPECT_EQ(paths(report), unreadable());
+}
+
+// A collection that ended it may have removed what it has just looked at.
+TEST_P(Repair, SaysThatItWasEndedFromElsewhere) {
+    for (auto const& name : repo_.objects("bundles/")) repo_.store().remove(name);
+    repo_.reopen();
+    repo_.observe([&](Verb verb, std::string const& name) {
+        if (verb != Verb::list || name != "keys/") return;
+        for (auto const& session : repo_.objects("sessions/")) {
+            end_session(repo_.store(), repo_->keys(), *SessionId::parse(last_component(session)));
+        }
+        for (auto const& pack : repo_.objects("packs/")) repo_.store().remove(pack);
+    });
+    EXPECT_EQ(failure_of([&] { repair(); }), RepositoryFailure::fenced);
 }
 
 // Wherever it ends, nothing is lost that was not lost before, and the next run goes on.
