@@ -1,44 +1,20 @@
 #!/usr/bin/env bash
-# The program is killed at, or given an error by, its N-th call of the system that changes anything, for
-# N = 1, 2, ... until it ends by itself: done and sound, or failed and nothing lost.
+# `repo snapshot` and `repo init` are killed at, or given an error by, their N-th call of the system that changes
+# anything, for N = 1, 2, ... until they end by themselves: done and sound, or failed and nothing lost.
 #
-# COFFRE_PROOF_LONG=1: every N; else every second one. strace counts calls by thread, so each call has a
-# pass of its own; what other threads did by then varies.
+# COFFRE_PROOF_LONG=1: every N; else every second one. Each call has a pass of its own.
+here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/cli/lib.bash
-. "$(dirname "$0")/../cli/lib.bash"
+. "$here/../cli/lib.bash"
 
-strace -f --seccomp-bpf -o "$work/trace" -e inject=fsync:error=EIO:when=1 true 2>/dev/null || {
-    echo "skipped: strace cannot be used here"
-    exit 77
-}
+# shellcheck source=tests/proof/strace.bash
+. "$here/strace.bash"
 
-limit=400 # of N: more than any run makes
-stride=1
-[ "${COFFRE_PROOF_LONG-}" = 1 ] || stride=2
-runs=0 failed_runs=0 unannounced=0
-
-make_source() {
-    mkdir -p src/deep
-    head -c 150000 /dev/urandom >src/noise
-    seq 1 20000 >src/numbers
-    seq 1 "$1" >src/deep/small
-}
+unannounced=0
 
 # What a round starts from, and how it gets back there.
 keep() { rm -rf base && mkdir base && cp -a store cache base/; }
 put_back() { rm -rf store cache key.new store.new && cp -a base/. .; }
-
-# inject SYSTEM-CALLS WHAT N COMMAND...: its exit code in $code; false when no call was met.
-inject() {
-    local calls=$1 what=$2 number=$3
-    shift 3
-    code=0
-    # In braces, for the shell to be silent about the kill.
-    { strace -f --seccomp-bpf -o trace -e trace="$calls" -e "inject=$calls:$what:when=$number" \
-        "$program" --threads 1 "$@" >out 2>err; } 2>/dev/null || code=$?
-    runs=$((runs + 1))
-    grep -q INJECTED trace || [ "$code" = 137 ]
-}
 
 # Snapshots that were there before are whole, and so is the next one.
 expect_goes_on() {
@@ -58,19 +34,12 @@ expect_goes_on() {
     expect_same_tree src restored
 }
 
-code_of() {
-    local what=$1
-    shift
-    "$program" "$@" >out 2>err || fail "$what: then \`repo $1\` exits with $?: $(head -c 600 err)"
-}
-
 # every_n SYSTEM-CALLS WHAT: of a snapshot.
 every_n() {
     local calls=$1 what=$2 number
     for ((number = 1; number < limit; number += stride)); do
         put_back
         inject "$calls" "$what" "$number" snapshot -q src || break
-        if [ "$code" != 0 ]; then failed_runs=$((failed_runs + 1)); fi
         expect_goes_on "$what at $calls $number"
     done
     [ "$number" -lt "$limit" ] || fail "$calls: never ends by itself"
@@ -82,7 +51,6 @@ every_n_of_init() {
     for ((number = 1; number < limit; number += stride)); do
         put_back
         inject "$calls" "$what" "$number" -r store.new --key-file key.new init -q || break
-        if [ "$code" != 0 ]; then failed_runs=$((failed_runs + 1)); fi
         if [ ! -e store.new/config ]; then
             code_of "$what at $calls $number of init" -r store.new --key-file key.new init -q
         fi
