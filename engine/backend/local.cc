@@ -39,6 +39,13 @@ void sync_folder(int root, std::string const& folder) {
     if (::fsync(fd.get()) != 0) fail("sync folder", folder);
 }
 
+// What the disk does not give back is damage of this object, not the end of the command.
+[[noreturn]] void fail_to_read(char const* action, std::string const& name) {
+    bool const is_lost = errno == EIO || errno == EBADMSG || errno == EUCLEAN;
+    if (is_lost) throw corrupt(name + ": cannot " + action + ": " + errno_text());
+    fail(action, name);
+}
+
 void make_folder(int root, std::string const& folder) {
     if (::mkdirat(root, folder.c_str(), 0700) != 0 && errno != EEXIST)
         fail("create folder", folder);
@@ -81,10 +88,10 @@ public:
         if (!file && errno == ENOENT) {
             throw corrupt(name + ": is missing");
         }
-        if (!file) fail("open", name);
+        if (!file) fail_to_read("open", name);
         Bytes bytes = Bytes::uncleared(size);
         ssize_t const got = pread_full(file.get(), bytes, static_cast<off_t>(offset));
-        if (got < 0) fail("read", name);
+        if (got < 0) fail_to_read("read", name);
         if (static_cast<std::uint64_t>(got) != size) {
             throw corrupt(name + ": ends at byte " +
                           std::to_string(offset + static_cast<std::uint64_t>(got)) + ", expected " +
