@@ -262,6 +262,20 @@ FoundSnapshot find_snapshot(Repository& repository, std::string const& name,
     return find_snapshot(list_snapshots(repository), name, filter);
 }
 
+namespace {
+
+// An older one must not pass for the latest.
+void require_all_slots(SnapshotList const& list) {
+    for (auto const& message : list.damaged) {
+        if (!message.starts_with("snapshots/")) continue;
+        throw corrupt(message +
+                      "; it may be the latest snapshot, so name the one that you want "
+                      "by its ID (`repo snapshots`)");
+    }
+}
+
+}  // namespace
+
 FoundSnapshot find_snapshot(SnapshotList const& list, std::string const& name,
                             SnapshotFilter const& filter) {
     std::size_t const colon = sub_path_colon(name);
@@ -269,6 +283,7 @@ FoundSnapshot find_snapshot(SnapshotList const& list, std::string const& name,
     std::string const sub_path = colon == std::string::npos ? "" : name.substr(colon + 1);
     auto candidates = list.snapshots;
     if (key.starts_with("latest")) {
+        require_all_slots(list);
         std::erase_if(candidates,
                       [&](NamedSnapshot const& s) { return !filter.matches(s.snapshot); });
     }

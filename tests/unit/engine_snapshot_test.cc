@@ -683,6 +683,18 @@ TEST_F(FindSnapshot, UnderstandsNames) {
     EXPECT_EQ(found(middle_), middle_);
 }
 
+// It may be the damaged one.
+TEST_F(FindSnapshot, TakesNoOtherForTheLatestWhenOneIsDamaged) {
+    add(old_, "2026-08-01T00:00:00Z");
+    add(new_, "2026-08-03T00:00:00Z");
+    repo_.put("snapshots/" + middle_, Bytes(100));
+    for (auto const* name : {"latest", "latest~1", "latest@2026-08-02T00:00:00Z"}) {
+        EXPECT_EQ(failure_of([&] { found(name); }), RepositoryFailure::corrupt) << name;
+        EXPECT_TRUE(contains(message_of([&] { found(name); }), middle_)) << name;
+    }
+    EXPECT_EQ(found("aa0"), old_);
+}
+
 TEST_F(FindSnapshot, SaysWhyNothingFits) {
     EXPECT_NE(failure_of([&] { found("latest"); }), std::nullopt);
     add(old_, "2026-08-01T00:00:00Z");
