@@ -26,8 +26,10 @@ constexpr int check_attempts = 5;
 // What a collection removed meanwhile looks like damage.
 struct CollectedMeanwhile {};
 
+using Clock = std::function<std::int64_t()>;
+
 // This machine's time when this was made, and what went by since: nobody turns it back.
-std::function<std::int64_t()> clock_that_runs_on() {
+Clock clock_that_runs_on() {
     return [begin_ns = now_ns(), begin = std::chrono::steady_clock::now()] {
         return begin_ns / 1'000'000'000 + static_cast<std::int64_t>(seconds_since(begin));
     };
@@ -35,11 +37,13 @@ std::function<std::int64_t()> clock_that_runs_on() {
 
 class Checker {
 public:
-    Checker(Repository& repository, CheckRequest const& request, Progress& progress)
+    // Begun at `begin_s` by the clock, perhaps by an earlier attempt.
+    Checker(Repository& repository, CheckRequest const& request, Clock clock, std::int64_t begin_s,
+            Progress& progress)
         : repository_(repository),
           request_(request),
-          clock_(request.clock ? request.clock : clock_that_runs_on()),
-          begin_s_(clock_()),
+          clock_(std::move(clock)),
+          begin_s_(begin_s),
           memory_(repository.folder(), begin_s_),
           progress_(progress) {}
 
@@ -67,12 +71,17 @@ private:
         if (request_.depth == CheckDepth::read_data) begin_reading();
         check_snapshots();
         if (reads_) reads_->finish();
-        if (is_overtaken_) throw CollectedMeanwhile();
+        if (is_overtaken_ && report_.errors.empty()) throw CollectedMeanwhile();
+        if (is_overtaken_) {
+            report_.warnings.emplace_back(
+                "the repository was collected meanwhile: there may be more damage than this");
+        }
     }
 
-    // What is wrong with one object is noted; everything else ends the command.
+    // What is wrong with one object, the one of this name if there is one, is noted; everything
+    // else ends the command.
     template <class Action>
-    bool guarded(Action const& action) {
+    bool guarded(Action const& action, std::string const& name = "") {
         try {
             action();
             return true;
@@ -80,7 +89,7 @@ private:
             bool const of_object = error.kind() == RepositoryFailure::corrupt ||
                                    error.kind() == RepositoryFailure::unusable;
             if (!of_object) throw;
-            note(error.what());
+            note(error.what(), name);
             return false;
         }
     }
@@ -88,20 +97,25 @@ private:
     // A collection may remove it after it was listed.
     template <class Action>
     void unless_removed(ObjectInfo const& object, Action const& action) {
-        guarded([&] {
+        auto const unless = [&] {
             try {
                 action();
             } catch (RepositoryError const&) {
                 if (repository_.store().stat(object.name)) throw;
             }
-        });
+        };
+        guarded(unless, object.name);
     }
 
-    void note(std::string const& message) {
+    // A collection explains what is gone, not what is wrong with an object that is there.
+    void note(std::string const& message, std::string const& name = "") {
         std::lock_guard const lock(note_mutex_);
         if (!noted_.insert(message).second) return;
-        is_overtaken_ = is_overtaken_ || is_collected_meanwhile();
-        if (is_overtaken_) return;
+        bool const is_there = !name.empty() && repository_.store().stat(name);
+        if (!is_there) {
+            is_overtaken_ = is_overtaken_ || is_collected_meanwhile();
+            if (is_overtaken_) return;
+        }
         report_.errors.push_back(message);
         if (report_.errors.size() <= most_errors_shown) progress_.report_failure("", message);
     }
@@ -119,7 +133,8 @@ private:
         Backend& store = repository_.store();
         KeyRing const& keys = repository_.keys();
         for (auto const& object : store.list("keys/")) {
-            guarded([&] { describe_key_slot(store, repository_.keys(), object.name); });
+            guarded([&] { describe_key_slot(store, repository_.keys(), object.name); },
+                    object.name);
         }
         for (auto const& object : store.list("sessions/")) {
             unless_removed(object, [&] {
@@ -169,7 +184,7 @@ private:
             if (is_replaced) {
                 unless_removed(object, read);
             } else {
-                guarded(read);
+                guarded(read, object.name);
             }
         }
     }
@@ -199,7 +214,8 @@ private:
                 lost_.insert(pack);
             } else if (found->second != expected.size) {
                 note(names::pack(pack) + ": has " + std::to_string(found->second) +
-                     " bytes, expected " + std::to_string(expected.size));
+                         " bytes, expected " + std::to_string(expected.size),
+                     names::pack(pack));
             }
         }
         for (auto const& [pack, size] : present) {
@@ -226,7 +242,7 @@ private:
         if (!guarded([&] { list = list_snapshots(repository_); })) return;
         for (auto const& message : list.damaged) note(message);
         guarded([&] { repository_.refresh_index(); });
-        for (auto const& [name, what] : repository_.damaged_bundles()) note(what);
+        for (auto const& [name, what] : repository_.damaged_bundles()) note(what, name);
         try {
             with_sound_index(repository_, [&] { check_trees(list.snapshots); });
         } catch (RepositoryError const& error) {
@@ -298,7 +314,7 @@ private:
         ++report_.packs_read;
         report_.chunks_read += reading.chunks;
         report_.bytes_read += reading.bytes;
-        for (auto const& message : reading.errors) note(message);
+        for (auto const& message : reading.errors) note(message, names::pack(reading.pack));
         if (reading.errors.empty()) {
             memory_.note_verified(reading.pack, *reading.begun_s);
         } else {
@@ -330,7 +346,7 @@ private:
 
     Repository& repository_;
     CheckRequest const& request_;
-    std::function<std::int64_t()> const clock_;
+    Clock const clock_;
     std::int64_t const begin_s_;
     CheckMemory memory_;  // while packs are read, by the reads alone, like the next two
     std::int64_t saved_s_ = 0;
@@ -353,9 +369,11 @@ private:
 
 CheckReport check_repository(Repository& repository, CheckRequest const& request,
                              Progress& progress) {
+    Clock const clock = request.clock ? request.clock : clock_that_runs_on();
+    std::int64_t const begin_s = clock();
     for (int attempt = 1; attempt <= check_attempts; ++attempt) {
         try {
-            return Checker(repository, request, progress).run();
+            return Checker(repository, request, clock, begin_s, progress).run();
         } catch (CollectedMeanwhile const&) {
             progress.report_failure("", "the repository was collected meanwhile; looking again");
         }

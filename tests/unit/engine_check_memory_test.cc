@@ -254,6 +254,48 @@ TEST_F(CheckMemory, WhatWasReadBeforeAnInterruptionCounts) {
     EXPECT_GT(known().packs_never, 0U);
 }
 
+// While packs are missing, and a collection that goes on all the time could be why.
+class CheckBesideCollections : public CheckMemory {
+protected:
+    CheckBesideCollections() { repo_.store().remove(all_[7]); }
+    void collect_all_the_time(std::function<void()> const& meanwhile) {
+        repo_.observe([this, meanwhile](Verb verb, std::string const& name) {
+            if (verb != Verb::list || name != "keys/") return;
+            repo_.append_log({LogKind::condemn, {random_id<PackId>()}, {}, {}});
+            meanwhile();
+        });
+    }
+    Progress progress_;
+};
+
+TEST_F(CheckBesideCollections, WhatIsGoneMayBeCollected) {
+    collect_all_the_time([] {});
+    EXPECT_EQ(failure_of([&] { check_repository(*repo_, read_all(), progress_); }),
+              RepositoryFailure::failed);
+}
+
+TEST_F(CheckBesideCollections, WhatIsThereAndDamagedIsTold) {
+    damage(all_[0]);
+    collect_all_the_time([] {});
+    auto const report = check_repository(*repo_, read_all(), progress_);
+    ASSERT_EQ(report.errors.size(), 1U);
+    EXPECT_TRUE(contains(report.errors[0], all_[0]));
+    EXPECT_FALSE(report.warnings.empty());
+}
+
+TEST_F(CheckBesideCollections, AllAttemptsTogetherHaveItsTime) {
+    auto request = read_all();
+    request.budget_s = 100;
+    collect_all_the_time([&, attempt = 0]() mutable {
+        if (++attempt == 2) now_s_ += 1000;
+    });
+    EXPECT_EQ(failure_of([&] { check_repository(*repo_, request, progress_); }),
+              RepositoryFailure::failed);
+    std::uint64_t once = 0;
+    for (auto const& object : repo_.store().list("packs/")) once += object.size;
+    EXPECT_EQ(progress_.bytes, once);
+}
+
 TEST_F(CheckMemory, TwoAtATimeLoseNothing) {
     auto const other = open_repository(repo_.observed(), repo_.credentials(), repo_.options());
     std::atomic<bool> done{false};
