@@ -12,18 +12,15 @@ namespace coffre::cli {
 
 namespace {
 
-int run_stats(GlobalOptions const& options) {
-    auto const repository = open(options);
-    auto const s = gather_statistics(*repository);
+void print_statistics(GlobalOptions const& options, RepositoryStatistics const& s) {
     if (options.json) {
-        print(nlohmann::json{{"snapshots_count", s.snapshots},
-                             {"packs_count", s.packs},
-                             {"chunks_count", s.chunks},
-                             {"total_size", s.stored_bytes},
-                             {"total_uncompressed_size", s.plain_bytes},
-                             {"total_restore_size", s.restored_bytes}}
-                  .dump());
-        return exit_code::ok;
+        return print(nlohmann::json{{"snapshots_count", s.snapshots},
+                                    {"packs_count", s.packs},
+                                    {"chunks_count", s.chunks},
+                                    {"total_size", s.stored_bytes},
+                                    {"total_uncompressed_size", s.plain_bytes},
+                                    {"total_restore_size", s.restored_bytes}}
+                         .dump());
     }
     print(fmt::format("snapshots  {}, {} if all were restored", number_text(s.snapshots),
                       size_text(s.restored_bytes)));
@@ -31,7 +28,14 @@ int run_stats(GlobalOptions const& options) {
                       size_text(s.plain_bytes)));
     print(
         fmt::format("stored     {} in {} packs", size_text(s.stored_bytes), number_text(s.packs)));
-    return exit_code::ok;
+}
+
+int run_stats(GlobalOptions const& options) {
+    auto const repository = open(options);
+    auto const statistics = gather_statistics(*repository);
+    for (auto const& message : statistics.damaged) print_failure(options, message);
+    print_statistics(options, statistics);
+    return statistics.damaged.empty() ? exit_code::ok : exit_code::integrity;
 }
 
 }  // namespace

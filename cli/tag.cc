@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/context.h"
+#include "cli/nodes.h"
 #include "cli/output.h"
 
 namespace coffre::cli {
@@ -21,19 +22,17 @@ struct TagArguments {
     bool unpin = false;
 };
 
-std::vector<NamedSnapshot> chosen(Repository& repository, TagArguments const& arguments) {
+// By their names, or all that match; those that may and are damaged are named.
+SnapshotList chosen(GlobalOptions const& options, Repository& repository,
+                    TagArguments const& arguments) {
+    if (arguments.names.empty()) return matching_snapshots(options, repository, arguments.filter);
     auto const list = list_snapshots(repository);
-    std::vector<NamedSnapshot> snapshots;
-    if (arguments.names.empty()) {
-        snapshots = list.snapshots;
-        std::erase_if(snapshots,
-                      [&](auto const& named) { return !arguments.filter.matches(named.snapshot); });
-    }
+    SnapshotList named;
     for (auto const& name : arguments.names) {
         auto found = find_snapshot(list, name, arguments.filter);
-        snapshots.push_back({found.id, std::move(found.snapshot)});
+        named.snapshots.push_back({found.id, std::move(found.snapshot)});
     }
-    return snapshots;
+    return named;
 }
 
 void read_change(TagArguments& arguments) {
@@ -71,7 +70,8 @@ int run_tag(GlobalOptions const& options, TagArguments& arguments) {
     auto const repository = open(options);
     Progress progress;
     std::size_t changed = 0;
-    for (auto const& named : chosen(*repository, arguments)) {
+    auto const list = chosen(options, *repository, arguments);
+    for (auto const& named : list.snapshots) {
         auto const done = change_tags(*repository, named, arguments.change, progress);
         if (!done) continue;
         ++changed;
@@ -80,7 +80,7 @@ int run_tag(GlobalOptions const& options, TagArguments& arguments) {
     if (!options.quiet && !options.json) {
         print(fmt::format("changed {} snapshot{}", changed, changed == 1 ? "" : "s"));
     }
-    return exit_code::ok;
+    return list.damaged.empty() ? exit_code::ok : exit_code::integrity;
 }
 
 }  // namespace

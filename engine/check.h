@@ -97,6 +97,7 @@ struct RepositoryStatistics {
     std::uint64_t stored_bytes = 0;    // all objects
     std::uint64_t plain_bytes = 0;     // of all chunks stored, once each
     std::uint64_t restored_bytes = 0;  // of all files of all snapshots
+    std::vector<std::string> damaged;  // what could not be read of snapshots: they are not counted
 };
 
 RepositoryStatistics gather_statistics(Repository& repository);

@@ -7,7 +7,9 @@ namespace coffre {
 RepositoryStatistics gather_statistics(Repository& repository) {
     RepositoryStatistics statistics;
     for (auto const& object : repository.store().list("")) statistics.stored_bytes += object.size;
-    for (auto const& named : list_snapshots(repository).snapshots) {
+    auto list = list_snapshots(repository);
+    statistics.damaged = std::move(list.damaged);
+    for (auto const& named : list.snapshots) {
         ++statistics.snapshots;
         statistics.restored_bytes += named.snapshot.statistics.bytes;
     }

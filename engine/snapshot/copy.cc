@@ -128,7 +128,9 @@ private:
         auto wanted = chosen();
         for (auto const& message : wanted.damaged) note(message);
         std::map<Identity, NamedSnapshot> there;
-        for (auto& named : list_snapshots(to_).snapshots) {
+        auto here = list_snapshots(to_);
+        for (auto const& message : here.damaged) note(message);
+        for (auto& named : here.snapshots) {
             there.emplace(identity(named.snapshot), std::move(named));
         }
         std::vector<NamedSnapshot> missing;

@@ -197,6 +197,19 @@ expect_code 20 repo cat -r damaged "$first:$work/src/numbers"
 rm "$pack"
 expect_code 20 repo check -r damaged
 expect_error "${pack##*/}: is missing"
+# What may be meant and cannot be read is named; an older one is not taken for it.
+cp -a main damaged-slot
+slot=$(find damaged-slot/snapshots -type f -printf "%f\n" | tail -n 1)
+flip_byte "damaged-slot/snapshots/$slot" 60
+expect_code 20 repo restore -r damaged-slot --cache-dir slot-cache latest -t from-slot
+expect_error "$slot"
+[ ! -e from-slot ] || fail "something was restored"
+for command in snapshots stats "tag --add x --host $(hostname)" "find x" "log $work/src" status; do
+    # shellcheck disable=SC2086
+    expect_code 20 repo -r damaged-slot --cache-dir slot-cache $command
+    expect_error "$slot"
+done
+
 cp -a main damaged-config
 flip_byte damaged-config/config 60
 expect_code 20 repo snapshots -r damaged-config
