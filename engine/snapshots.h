@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <set>
 #include <vector>
 
 #include "engine/repository.h"
@@ -18,6 +19,7 @@ struct NamedSnapshot {
 struct SnapshotList {
     std::vector<NamedSnapshot> snapshots;  // not forgotten; oldest first
     std::vector<std::string> damaged;      // one message for each object that cannot be read
+    std::set<SessionId> slots;             // all that are there, whatever they hold
 };
 
 SnapshotList list_snapshots(Repository& repository);

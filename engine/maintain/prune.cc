@@ -105,7 +105,19 @@ private:
                           "; nothing is removed, since what it needs is "
                           "not known: see `repo check`");
         }
+        require_none_lost(list);
         return std::move(list.snapshots);
+    }
+
+    // One whose slot is gone may come back, from a copy of the repository.
+    void require_none_lost(SnapshotList const& list) {
+        auto const lost = lost_before(repository_, list, log_);
+        if (lost.empty() || mutant("lost-is-unneeded")) return;
+        if (has_log_grown(store_, log_)) throw Overtaken();
+        throw corrupt(names::snapshot(lost.begin()->first) + ": is missing, and " +
+                      names::snapshot(lost.begin()->second) +
+                      " followed it; nothing is removed until it is back, or given up by "
+                      "`repo repair --apply`");
     }
 
     void level_index() {

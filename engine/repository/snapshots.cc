@@ -199,7 +199,8 @@ std::map<SessionId, SessionId> lost_before(Repository& repository, SnapshotList 
     std::map<SessionId, SessionId> lost;
     for (auto const& named : list.snapshots) {
         SessionId const& previous = named.snapshot.previous;
-        if (previous.is_zero() || log.closed.contains(previous)) continue;
+        bool const is_there = list.slots.contains(previous);
+        if (previous.is_zero() || is_there || log.closed.contains(previous)) continue;
         if (store.stat(names::snapshot(previous)) || store.stat(names::forget(previous))) continue;
         lost.emplace(previous, named.id);
     }
@@ -233,6 +234,7 @@ SnapshotList list_snapshots(Repository& repository) {
         use_listed(repository, object.name, list.damaged, [&] {
             auto const id = SessionId::parse(last_component(object.name));
             if (!id) throw corrupt(object.name + ": not a snapshot's name");
+            list.slots.insert(*id);
             if (forgotten.contains(*id) || log.closed.contains(*id)) return;
             auto slot = read_slot(repository, object.name);
             if (!slot.killed()) list.snapshots.push_back({*id, std::move(*slot.snapshot)});

@@ -7,6 +7,7 @@
 #include <future>
 
 #include "engine/forget.h"
+#include "engine/repair.h"
 #include "engine/repository/gc_state.h"
 #include "engine/repository/reserve.h"
 #include "engine/repository/session.h"
@@ -457,6 +458,31 @@ TEST_P(PruneRefuses, WhenAnyPackOfALiveSnapshotIsGone) {
         repo_.reset_to(whole);
     }
     EXPECT_GE(refused, 2U);
+}
+
+// Somebody has taken its slot away: it can be brought back as long as its packs are there.
+TEST_P(PruneRefuses, WhileASnapshotIsMissing) {
+    auto const later = repo_.save(source_.path());
+    std::string const slot = names::snapshot(*second_.id);
+    Bytes const bytes = repo_.store().objects().at(slot);
+    repo_.store().remove(slot);
+    expect_refusal(slot);
+    repo_.put(slot, bytes);
+    EXPECT_GT(prune_all(*repo_).removed.packs, 0U);
+    EXPECT_EQ(repo_.errors(CheckDepth::read_data), Names{});
+}
+
+TEST_P(PruneRefuses, UntilAMissingSnapshotIsGivenUp) {
+    repo_.save(source_.path());
+    repo_.store().remove(names::snapshot(*second_.id));
+    RepairRequest give_up;
+    give_up.apply = true;
+    Progress progress;
+    EXPECT_EQ(repair_repository(*repo_, give_up, progress).lost_snapshots.size(), 1U);
+    // Else its writer, this process, seems to be at it still.
+    repo_.store().remove(names::session(*second_.id));
+    EXPECT_GT(prune_all(*repo_).removed.packs, 0U);
+    EXPECT_EQ(repo_.errors(CheckDepth::read_data), Names{});
 }
 
 TEST_P(PruneRefuses, ToMoveWhatIsDamaged) {
