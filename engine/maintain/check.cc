@@ -71,6 +71,7 @@ private:
         if (request_.depth == CheckDepth::read_data) begin_reading();
         check_snapshots();
         if (reads_) reads_->finish();
+        recall_damage();
         if (is_overtaken_ && report_.errors.empty()) throw CollectedMeanwhile();
         if (is_overtaken_) {
             report_.warnings.emplace_back(
@@ -133,8 +134,7 @@ private:
         Backend& store = repository_.store();
         KeyRing const& keys = repository_.keys();
         for (auto const& object : store.list("keys/")) {
-            guarded([&] { describe_key_slot(store, repository_.keys(), object.name); },
-                    object.name);
+            guarded([&] { describe_key_slot(store, keys, object.name); }, object.name);
         }
         for (auto const& object : store.list("sessions/")) {
             unless_removed(object, [&] {
@@ -312,6 +312,7 @@ private:
     void add(PackReading const& reading) {
         if (!reading.begun_s) return;
         ++report_.packs_read;
+        read_.insert(reading.pack);
         report_.chunks_read += reading.chunks;
         report_.bytes_read += reading.bytes;
         for (auto const& message : reading.errors) note(message, names::pack(reading.pack));
@@ -323,6 +324,14 @@ private:
         if (*reading.begun_s - saved_s_ < save_interval_s) return;
         saved_s_ = *reading.begun_s;
         save_memory();
+    }
+
+    // What an earlier check found goes on until the pack is mended, or read and found sound.
+    void recall_damage() {
+        for (auto const& [pack, size] : readable_) {
+            if (read_.contains(pack) || !memory_.was_damaged(pack)) continue;
+            note(names::pack(pack) + ": was damaged when it was last read", names::pack(pack));
+        }
     }
 
     void remember() {
@@ -348,7 +357,8 @@ private:
     CheckRequest const& request_;
     Clock const clock_;
     std::int64_t const begin_s_;
-    CheckMemory memory_;  // while packs are read, by the reads alone, like the next two
+    CheckMemory memory_;  // while packs are read, by the reads alone, like the next three
+    std::set<PackId> read_;
     std::int64_t saved_s_ = 0;
     std::string save_failure_;
     Progress& progress_;

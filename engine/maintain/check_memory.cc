@@ -37,15 +37,6 @@ std::optional<CheckRun> read_run(Reader& in) {
     return run.time_s != 0 ? std::optional(run) : std::nullopt;
 }
 
-void set_time(std::map<PackId, std::int64_t>& packs, PackId const& pack,
-              std::optional<std::int64_t> time_s) {
-    if (time_s) {
-        packs.insert_or_assign(pack, *time_s);
-    } else {
-        packs.erase(pack);
-    }
-}
-
 void forget_if_ahead(std::optional<CheckRun>& run, std::int64_t now_s) {
     if (run && run->time_s > now_s) run.reset();
 }
@@ -61,7 +52,13 @@ CheckMemory::CheckMemory(std::string const& folder, std::int64_t now_s)
 
 std::optional<std::int64_t> CheckMemory::verified_s(PackId const& pack) const {
     auto const found = known_.packs.find(pack);
-    return found != known_.packs.end() ? std::optional(found->second) : std::nullopt;
+    if (found == known_.packs.end() || found->second == damaged) return std::nullopt;
+    return found->second;
+}
+
+bool CheckMemory::was_damaged(PackId const& pack) const {
+    auto const found = known_.packs.find(pack);
+    return found != known_.packs.end() && found->second == damaged;
 }
 
 Verification CheckMemory::verification(PackSizes const& packs) const {
@@ -78,14 +75,14 @@ Verification CheckMemory::verification(PackSizes const& packs) const {
     return result;
 }
 
-void CheckMemory::note(PackId const& pack, std::optional<std::int64_t> time_s) {
-    set_time(known_.packs, pack, time_s);
-    noted_[pack] = time_s;
+void CheckMemory::note(PackId const& pack, std::int64_t time_s) {
+    known_.packs.insert_or_assign(pack, time_s);
+    noted_.insert_or_assign(pack, time_s);
 }
 
 void CheckMemory::save(PackSizes const& packs, std::int64_t now_s) {
     Known now = load(file_, now_s);
-    for (auto const& [pack, time_s] : noted_) set_time(now.packs, pack, time_s);
+    for (auto const& [pack, time_s] : noted_) now.packs.insert_or_assign(pack, time_s);
     std::erase_if(now.packs, [&](auto const& row) { return !packs.contains(row.first); });
     now.structure = later(known_.structure, now.structure);
     now.read_data = later(known_.read_data, now.read_data);

@@ -254,6 +254,24 @@ TEST_F(CheckMemory, WhatWasReadBeforeAnInterruptionCounts) {
     EXPECT_GT(known().packs_never, 0U);
 }
 
+// Nobody has mended it meanwhile.
+TEST_F(CheckMemory, DamageIsNotForgottenByACheckThatReadsLess) {
+    CheckRequest structure;
+    structure.clock = [this] { return ++now_s_; };
+    auto const is_told = [&](CheckRequest const& request) {
+        return any_contains(check(request).errors, all_[0] + ": ");
+    };
+    EXPECT_FALSE(is_told(structure));
+    damage(all_[0]);
+    EXPECT_TRUE(is_told(read_all()));
+    EXPECT_TRUE(is_told(structure));
+    EXPECT_GT(status().last_check->errors, 0U);
+    damage(all_[0]);  // back to what it was
+    EXPECT_TRUE(is_told(structure));
+    EXPECT_TRUE(check(read_all()).clean());
+    EXPECT_TRUE(check(structure).clean());
+}
+
 // While packs are missing, and a collection that goes on all the time could be why.
 class CheckBesideCollections : public CheckMemory {
 protected:
