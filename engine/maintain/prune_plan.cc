@@ -4,14 +4,14 @@
 
 #include "engine/crypto/hash.h"
 #include "engine/repository/names.h"
-#include "format/limits.h"
+#include "engine/repository/packer.h"
 
 namespace coffre {
 
 namespace {
 
 // Small packs are what short runs leave: many of them are moved together.
-constexpr std::uint64_t small_pack = 4 * limits::mib;
+constexpr double small_pack = 0.25;  // of a full one
 constexpr std::size_t many_small_packs = 8;
 
 // A new pack is larger than its blocks by about one in so many parts.
@@ -56,7 +56,7 @@ private:
         }
         if (use.number) measure(use);
         if (use.is_needed) {
-            if (use.size < small_pack) ++small_packs_[use.kind];
+            if (use.is_small) ++small_packs_[use.kind];
             partly_.push_back(use);
         } else {
             ++plan_.sums.unneeded.packs;
@@ -81,7 +81,10 @@ private:
     void measure(PackUse& use) const {
         PackDirectory const directory = view_.directory(*use.number);
         use.kind = directory.kind;
-        for (auto const& chunk : PackChunks(directory).chunks) {
+        auto const chunks = PackChunks(directory).chunks;
+        PackFill const fill{use.size, chunks.size(), directory.keys.size()};
+        use.is_small = fill.share() < small_pack;
+        for (auto const& chunk : chunks) {
             bool const is_marked = reachable_.is_marked(*use.number, chunk.ordinal);
             use.is_needed = use.is_needed || is_marked;
             (is_marked ? use.needed : use.unused) += chunk.stored;
@@ -121,7 +124,7 @@ private:
     }
 
     bool is_one_of_many(PackUse const& use) {
-        return use.size < small_pack && small_packs_[use.kind] >= many_small_packs;
+        return use.is_small && small_packs_[use.kind] >= many_small_packs;
     }
 
     Repository& repository_;

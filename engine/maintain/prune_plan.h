@@ -17,6 +17,7 @@ struct PackUse {
     std::uint64_t unused = 0;          // and of those that are not
     std::uint64_t directory_hash = 0;  // XXH3 of the directory that the marks are about
     bool is_needed = false;
+    bool is_small = false;
 };
 
 struct PrunePlan {

@@ -5,8 +5,8 @@
 #include "engine/crypto/hash.h"
 #include "engine/repository/block_builder.h"
 #include "engine/repository/names.h"
-#include "engine/repository/pack_builder.h"
 #include "engine/repository/pack_store.h"
+#include "engine/repository/packer.h"
 #include "engine/util/clock.h"
 #include "engine/util/ordered_stage.h"
 #include "engine/util/workers.h"
@@ -17,7 +17,6 @@ namespace coffre {
 
 namespace {
 
-constexpr std::size_t pack_target = 16 * limits::mib;
 constexpr std::size_t uploads = 1;
 constexpr std::size_t packs_per_bundle = 16;
 
@@ -32,11 +31,11 @@ struct Rest {
 class Extraction {
 public:
     Extraction(Repository& repository, PackUse const& use, Reachable const& reachable,
-               SessionKey const& key, int level)
+               SessionKeys const& fresh_keys, int level)
         : repository_(repository),
           use_(use),
           reachable_(reachable),
-          key_(key),
+          fresh_keys_(fresh_keys),
           level_(level),
           name_(names::pack(use.id)) {}
 
@@ -47,6 +46,8 @@ public:
             throw corrupt(name_ + ": its directory is not the one in its bundle");
         rest_.kind = directory_.kind;
         rest_.keys = directory_.keys;
+        auto const& wrapped = fresh_keys_.wrapped(rest_.kind);
+        rest_.keys.insert(rest_.keys.end(), wrapped.begin(), wrapped.end());
         fresh_.emplace(directory_.kind, [this](Block block) { encode(std::move(block)); });
         std::uint32_t ordinal = 0;
         for (auto const& block : directory_.blocks) {
@@ -93,13 +94,14 @@ private:
     }
 
     void encode(Block block) {
-        rest_.blocks.push_back(encode_block(std::move(block), key_, repository_.id(), level_));
+        rest_.blocks.push_back(
+            encode_block(std::move(block), fresh_keys_.of(rest_.kind), repository_.id(), level_));
     }
 
     Repository& repository_;
     PackUse const& use_;
     Reachable const& reachable_;
-    SessionKey const& key_;
+    SessionKeys const& fresh_keys_;
     int level_;
     std::string name_;
     Bytes bytes_;
@@ -108,58 +110,15 @@ private:
     std::optional<BlockBuilder> fresh_;
 };
 
-// Fills packs of no session with blocks of many.
-class Merger {
-public:
-    // `keys` seal the blocks that are made anew.
-    Merger(std::map<PackKind, WrappedKey> keys, std::function<void(OpenPack)> hand_on)
-        : keys_(std::move(keys)), hand_on_(std::move(hand_on)) {}
-
-    void add(Rest rest) {
-        for (auto& block : rest.blocks) {
-            auto [open, is_new] = open_.try_emplace(rest.kind);
-            if (is_new) {
-                open->second = begin_pack(rest.kind, SessionId{}, {}, memory_->get());
-            }
-            take_key(open->second, block.row.key, rest.keys);
-            append_block(open->second, std::move(block));
-            if (open->second.bytes.size() < pack_target) continue;
-            hand_on_(std::move(open_.extract(open).mapped()));
-        }
-    }
-    void flush() {
-        while (!open_.empty()) hand_on_(std::move(open_.extract(open_.begin()).mapped()));
-    }
-
-private:
-    void take_key(OpenPack& pack, KeyId const& id, std::vector<WrappedKey> const& known) {
-        auto& taken = pack.directory.keys;
-        auto const is_it = [&](WrappedKey const& key) { return key.id == id; };
-        if (id.is_zero() || std::any_of(taken.begin(), taken.end(), is_it)) return;
-        std::copy_if(known.begin(), known.end(), std::back_inserter(taken), is_it);
-        auto const own = keys_.find(pack.directory.kind);
-        if (own != keys_.end() && own->second.id == id) taken.push_back(own->second);
-    }
-
-    std::map<PackKind, WrappedKey> keys_;
-    std::function<void(OpenPack)> hand_on_;
-    std::shared_ptr<PagePool> memory_ = std::make_shared<PagePool>(pack_target + pack_target / 8);
-    std::map<PackKind, OpenPack> open_;
-};
-
 class Repacking {
 public:
     Repacking(Repository& repository, Reachable const& reachable, PruneRequest const& request,
               Progress& progress)
-        : repository_(repository), reachable_(reachable), request_(request), progress_(progress) {
-        for (auto const kind : {PackKind::data, PackKind::meta}) {
-            auto key = repository.keys().make_session_key(kind);
-            if (repository.keys().mode() == Mode::encrypted) {
-                wrapped_.emplace(kind, repository.keys().wrap(key));
-            }
-            keys_.emplace(kind, std::move(key));
-        }
-    }
+        : repository_(repository),
+          reachable_(reachable),
+          request_(request),
+          progress_(progress),
+          keys_(repository.keys()) {}
 
     std::vector<PackUse> run(std::vector<PackUse> const& packs) {
         // Each holds a pack twice.
@@ -170,15 +129,16 @@ public:
                 return put_pack(repository_.store(), repository_.keys(), std::move(pack));
             },
             [&](BundleRow row) { publish(std::move(row)); });
-        Merger merger(wrapped_, [&](OpenPack pack) { put.push(std::move(pack)); });
+        Packer packer(SessionId{}, [&](OpenPack pack) { put.push(std::move(pack)); });
         OrderedStage<PackUse, Rest> extract(
             workers, 1,
             [&](PackUse const& use) {
-                return Extraction(repository_, use, reachable_, keys_.at(use.kind),
-                                  request_.compression_level)
+                return Extraction(repository_, use, reachable_, keys_, request_.compression_level)
                     .run();
             },
-            [&](Rest rest) { merger.add(std::move(rest)); });
+            [&](Rest rest) {
+                for (auto& block : rest.blocks) packer.add(std::move(block), rest.keys);
+            });
         std::vector<PackUse> moved;
         for (auto const& use : packs) {
             progress_.check_stop();
@@ -188,7 +148,7 @@ public:
             progress_.bytes += use.size;
         }
         extract.finish();
-        merger.flush();
+        packer.flush();
         put.finish();
         write_bundle();
         return moved;
@@ -217,8 +177,7 @@ private:
     PruneRequest const& request_;
     Progress& progress_;
     std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-    std::map<PackKind, SessionKey> keys_;
-    std::map<PackKind, WrappedKey> wrapped_;  // none in mode none
+    SessionKeys keys_;  // of blocks that are made anew
     OpenBundle open_;
 };
 

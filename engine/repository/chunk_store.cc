@@ -1,12 +1,9 @@
 #include "engine/repository/chunk_store.h"
 
-#include "format/limits.h"
-
 namespace coffre {
 
 namespace {
 
-constexpr std::size_t pack_target = 16 * limits::mib;
 constexpr std::size_t packs_per_bundle = 16;
 constexpr int chunk_level = 1;
 
@@ -15,7 +12,7 @@ constexpr int chunk_level = 1;
 ChunkStore::ChunkStore(Repository& repository, SessionId const& session)
     : repository_(repository),
       keys_(repository.keys()),
-      packer_(session, keys_, pack_target, [this](OpenPack pack) { put(std::move(pack)); }) {
+      packer_(session, [this](OpenPack pack) { put(std::move(pack)); }) {
     for (auto const kind : {PackKind::data, PackKind::meta}) {
         blocks_.emplace(kind,
                         BlockBuilder(kind, [this](Block block) { encode(std::move(block)); }));
@@ -28,7 +25,8 @@ void ChunkStore::add(PackKind kind, ChunkId const& id, ByteView bytes) {
 
 void ChunkStore::encode(Block block) {
     SessionKey const& key = keys_.of(block.kind);
-    packer_.add(encode_block(std::move(block), key, repository_.id(), chunk_level));
+    auto const& wrapped = keys_.wrapped(block.kind);
+    packer_.add(encode_block(std::move(block), key, repository_.id(), chunk_level), wrapped);
 }
 
 void ChunkStore::put(OpenPack pack) {

@@ -23,28 +23,39 @@ struct SessionKeys {
     }
 };
 
+// What a pack holds of what makes it full.
+struct PackFill {
+    std::uint64_t bytes = 0;
+    std::size_t chunks = 0;
+    std::size_t keys = 0;
+
+    // Of a full pack, by what it holds most of: 1 or more when it is full.
+    double share() const;
+};
+
 // Used by one thread.
 class Packer {
 public:
-    // `hand_on` gets each pack when it has reached `target` bytes or many chunks. All arguments
-    // outlive this.
-    Packer(SessionId const& session, SessionKeys const& keys, std::size_t target,
-           std::function<void(OpenPack)> hand_on);
+    // `hand_on` gets each pack when it is full.
+    Packer(SessionId const& session, std::function<void(OpenPack)> hand_on);
 
-    void add(SealedBlock block);
+    // The block's key, if it has one, is among `keys`.
+    void add(SealedBlock block, std::vector<WrappedKey> const& keys);
     // Hands on the packs that are not full.
     void flush();
 
     std::uint64_t stored_bytes() const { return stored_bytes_; }
 
 private:
+    struct Open {
+        OpenPack pack;
+        std::size_t chunks = 0;
+    };
+
     SessionId session_;
-    SessionKeys const& keys_;
-    std::size_t target_;
     std::function<void(OpenPack)> hand_on_;
     std::shared_ptr<PagePool> memory_;
-    std::map<PackKind, OpenPack> open_;
-    std::map<PackKind, std::size_t> chunks_;  // in the open packs
+    std::map<PackKind, Open> open_;
     std::uint64_t stored_bytes_ = 0;
 };
 

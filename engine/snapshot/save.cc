@@ -6,13 +6,11 @@
 #include "engine/snapshot/split.h"
 #include "engine/util/ordered_stage.h"
 #include "engine/util/workers.h"
-#include "format/limits.h"
 
 namespace coffre {
 
 namespace {
 
-constexpr std::size_t pack_target = 16 * limits::mib;
 constexpr std::size_t uploads = 2;
 
 // Of what is compared with the sources, some was given up and collected: no collection waits for a
@@ -52,15 +50,17 @@ Saved Saving::run(SaveOptions const& options, Produce const& produce) {
         [&](BundleRow row) {
             if (!options.dry_run) publisher_.add(std::move(row));
         });
-    Packer packer(options.session, session_keys, pack_target,
-                  [&](OpenPack pack) { put.push(std::move(pack)); });
+    Packer packer(options.session, [&](OpenPack pack) { put.push(std::move(pack)); });
     OrderedStage<Block, SealedBlock> encode(
         cores, 2 * cores,
         [&](Block block) {
             SessionKey const& key = session_keys.of(block.kind);
             return encode_block(std::move(block), key, repository_.id(), options.compression_level);
         },
-        [&](SealedBlock block) { packer.add(std::move(block)); });
+        [&](SealedBlock block) {
+            auto const& wrapped = session_keys.wrapped(block.kind);
+            packer.add(std::move(block), wrapped);
+        });
     Recorder record(repository_, log_, claimed_,
                     [&](Block block) { encode.push(std::move(block)); });
     OrderedStage<Batch, Batch> identified(

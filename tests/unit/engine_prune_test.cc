@@ -744,5 +744,25 @@ TEST(PruneOfDeltas, KeepsWhatIsBeneathABase) {
     EXPECT_EQ(repo->dumped(snapshot, "/file"), "new content");
 }
 
+// Each short run leaves a small pack with a key of its own: so many keys are more than a pack may
+// have, and what is full of them is not moved again.
+TEST(PruneOfShortRuns, MovesMoreOfThemThanAPackHasKeys) {
+    constexpr unsigned runs = 9 * 1024;
+    static_assert(runs > 2 * limits::keys_per_pack);
+    HostileRepo repo;
+    std::vector<Node> files;
+    for (unsigned i = 0; i < runs; ++i) {
+        std::string const number = std::to_string(10'000 + i);
+        files.push_back(repo.file("file" + number, "content " + number));
+        repo.renew_keys();
+    }
+    repo.publish(files);
+    EXPECT_EQ(prune_all(**repo).removed.packs, runs);
+    EXPECT_LT(repo->objects("packs/").size(), 16U);
+    EXPECT_EQ(prune_all(**repo).removed.packs, 0U);
+    repo->reopen_elsewhere();
+    EXPECT_EQ(repo->errors(CheckDepth::read_data), std::vector<std::string>{});
+}
+
 }  // namespace
 }  // namespace coffre

@@ -153,6 +153,11 @@ void HostileRepo::flush() {
     put_bundle(bundle);
 }
 
+void HostileRepo::renew_keys() {
+    flush();
+    keys_ = SessionKeys(repo_->keys());
+}
+
 void HostileRepo::put_bundle(Bundle const& bundle) {
     if (bundle.empty()) return;
     std::string const name = names::bundle(random_id<BundleId>());

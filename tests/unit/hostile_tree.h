@@ -54,6 +54,8 @@ public:
     void publish(Node const& root, Statistics const& told);
     // The packs and their bundle alone.
     void flush();
+    // What is stored from now on has other keys, as another run's has.
+    void renew_keys();
     void put_bundle(Bundle const& bundle);
     void put_snapshot(Snapshot const& snapshot);
 
