@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <ctime>
+#include <limits>
 
 #include "engine/forget.h"
 
@@ -9,8 +10,10 @@ namespace coffre {
 
 namespace {
 
+constexpr std::int64_t second_ns = 1'000'000'000;
+
 struct tm local_time(std::int64_t ns) {
-    auto seconds = static_cast<std::time_t>(ns / 1'000'000'000 - (ns % 1'000'000'000 < 0 ? 1 : 0));
+    auto seconds = static_cast<std::time_t>(ns / second_ns - (ns % second_ns < 0 ? 1 : 0));
     struct tm tm {};
     ::localtime_r(&seconds, &tm);
     return tm;
@@ -22,6 +25,7 @@ std::string calendar(std::int64_t ns, char const* format) {
     return {text, std::strftime(text, sizeof text, format, &tm)};
 }
 
+// The earliest moment there is when the span goes back further than that.
 std::int64_t before(std::int64_t ns, CalendarSpan const& span) {
     struct tm tm = local_time(ns);
     tm.tm_year -= span.years;
@@ -29,7 +33,11 @@ std::int64_t before(std::int64_t ns, CalendarSpan const& span) {
     tm.tm_mday -= span.days;
     tm.tm_hour -= span.hours;
     tm.tm_isdst = -1;
-    return std::mktime(&tm) * std::int64_t{1'000'000'000};
+    std::int64_t const seconds = std::mktime(&tm);
+    constexpr auto earliest = std::numeric_limits<std::int64_t>::min();
+    // -1 also says that there is no such time.
+    if (seconds == -1 || seconds < earliest / second_ns) return earliest;
+    return seconds * second_ns;
 }
 
 // One rule's memory of what it has seen, from the newest on.

@@ -92,6 +92,28 @@ TEST(Retention, CountsSpansFromTheNewest) {
     EXPECT_EQ(kept(group, rules), (Places{0, 2, 3, 4}));
 }
 
+TEST(Retention, ASpanMayGoBackFurtherThanTimeDoes) {
+    auto const group = at_times({"1700-01-01", "1990-01-01", "2026-03-02"});
+    RetentionRules rules;
+    for (auto const& [span, places] :
+         std::map<std::string, Places>{{"35y", {2}},
+                                       {"999999h", {1, 2}},
+                                       {"300y", {1, 2}},
+                                       {"400y", {0, 1, 2}},
+                                       {"999y", {0, 1, 2}},
+                                       {"999999y", {0, 1, 2}},
+                                       {"999999m", {0, 1, 2}},
+                                       {"999999d", {0, 1, 2}},
+                                       {"999999y999999m999999d999999h", {0, 1, 2}}}) {
+        rules.within = {};
+        rules.within.all = parse_span(span);
+        EXPECT_EQ(kept(group, rules), places) << span;
+        rules.within = {};
+        rules.within.daily = parse_span(span);
+        EXPECT_EQ(kept(group, rules), places) << span;
+    }
+}
+
 TEST(Retention, WhatIsDatedInTheFuturePushesNobodyOut) {
     auto const group = at_times({"2026-01-01", "2026-01-02", "2030-01-01"});
     RetentionRules rules;
