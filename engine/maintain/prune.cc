@@ -236,6 +236,7 @@ private:
     // --- the second half: what is still not needed is removed ---
 
     void sweep() {
+        if (report_.resumed) given_up_ = forgotten();
         auto const snapshots = list_all_snapshots();
         auto const listed = list_store(repository_, log_);
         level_index();
@@ -349,7 +350,7 @@ private:
     PruneRequest const& request_;
     Progress& progress_;
     GcState log_;
-    std::set<SessionId> given_up_;  // before the marks: their packs are condemned
+    std::set<SessionId> given_up_;  // before the marks: these keep none of their packs
     PruneReport report_;
 };
 

@@ -329,6 +329,28 @@ TEST_P(Prune, WaitsAnewInEachCollection) {
     expect_all_is_well();
 }
 
+TEST_P(Prune, ClosesADamagedSlotThatIsForgottenWhenItGoesOn) {
+    std::string const slot = names::snapshot(*first_.id);
+    Bytes bytes = repo_.store().objects().at(slot);
+    bytes[bytes.size() / 2] ^= std::byte{1};
+    repo_.store().remove(slot);
+    repo_.put(slot, bytes);
+    auto const other = elsewhere();
+    PruneRequest request = tidy();
+    request.slots_per_checkpoint = 1;
+    {
+        Session const before(repo_.store(), other->keys());
+        EXPECT_EQ(prune_all(*repo_, request).waiting_for.size(), 1U);
+    }
+    auto const report = prune_all(*repo_, request);
+    EXPECT_TRUE(report.resumed);
+    EXPECT_GT(report.removed.packs, 0U);
+    EXPECT_TRUE(read_gc_log(repo_.store(), repo_->keys()).closed.contains(*first_.id));
+    EXPECT_FALSE(repo_.store().stat(slot));
+    EXPECT_EQ(repo_.ids(), Names{second_.id->hex()});
+    expect_all_is_well();
+}
+
 // Of a writer that failed: no bundle tells of it.
 TEST_P(Prune, MeetsAPackThatAnotherRemovesMeanwhile) {
     write_file(source_ / "unknown", random_bytes(700, 9'000));
