@@ -92,24 +92,28 @@ private:
         if (use.is_needed) use.directory_hash = xxh3(encode_pack_directory(directory));
     }
 
-    // The emptiest first, until what is not needed is little enough, padding and directories
-    // included.
     void choose() {
         std::uint64_t needed = 0;
-        std::uint64_t total = 0;
         for (auto const& use : partly_) {
             needed += use.needed;
-            total += use.size;
             plan_.sums.unused += use.unused;
         }
+        if (!request_.max_unused) return;
         std::sort(partly_.begin(), partly_.end(), [](PackUse const& a, PackUse const& b) {
             auto const share = [](PackUse const& use) {
                 return static_cast<double>(use.unused) / static_cast<double>(use.size);
             };
             return share(a) > share(b);
         });
-        auto const most =
-            needed + static_cast<std::uint64_t>(request_.max_unused * static_cast<double>(needed));
+        auto const tolerated = *request_.max_unused * static_cast<double>(needed);
+        move_until(needed + static_cast<std::uint64_t>(tolerated));
+    }
+
+    // The emptiest first, until what is not needed is little enough, padding and directories
+    // included.
+    void move_until(std::uint64_t most) {
+        std::uint64_t total = 0;
+        for (auto const& use : partly_) total += use.size;
         for (auto const& use : partly_) {
             bool const is_due = use.unused > 0 && total > most;
             if (!is_due && !is_one_of_many(use)) continue;

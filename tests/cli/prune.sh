@@ -86,3 +86,18 @@ expect_code 0 repo check --read-data
 expect_code 0 repo snapshot -q src
 rm -rf cache
 expect_code 0 repo check --read-data
+
+# Small packs of short runs are moved together, unless nothing is to be moved.
+for n in 1 2 3 4 5 6 7 8; do
+    echo "$n" >"src/short$n"
+    expect_code 0 repo snapshot -q src
+done
+nothing="{'bytes': 0, 'packs': 0}"
+expect_code 0 repo prune --dry-run --max-unused 100% --json
+[ "$(field repacked)" != "$nothing" ] || fail "nothing would be moved"
+expect_code 0 repo prune --dry-run --max-unused unlimited --json
+expect_equal "$(field repacked)" "$nothing"
+expect_code 0 repo prune --max-unused unlimited --json
+expect_equal "$(field removed)" "$nothing"
+expect_code 0 repo prune --json
+[ "$(field removed)" != "$nothing" ] || fail "nothing was moved"

@@ -218,6 +218,32 @@ TEST_P(Prune, MovesSmallPacksTogether) {
     expect_all_is_well();
 }
 
+TEST_P(Prune, MovesNothingWhenAnythingMayStay) {
+    for (unsigned i = 0; i < 12; ++i) {
+        write_file(source_ / ("kept" + std::to_string(i)), random_bytes(600 + i, 5'000));
+        second_ = repo_.save(source_.path());
+    }
+    // Most of the first snapshot's pack.
+    for (unsigned i = 0; i < 36; ++i) write_file(source_ / ("file" + std::to_string(i)), "");
+    auto const last = repo_.save(source_.path());
+    forget_named(*repo_, *second_.id);
+    second_ = last;
+    image_ = image_of(source_.path());
+    PruneRequest request = tidy();
+    request.max_unused = std::nullopt;
+    request.dry_run = true;
+    auto const planned = prune_all(*repo_, request);
+    EXPECT_EQ(planned.repacked.packs, 0U);
+    EXPECT_GT(planned.unused, 0U);
+    request.dry_run = false;
+    Names const before = repo_.objects("packs/");
+    prune_all(*repo_, request);
+    for (auto const& pack : repo_.objects("packs/")) {
+        EXPECT_TRUE(std::binary_search(before.begin(), before.end(), pack)) << pack;
+    }
+    expect_all_is_well();
+}
+
 // A snapshot is being made that began before the collection: what it relies on stays.
 TEST_P(Prune, WaitsForWhoeverBeganBefore) {
     auto const other = elsewhere();
