@@ -134,6 +134,16 @@ void print_report(GlobalOptions const& options, ForgetArguments const& arguments
     print(document.dump());
 }
 
+// Throws std::invalid_argument when the command was given anything else.
+void require_alone(CLI::App const& command, CLI::Option const& undo) {
+    for (auto const* other : command.get_options()) {
+        if (other == &undo || other->count() == 0) continue;
+        throw std::invalid_argument(
+            "--undo takes the ID of one snapshot, and nothing goes with it: leave out " +
+            other->get_name());
+    }
+}
+
 int undo(GlobalOptions const& options, std::string const& id) {
     auto const repository = open(options);
     Progress progress;
@@ -152,6 +162,8 @@ int undo(GlobalOptions const& options, std::string const& id) {
 int run_forget(GlobalOptions const& options, ForgetArguments& arguments) {
     if (!arguments.undo.empty()) return undo(options, arguments.undo);
     read_rules(arguments);
+    PruneRequest pruning = prune_request(options, arguments.prune_arguments);
+    pruning.dry_run = arguments.request.dry_run;
     auto const repository = open(options);
     Progress progress;
     ForgetReport report;
@@ -164,8 +176,7 @@ int run_forget(GlobalOptions const& options, ForgetArguments& arguments) {
     if (!arguments.prune || (arguments.request.dry_run && report.removed() > 0)) {
         return exit_code::ok;
     }
-    arguments.prune_arguments.request.dry_run = arguments.request.dry_run;
-    return run_prune(options, *repository, arguments.prune_arguments);
+    return run_prune(options, *repository, pruning);
 }
 
 void add_rules(CLI::App& command, ForgetArguments& arguments) {
@@ -207,8 +218,8 @@ void add_forget(CLI::App& app, Context& context) {
                       "also more than half of a group's snapshots, or all of them");
     command->add_flag("-n,--dry-run", request.dry_run, "only say what would go, and why");
     command->add_option("--reason", request.reason, "a word kept with it");
-    command->add_option("--undo", arguments->undo,
-                        "take back a snapshot that is not collected yet");
+    auto* const undo_option = command->add_option("--undo", arguments->undo,
+                                                  "take back a snapshot that is not collected yet");
     command->add_flag("--prune", arguments->prune, "then free what nobody needs any more");
     add_prune_options(*command, arguments->prune_arguments);
     add_filter(*command, request.filter);
@@ -219,8 +230,11 @@ void add_forget(CLI::App& app, Context& context) {
         "  repo forget --keep-within 30d --keep-yearly unlimited --prune\n"
         "  repo forget 3f2a91c0\n"
         "  repo forget --undo 3f2a91c0");
-    command->callback([&context, arguments] {
-        context.run = [&context, arguments] { return run_forget(context.options, *arguments); };
+    command->callback([&context, arguments, command, undo_option] {
+        context.run = [&context, arguments, command, undo_option] {
+            if (undo_option->count() > 0) require_alone(*command, *undo_option);
+            return run_forget(context.options, *arguments);
+        };
     });
 }
 

@@ -25,19 +25,6 @@ std::optional<double> parse_share(std::string const& text) {
     return percent / 100;
 }
 
-void read_options(GlobalOptions const& options, PruneArguments& arguments) {
-    PruneRequest& request = arguments.request;
-    request.max_unused = parse_share(arguments.max_unused);
-    if (!arguments.max_repack_size.empty()) {
-        request.max_repack_bytes = parse_size(arguments.max_repack_size);
-    }
-    if (!arguments.time_budget.empty()) {
-        request.repack_time = std::chrono::seconds(parse_duration(arguments.time_budget));
-    }
-    request.compression_level = compression_level(arguments.compression);
-    request.threads = options.threads;
-}
-
 std::string amount_text(PruneReport::Amount const& amount) {
     return fmt::format("{:>9} packs  {:>11}", number_text(amount.packs), size_text(amount.bytes));
 }
@@ -118,8 +105,22 @@ void add_prune_options(CLI::App& command, PruneArguments& arguments) {
         "of what is made anew: auto, fast, better, max, off");
 }
 
-int run_prune(GlobalOptions const& options, Repository& repository, PruneArguments& arguments) {
-    read_options(options, arguments);
+PruneRequest prune_request(GlobalOptions const& options, PruneArguments const& arguments) {
+    PruneRequest request;
+    request.max_unused = parse_share(arguments.max_unused);
+    if (!arguments.max_repack_size.empty()) {
+        request.max_repack_bytes = parse_size(arguments.max_repack_size);
+    }
+    if (!arguments.time_budget.empty()) {
+        request.repack_time = std::chrono::seconds(parse_duration(arguments.time_budget));
+    }
+    request.compression_level = compression_level(arguments.compression);
+    request.threads = options.threads;
+    request.dry_run = arguments.dry_run;
+    return request;
+}
+
+int run_prune(GlobalOptions const& options, Repository& repository, PruneRequest const& request) {
     // Snapshots and restores that run meanwhile come first.
     ::setpriority(PRIO_PROCESS, 0, 10);
     Progress progress;
@@ -127,13 +128,12 @@ int run_prune(GlobalOptions const& options, Repository& repository, PruneArgumen
     {
         ProgressDisplay display(progress, options);
         report_failures(progress, display, options);
-        report = prune(repository, arguments.request, progress);
+        report = prune(repository, request, progress);
     }
-    bool const dry_run = arguments.request.dry_run;
     if (options.json) {
-        print(json_of(report, dry_run).dump());
+        print(json_of(report, request.dry_run).dump());
     } else if (!options.quiet) {
-        print_text(report, dry_run);
+        print_text(report, request.dry_run);
     }
     return exit_code::ok;
 }
@@ -143,7 +143,7 @@ void add_prune(CLI::App& app, Context& context) {
         app.add_subcommand("prune", "free what no snapshot needs, while others read and write");
     command->alias("gc");
     auto const arguments = std::make_shared<PruneArguments>();
-    command->add_flag("-n,--dry-run", arguments->request.dry_run, "only say what would be freed");
+    command->add_flag("-n,--dry-run", arguments->dry_run, "only say what would be freed");
     add_prune_options(*command, *arguments);
     command->footer(
         "Nothing is locked: what an open session may rely on is condemned first and removed by a\n"
@@ -151,8 +151,9 @@ void add_prune(CLI::App& app, Context& context) {
         "Examples:\n  repo prune --dry-run\n  repo prune --max-unused 10% --time-budget 30m");
     command->callback([&context, arguments] {
         context.run = [&context, arguments] {
+            auto const request = prune_request(context.options, *arguments);
             auto const repository = open(context.options);
-            return run_prune(context.options, *repository, *arguments);
+            return run_prune(context.options, *repository, request);
         };
     });
 }

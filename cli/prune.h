@@ -8,16 +8,19 @@
 namespace coffre::cli {
 
 struct PruneArguments {
-    PruneRequest request;
     std::string max_unused = "5%";
     std::string max_repack_size;
     std::string time_budget;
     std::string compression = "auto";
+    bool dry_run = false;
 };
 
 void add_prune_options(CLI::App& command, PruneArguments& arguments);
 
+// Throws std::invalid_argument.
+PruneRequest prune_request(GlobalOptions const& options, PruneArguments const& arguments);
+
 // Returns the exit code.
-int run_prune(GlobalOptions const& options, Repository& repository, PruneArguments& arguments);
+int run_prune(GlobalOptions const& options, Repository& repository, PruneRequest const& request);
 
 }  // namespace coffre::cli

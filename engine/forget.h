@@ -71,10 +71,10 @@ struct GroupBy {
 GroupBy parse_group_by(std::string const& text);
 
 struct ForgetRequest {
-    std::vector<std::string> names;  // of snapshots, as find_snapshot() takes them; else by rules
+    std::vector<std::string> names;  // of snapshots, as find_snapshot() takes them
     SnapshotFilter filter;           // which ones the rules are for
     GroupBy group_by;
-    RetentionRules rules;
+    RetentionRules rules;     // where no names are given
     bool allow_many = false;  // also all snapshots of a group, or more than half of them
     bool dry_run = false;
     std::string reason = "forget";
@@ -99,8 +99,9 @@ struct ForgetReport {
 };
 
 // Decides, then gives the snapshots up, durably; until a collection they can be had back. Throws
-// RepositoryError: {failed} when a snapshot is pinned, or too many would go; {corrupt} when one
-// cannot be read that the rules may concern. A snapshot that cannot be read goes by its full id.
+// std::invalid_argument when neither names nor rules are given, or both; RepositoryError: {failed}
+// when a snapshot is pinned, or too many would go; {corrupt} when one cannot be read that the rules
+// may concern. A snapshot that cannot be read goes by its full id.
 ForgetReport forget(Repository& repository, ForgetRequest const& request, Progress& progress);
 
 }  // namespace coffre

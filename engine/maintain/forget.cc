@@ -44,6 +44,10 @@ public:
             throw std::invalid_argument(
                 "say what to forget: IDs, or rules such as --keep-daily 14");
         }
+        if (!request_.names.empty() && !request_.rules.empty()) {
+            throw std::invalid_argument(
+                "either IDs or rules of what to keep: IDs are forgotten whatever the rules say");
+        }
         list_all();
         request_.names.empty() ? decide_by_rules() : decide_by_name();
         if (!request_.allow_many) report_.too_many = too_many();

@@ -21,6 +21,22 @@ expect_code 2 repo forget --keep-last 1 --group-by paths,names
 expect_code 1 repo forget --keep-last 1
 expect_error --allow-many
 
+# What is wrong in a command is told before anything is done.
+for options in "--max-unused foo" "--max-repack-size x" "--time-budget 3" "--compression none"; do
+    # shellcheck disable=SC2086
+    expect_code 2 repo forget --keep-last 2 --prune $options
+    # shellcheck disable=SC2086
+    expect_code 2 repo prune $options -r nowhere
+done
+expect_code 2 repo forget latest --keep-last 2
+expect_error "either IDs or rules"
+for options in latest "--keep-last 2" --prune --dry-run "--max-unused 5%" "--host x"; do
+    # shellcheck disable=SC2086
+    expect_code 2 repo forget --undo 3f2a91c0 $options
+    expect_error "--undo takes the ID of one snapshot"
+done
+expect_equal "$(count forgets)" 0
+
 # Nor is a plan refused: it says what the real run needs.
 expect_code 0 repo forget --keep-last 1 --dry-run
 expect_output "would forget "

@@ -224,6 +224,13 @@ TEST_F(Forget, WithoutRulesIsAMistake) {
     EXPECT_THROW(run({}), std::invalid_argument);
 }
 
+TEST_F(Forget, ByNameOrByRulesButNotByBoth) {
+    auto request = keeping(3);
+    request.names = ids({0});
+    EXPECT_THROW(run(request), std::invalid_argument);
+    EXPECT_EQ(repo_.ids().size(), 5U);
+}
+
 TEST_F(Forget, ASnapshotThatCannotBeReadByItsFullId) {
     std::string const name = names::snapshot(*taken_[1].id);
     Bytes bytes = repo_.store().objects().at(name);
