@@ -56,12 +56,6 @@ void read_rules(ForgetArguments& arguments) {
     arguments.request.group_by = parse_group_by(arguments.group_by);
 }
 
-std::string joined(std::vector<std::string> const& texts, char const* separator) {
-    std::string all;
-    for (auto const& text : texts) all += (all.empty() ? "" : separator) + printable(text);
-    return all;
-}
-
 std::string title_of(ForgetGroup const& group) {
     std::string title;
     if (!group.host.empty()) title += " host " + printable(group.host);

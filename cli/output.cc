@@ -177,6 +177,12 @@ std::string printable(std::string const& text) {
     return out;
 }
 
+std::string joined(std::vector<std::string> const& texts, char const* separator) {
+    std::string all;
+    for (auto const& text : texts) all.append(all.empty() ? "" : separator).append(printable(text));
+    return all;
+}
+
 std::uint64_t parse_size(std::string const& text) {
     std::size_t digits = 0;
     while (digits < text.size() && text[digits] >= '0' && text[digits] <= '9') ++digits;

@@ -26,6 +26,7 @@ std::string duration_text(double seconds);
 std::string age_text(std::int64_t seconds);  // "20 days", rounded down; "0 s" of what lies ahead
 // Control characters and bytes that are not UTF-8 are shown as \xNN.
 std::string printable(std::string const& text);
+std::string joined(std::vector<std::string> const& texts, char const* separator);  // each printable
 // Throws std::invalid_argument. "10M" is 10 MiB.
 std::uint64_t parse_size(std::string const& text);
 // Seconds. Throws std::invalid_argument. "90s", "10m", "26h" or "30d"; there is no other unit.

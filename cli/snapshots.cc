@@ -11,12 +11,6 @@ namespace coffre::cli {
 
 namespace {
 
-std::string joined(std::vector<std::string> const& texts) {
-    std::string all;
-    for (auto const& text : texts) all.append(all.empty() ? "" : ",").append(printable(text));
-    return all;
-}
-
 std::string marks_of(Snapshot const& snapshot) {
     std::string marks;
     if (snapshot.pinned) marks += "  (pinned)";
@@ -28,12 +22,10 @@ void print_table(std::vector<NamedSnapshot> const& snapshots) {
     print(fmt::format("{:8}  {:19}  {:15}  {:10}  {:>11}  {}", "ID", "Time", "Host", "Tags", "Size",
                       "Paths"));
     for (auto const& [id, snapshot] : snapshots) {
-        auto sources = snapshot.paths;
-        sources.insert(sources.end(), snapshot.streams.begin(), snapshot.streams.end());
         print(fmt::format("{:8}  {:19}  {:15}  {:10}  {:>11}  {}{}", id.hex().substr(0, 8),
                           time_text(snapshot.time_ns), printable(snapshot.host),
-                          joined(snapshot.tags), size_text(snapshot.statistics.bytes),
-                          joined(sources), marks_of(snapshot)));
+                          joined(snapshot.tags, ","), size_text(snapshot.statistics.bytes),
+                          joined(sources_of(snapshot), ","), marks_of(snapshot)));
     }
     print(fmt::format("{} snapshot{}", snapshots.size(), snapshots.size() == 1 ? "" : "s"));
 }

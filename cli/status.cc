@@ -21,17 +21,9 @@ struct StatusArguments {
     std::string metrics;
 };
 
-std::string sources_of(Snapshot const& snapshot) {
-    std::string all;
-    for (auto const* list : {&snapshot.paths, &snapshot.streams}) {
-        for (auto const& text : *list) all.append(all.empty() ? "" : ",").append(printable(text));
-    }
-    return all;
-}
-
 std::string group_name(SnapshotGroup const& group) {
     Snapshot const& snapshot = group.newest.snapshot;
-    return printable(snapshot.host) + ":" + sources_of(snapshot);
+    return printable(snapshot.host) + ":" + joined(sources_of(snapshot), ",");
 }
 
 std::int64_t age_s(RepositoryStatus const& status, std::int64_t ns) {

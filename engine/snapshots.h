@@ -24,6 +24,9 @@ struct SnapshotList {
 
 SnapshotList list_snapshots(Repository& repository);
 
+// What it was taken of: its paths, then its streams.
+std::vector<std::string> sources_of(Snapshot const& snapshot);
+
 // Narrows a search; empty fields match all.
 struct SnapshotFilter {
     std::string host;

@@ -15,12 +15,6 @@ namespace {
 
 using GroupKey = std::tuple<std::string, std::vector<std::string>, std::vector<std::string>>;
 
-std::vector<std::string> sources_of(Snapshot const& snapshot) {
-    auto sources = snapshot.paths;
-    sources.insert(sources.end(), snapshot.streams.begin(), snapshot.streams.end());
-    return sources;
-}
-
 GroupKey key_of(Snapshot const& snapshot, GroupBy const& by) {
     return {by.host ? snapshot.host : "",
             by.paths ? sources_of(snapshot) : std::vector<std::string>{},

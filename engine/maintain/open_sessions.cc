@@ -8,7 +8,6 @@
 #include "engine/util/process.h"
 #include "format/limits.h"
 #include "format/mutant.h"
-#include "format/session.h"
 #include "format/snapshot.h"
 
 namespace coffre {
@@ -20,12 +19,8 @@ constexpr std::int64_t silence_ns = 3600 * std::int64_t{1'000'000'000};
 
 // Nothing when it cannot be read: a session is open all the same.
 std::optional<SessionRecord> read_record(Repository& repository, SessionId const& id) {
-    std::string const name = names::session(id);
     try {
-        Bytes const object = get_whole(repository.store(), name, limits::object_size);
-        return decode_session(repository.keys().open_object(ObjectKind::session, name, object));
-    } catch (FormatError const&) {
-        return std::nullopt;
+        return read_session(repository, id);
     } catch (RepositoryError const& error) {
         if (error.kind() != RepositoryFailure::corrupt) throw;
         return std::nullopt;
@@ -35,8 +30,7 @@ std::optional<SessionRecord> read_record(Repository& repository, SessionId const
 bool is_dead(Repository& repository, SessionsListing::Open const& session, std::int64_t now_ns) {
     if (now_ns - session.seen_ns > silence_ns) return true;
     auto const record = read_record(repository, session.id);
-    return record &&
-           has_ended({record->boot_id, record->pid_namespace, record->pid, record->process_start});
+    return record && has_ended(*record);
 }
 
 // "sessions/<id>" or "sessions/<id>.<beat>".
@@ -46,6 +40,21 @@ std::optional<SessionId> session_of(std::string const& name) {
 }
 
 }  // namespace
+
+SessionRecord read_session(Repository& repository, SessionId const& id) {
+    std::string const name = names::session(id);
+    Bytes const object = get_whole(repository.store(), name, limits::object_size);
+    try {
+        return decode_session(repository.keys().open_object(ObjectKind::session, name, object));
+    } catch (FormatError const& error) {
+        throw corrupt(name + ": " + error.what());
+    }
+}
+
+bool has_ended(SessionRecord const& record) {
+    return has_ended(
+        ProcessIdentity{record.boot_id, record.pid_namespace, record.pid, record.process_start});
+}
 
 SessionsListing list_sessions(Repository& repository, GcState const& log) {
     Backend& store = repository.store();

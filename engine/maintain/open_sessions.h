@@ -5,6 +5,7 @@
 #include "engine/prune.h"
 #include "engine/repository/gc_state.h"
 #include "engine/repository/repository.h"
+#include "format/session.h"
 
 namespace coffre {
 
@@ -17,6 +18,11 @@ struct SessionsListing {
     std::vector<Open> open;            // neither published nor ended
     std::vector<std::string> settled;  // records and heartbeats of all others
 };
+
+// What the session's writer said of itself. Throws RepositoryError{corrupt} naming the object.
+SessionRecord read_session(Repository& repository, SessionId const& id);
+// Whether the writer is known to have no process any more.
+bool has_ended(SessionRecord const& record);
 
 SessionsListing list_sessions(Repository& repository, GcState const& log);
 

@@ -13,9 +13,6 @@
 #include "engine/repository/repository.h"
 #include "engine/util/clock.h"
 #include "engine/util/host.h"
-#include "engine/util/process.h"
-#include "format/limits.h"
-#include "format/session.h"
 
 namespace coffre {
 
@@ -111,21 +108,15 @@ private:
     }
 
     void add_session(SessionsListing::Open const& open) {
-        std::string const name = names::session(open.id);
         try {
-            Bytes const bytes = get_whole(repository_.store(), name, limits::object_size);
-            auto const record =
-                decode_session(repository_.keys().open_object(ObjectKind::session, name, bytes));
-            bool const ended =
-                has_ended({record.boot_id, record.pid_namespace, record.pid, record.process_start});
-            status_.open_sessions.push_back(
-                {open.id, record.host, record.pid, record.created_ns, open.seen_ns, ended});
-        } catch (FormatError const& error) {
-            status_.errors.push_back(name + ": " + error.what());
+            auto const record = read_session(repository_, open.id);
+            status_.open_sessions.push_back({open.id, record.host, record.pid, record.created_ns,
+                                             open.seen_ns, has_ended(record)});
         } catch (RepositoryError const& error) {
             if (error.kind() != RepositoryFailure::corrupt) throw;
             // One that a collector has removed since is not damaged.
-            if (repository_.store().stat(name)) status_.errors.emplace_back(error.what());
+            if (repository_.store().stat(names::session(open.id)))
+                status_.errors.emplace_back(error.what());
         }
     }
 

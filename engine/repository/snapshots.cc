@@ -247,6 +247,12 @@ SnapshotList list_snapshots(Repository& repository) {
     return list;
 }
 
+std::vector<std::string> sources_of(Snapshot const& snapshot) {
+    auto sources = snapshot.paths;
+    sources.insert(sources.end(), snapshot.streams.begin(), snapshot.streams.end());
+    return sources;
+}
+
 bool SnapshotFilter::matches(Snapshot const& snapshot) const {
     if (!host.empty() && snapshot.host != host) return false;
     for (auto const& path : paths) {
