@@ -1,6 +1,6 @@
 // Where objects live: five verbs and a barrier.
 //
-// Implementations: local.h, memory.h; decorators: counting.h, fault.h. Threads may share one.
+// Implementations: local.h, memory.h; decorators.h: what goes around one. Threads may share one.
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
