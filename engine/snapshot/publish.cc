@@ -72,13 +72,9 @@ void Publisher::finish_packs() {
     write_bundle();
 }
 
-void Publisher::take_census(std::set<PackNumber> const& reused) {
+void Publisher::take_census(Census const& reused) {
     Census census = written_;
-    Index::View const view = repository_.index_view();
-    for (PackNumber const number : reused) {
-        IndexedPack const pack = view.pack(number);
-        census[pack.id] = pack.size;
-    }
+    census.insert(reused.begin(), reused.end());
     auto const sizes = sizes_of(repository_.store(), census);
     for (auto const& [pack, size] : census) {
         auto const found = sizes.find(names::pack(pack));
@@ -89,7 +85,7 @@ void Publisher::take_census(std::set<PackNumber> const& reused) {
     }
 }
 
-void Publisher::publish(Snapshot const& snapshot, std::set<PackNumber> const& reused) {
+void Publisher::publish(Snapshot const& snapshot, Census const& reused) {
     std::string const name = names::snapshot(session_);
     try {
         if (!mutant("no-census")) take_census(reused);

@@ -8,13 +8,11 @@
 
 #include "engine/repository/pack_store.h"
 #include "engine/repository/repository.h"
+#include "engine/snapshot/census.h"
 #include "engine/snapshot/claimed.h"
 #include "engine/snapshots.h"
 
 namespace coffre {
-
-// Packs whose presence a snapshot depends on, with their sizes.
-using Census = std::map<PackId, std::uint64_t>;
 
 // add() by one thread, then finish() by another after it.
 class Publisher {
@@ -29,11 +27,11 @@ public:
     void finish_packs();
     // Publishes the snapshot, durably, after every pack of the census was seen in the store, and
     // reads it back. Throws RepositoryError{unusable} when the session was ended by a collector.
-    void publish(Snapshot const& snapshot, std::set<PackNumber> const& reused);
+    void publish(Snapshot const& snapshot, Census const& reused);
 
 private:
     void write_bundle();
-    void take_census(std::set<PackNumber> const& reused);
+    void take_census(Census const& reused);
 
     Repository& repository_;
     SessionId session_;

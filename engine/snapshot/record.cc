@@ -12,6 +12,12 @@ bool ReusablePacks::is_usable(PackNumber pack) {
     return known->second;
 }
 
+void ReusablePacks::mark_reused(PackNumber number) {
+    if (!marked_.insert(number).second) return;
+    IndexedPack const pack = view_.pack(number);
+    reused_.emplace(pack.id, pack.size);
+}
+
 Recorder::Recorder(Repository& repository, GcState const& log, ClaimedChunks& claimed,
                    std::function<void(Block)> const& hand_on)
     : repository_(repository),

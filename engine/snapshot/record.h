@@ -10,6 +10,7 @@
 #include "engine/repository/gc_state.h"
 #include "engine/repository/repository.h"
 #include "engine/snapshot/batch.h"
+#include "engine/snapshot/census.h"
 #include "engine/snapshot/claimed.h"
 #include "engine/snapshot/directory_builder.h"
 #include "engine/snapshot/read_inodes.h"
@@ -24,14 +25,15 @@ public:
     ReusablePacks(Index::View const& view, GcState const& log) : view_(view), log_(log) {}
 
     bool is_usable(PackNumber pack);
-    void mark_reused(PackNumber pack) { reused_.insert(pack); }
-    std::set<PackNumber> const& reused() const { return reused_; }
+    void mark_reused(PackNumber pack);
+    Census const& reused() const { return reused_; }
 
 private:
     Index::View const& view_;
     GcState const& log_;
     std::map<PackNumber, bool> usable_;
-    std::set<PackNumber> reused_;
+    std::set<PackNumber> marked_;
+    Census reused_;
 };
 
 // Used by one thread.
@@ -51,7 +53,7 @@ public:
     // After finish():
     Node const& root() const { return root_; }
     Statistics const& statistics() const { return statistics_; }
-    std::set<PackNumber> const& reused_packs() const { return packs_.reused(); }
+    Census const& reused_packs() const { return packs_.reused(); }
 
 private:
     struct OpenFile {

@@ -23,10 +23,18 @@ void apply(TagChange const& change, Snapshot& snapshot) {
     if (change.pin) snapshot.pinned = *change.pin;
 }
 
+Census census_of(std::set<PackNumber> const& packs, Index::View const& view) {
+    Census census;
+    for (auto const number : packs) {
+        IndexedPack const pack = view.pack(number);
+        census.emplace(pack.id, pack.size);
+    }
+    return census;
+}
+
 // The packs that hold all that is beneath the snapshot, none of them condemned. Throws
 // RepositoryError{failed} when there are no such packs.
-std::set<PackNumber> usable_packs(Repository& repository, GcState const& log,
-                                  NamedSnapshot const& named) {
+Census usable_packs(Repository& repository, GcState const& log, NamedSnapshot const& named) {
     std::map<std::string, std::uint64_t> listed;
     for (auto const& object : repository.store().list("packs/")) listed[object.name] = object.size;
     Index::View const view = repository.index_view();
@@ -46,7 +54,7 @@ std::set<PackNumber> usable_packs(Repository& repository, GcState const& log,
         throw RepositoryError(RepositoryFailure::failed,
                               std::string(error.what()) + "; it has been collected in part");
     }
-    if (reachable.missing().empty()) return reachable.needed_packs();
+    if (reachable.missing().empty()) return census_of(reachable.needed_packs(), view);
     throw RepositoryError(RepositoryFailure::failed, what + ": some of it has been collected");
 }
 
@@ -65,7 +73,7 @@ public:
     enum class Trust { listed, none };
     Republished publish(NamedSnapshot const& named, Snapshot changed, Trust trust) {
         repository_.refresh_index();
-        std::set<PackNumber> needed;
+        Census needed;
         bool const is_sure = trust == Trust::listed && !log_.ends_in_condemn;
         if (!is_sure && !mutant("undo-unchecked")) {
             needed = with_sound_index(repository_,

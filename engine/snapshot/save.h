@@ -22,7 +22,7 @@ struct SaveOptions {
 struct Saved {
     Node root;
     Statistics statistics;
-    std::set<PackNumber> reused;  // packs that the tree relies on, besides new ones
+    Census reused;  // packs that the tree relies on, besides new ones
 };
 
 // Calls the function with each batch, in the order of the tree. May have threads of its own, if it

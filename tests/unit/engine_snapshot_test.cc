@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <latch>
 
+#include "engine/repository/names.h"
+#include "engine/repository/pack_store.h"
 #include "engine/snapshot/source_node.h"
 #include "engine_test_repo.h"
 
@@ -644,6 +646,34 @@ TEST(ParseTime, RefusesWhatIsNoTime) {
           "2026-02-31", "2026-08-02T13:00:05+02:0x", "2026-08-02T13:00:05."}) {
         EXPECT_THROW(parse_time(bad), std::invalid_argument) << bad;
     }
+}
+
+// As a repair on another machine does while this one looks for what it misses.
+TEST(Snapshot, KnowsWhatItReliesOnWhenTheIndexIsMadeAnewMeanwhile) {
+    TempFolder const source;
+    TestRepo repo;
+    for (unsigned run = 0; run < 3; ++run) {
+        write_file(source / std::to_string(run), random_bytes(run, 50'000));
+        repo.save(source.path());
+    }
+    write_file(source / "new", random_bytes(9, 50'000));
+    repo.observe([&, done = false](Verb verb, std::string const& name) mutable {
+        if (done || verb != Verb::put || !name.starts_with("packs/")) return;
+        done = true;
+        Names const packs = repo.objects("packs/");
+        for (auto const& bundle : repo.objects("bundles/")) {
+            Bundle const rows = read_bundle(repo.store(), repo->keys(), bundle);
+            bool const is_first = decode_pack_directory(rows[0].directory).kind == PackKind::data;
+            if (!is_first) continue;
+            for (auto const& row : rows) repo.store().remove(names::pack(row.pack));
+            repo.store().remove(bundle);
+            break;
+        }
+        repo->rebuild_index();
+    });
+    SnapshotRequest request = saving({source.path()});
+    request.parent = ParentChoice::none;
+    EXPECT_EQ(failure_of([&] { repo.take(std::move(request)); }), RepositoryFailure::corrupt);
 }
 
 // A repository with empty snapshots of chosen ids, a second apart.
