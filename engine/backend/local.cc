@@ -39,6 +39,14 @@ void sync_folder(int root, std::string const& folder) {
     if (::fsync(fd.get()) != 0) fail("sync folder", folder);
 }
 
+constexpr std::string_view store_folders[] = {"keys",      "packs",   "bundles", "sessions",
+                                              "snapshots", "forgets", "gclog",   "parity"};
+
+bool is_of_store(std::string_view folder) {
+    return std::find(std::begin(store_folders), std::end(store_folders), folder) !=
+           std::end(store_folders);
+}
+
 // What the disk does not give back is damage of this object, not the end of the command.
 [[noreturn]] void fail_to_read(char const* action, std::string const& name) {
     bool const is_lost = errno == EIO || errno == EBADMSG || errno == EUCLEAN;
@@ -111,6 +119,7 @@ public:
 
     std::vector<ObjectInfo> list(std::string const& prefix) override {
         std::vector<ObjectInfo> found;
+        if (is_not_made_yet(prefix)) return found;
         list_folder(prefix, found);
         // Another process may not have synced yet what the caller now relies on.
         mark_dirty(prefix + ".");
@@ -166,6 +175,14 @@ private:
         return PutResult::stored;
     }
 
+    // Others than the store's own folders are made by the first put into them.
+    bool is_not_made_yet(std::string const& prefix) const {
+        std::string const folder = prefix.substr(0, prefix.find('/'));
+        return !folder.empty() && !is_of_store(folder) &&
+               ::faccessat(root_.get(), folder.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) != 0 &&
+               errno == ENOENT;
+    }
+
     void list_folder(std::string const& prefix, std::vector<ObjectInfo>& found) {
         Fd fd(::openat(root_.get(), (prefix + ".").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
         if (!fd && mutant("list-error-is-empty")) return;
@@ -209,9 +226,6 @@ private:
     bool sync_failed_ = false;  // by barrier_mutex_
 };
 
-constexpr std::string_view store_folders[] = {"keys",      "packs",   "bundles", "sessions",
-                                              "snapshots", "forgets", "gclog",   "parity"};
-
 // Empty, or what an interrupted create_local_store() left.
 bool may_become_store(int root) {
     int const copy = ::openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -219,9 +233,7 @@ bool may_become_store(int root) {
     if (!dir) return false;
     while (auto const* entry = ::readdir(dir.get())) {
         std::string_view const name = entry->d_name;
-        bool const ours = std::find(std::begin(store_folders), std::end(store_folders), name) !=
-                          std::end(store_folders);
-        if (!ours && name != "." && name != ".." && name != "lost+found") return false;
+        if (!is_of_store(name) && name != "." && name != ".." && name != "lost+found") return false;
     }
     return true;
 }

@@ -85,9 +85,18 @@ std::optional<NamedSnapshot> usable_parent(Repository& repository,
     // Level with the bundles of every snapshot that was listed.
     repository.refresh_index();
     if (condemn_lost_packs(repository, log, progress) == Trees::lost) return std::nullopt;
-    bool const may_lack = !repository.damaged_bundles().empty();
+    // What a repair has set aside is in no bundle any more.
+    bool const may_lack =
+        !repository.damaged_bundles().empty() || !repository.store().list("quarantine/").empty();
     if (may_lack && parent && !is_whole(repository, log, parent->snapshot)) return std::nullopt;
     return parent;
+}
+
+void distrust_trees(Repository& repository, GcState& log) {
+    Index::View const view = repository.index_view();
+    view.each_pack([&](PackNumber number, IndexedPack const& pack) {
+        if (view.directory(number).kind == PackKind::meta) log.condemned.insert(pack.id);
+    });
 }
 
 bool is_usable(ChunkReader& reader, GcState const& log, Content const& content) {

@@ -25,6 +25,9 @@ std::optional<NamedSnapshot> usable_parent(Repository& repository,
                                            std::optional<NamedSnapshot> parent, GcState& log,
                                            Progress const& progress);
 
+// Packs of trees count as condemned in `log` from then on: no tree is used again.
+void distrust_trees(Repository& repository, GcState& log);
+
 // Whether every chunk of the content, and of the recipes that list them, has a copy in a pack that
 // a writer who has read `log` may rely on.
 bool is_usable(ChunkReader& reader, GcState const& log, Content const& content);

@@ -51,14 +51,19 @@ Snapshot describe(SnapshotRequest const& request, std::vector<std::string> const
     return snapshot;
 }
 
+enum class Trees { trusted, distrusted };
+
 // The run of one session, from its announcement to its snapshot.
 class Run {
 public:
-    Run(Repository& repository, SnapshotRequest& request, Progress& progress)
+    Run(Repository& repository, SnapshotRequest& request, Progress& progress, Trees trees)
         : repository_(repository),
           request_(request),
           progress_(progress),
+          trees_(trees),
           paths_(source_paths(request)) {}
+
+    bool has_parent() const { return parent_.has_value(); }
 
     SnapshotResult take() {
         announce();
@@ -95,6 +100,7 @@ private:
 
     void choose_parent() {
         parent_ = find_parent(repository_, request_, snapshot_, log_, progress_);
+        if (trees_ == Trees::distrusted) distrust_trees(repository_, log_);
         if (!parent_) return;
         snapshot_.parent = parent_->id;
         progress_.total_files = parent_->snapshot.statistics.files;
@@ -106,7 +112,7 @@ private:
         return std::make_unique<Estimate>(paths_.outermost, request_.exclude, progress_);
     }
 
-    std::set<PackNumber> save(Publisher& publisher) {
+    Census save(Publisher& publisher) {
         SaveOptions const options{id_, request_.compression_level, request_.threads,
                                   request_.dry_run};
         auto saved =
@@ -147,6 +153,7 @@ private:
     Repository& repository_;
     SnapshotRequest& request_;
     Progress& progress_;
+    Trees const trees_;
     SourcePaths const paths_;
     std::optional<Session> session_;  // none in a dry run
     SessionId id_{};
@@ -156,10 +163,25 @@ private:
     ClaimedChunks claimed_;
 };
 
+// Trees that turn out to be damaged are no reason to save nothing: they are made anew.
+SnapshotResult take_once(Repository& repository, SnapshotRequest& request, Progress& progress) {
+    Run run(repository, request, progress, Trees::trusted);
+    try {
+        return run.take();
+    } catch (RepositoryError const& error) {
+        bool const may_do_without = run.has_parent() && request.streams.empty();
+        if (error.kind() != RepositoryFailure::corrupt || !may_do_without) throw;
+        progress.report_failure("", std::string(error.what()) +
+                                        "; every file is read, and its folders are stored again");
+    }
+    request.parent = ParentChoice::none;
+    return Run(repository, request, progress, Trees::distrusted).take();
+}
+
 }  // namespace
 
 SnapshotResult take_snapshot(Repository& repository, SnapshotRequest& request, Progress& progress) {
-    auto const take = [&] { return Run(repository, request, progress).take(); };
+    auto const take = [&] { return take_once(repository, request, progress); };
     if (request.streams.empty()) {
         try {
             return with_sound_index(repository, take);

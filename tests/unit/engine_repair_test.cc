@@ -179,6 +179,23 @@ TEST_P(Repair, ReadsADamagedPackWithoutItsBundle) {
     EXPECT_LT(paths(report).size(), 15U);
 }
 
+// The files did not change, and cannot be taken over: their contents are lost.
+TEST_P(Repair, TheNextSnapshotSavesAgainWhatWasLost) {
+    flip(data_pack(), 5'000);
+    EXPECT_FALSE(repair().is_whole());
+    second_ = repo_.save(source_.path());
+    EXPECT_TRUE(repair(false).is_whole());
+    expect_whole();
+}
+
+TEST_P(Repair, IsNotNeededForTheNextSnapshot) {
+    for (auto const& name : repo_.objects("packs/")) {
+        if (!holds_data(name)) flip(name, 200);
+    }
+    second_ = repo_.save(source_.path());
+    EXPECT_EQ(repo_.restored(second_.snapshot, source_.path()), image_);
+}
+
 TEST_P(Repair, LetsASourceHealWhatItStillHas) {
     flip(data_pack(), 5'000);
     EXPECT_FALSE(repair().is_whole());
