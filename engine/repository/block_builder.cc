@@ -8,6 +8,7 @@ namespace coffre {
 namespace {
 
 constexpr std::size_t target = limits::mib;
+constexpr std::size_t most_chunks = 32 * std::size_t{1024};
 constexpr std::size_t most_memory =
     3;  // pieces of other memory that a block keeps from being freed
 
@@ -26,7 +27,7 @@ void BlockBuilder::add(ChunkId const& id, ByteView bytes) {
     block.chunks.push_back({id, static_cast<std::uint32_t>(block.plain.size()),
                             static_cast<std::uint32_t>(bytes.size())});
     append(block.plain, bytes);
-    if (block.plain.size() >= target) hand_on(block);
+    if (block.plain.size() >= target || block.chunks.size() >= most_chunks) hand_on(block);
 }
 
 void BlockBuilder::flush() {

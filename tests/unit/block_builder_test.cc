@@ -107,6 +107,19 @@ TEST_F(Blocks, ChunksThatLookRandomAreApart) {
     for (auto const& block : blocks_) EXPECT_EQ(block.kind, PackKind::data);
 }
 
+// A folder of a million files of some bytes each.
+TEST_F(Blocks, HoldNoMoreChunksThanTheFormatAllows) {
+    Bytes const tiny = text(3);
+    for (std::size_t i = 0; i < 2 * limits::chunks_per_block; ++i) builder_.add(numbered(1), tiny);
+    builder_.flush();
+    std::size_t chunks = 0;
+    for (auto const& block : blocks_) {
+        EXPECT_LE(block.chunks.size(), limits::chunks_per_block);
+        chunks += block.chunks.size();
+    }
+    EXPECT_EQ(chunks, 2 * limits::chunks_per_block);
+}
+
 TEST_F(Blocks, AFullOneIsHandedOnAtOnce) {
     Bytes const chunk = text(chunk_size);
     for (std::uint8_t i = 0; i < 15; ++i) builder_.add(numbered(i), chunk);
