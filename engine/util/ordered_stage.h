@@ -68,8 +68,15 @@ public:
     OrderedStage(std::size_t workers, std::size_t bound, std::function<Out(In)> work,
                  std::function<void(Out)> sink)
         : work_(std::move(work)), sink_(std::move(sink)), tasks_(bound), results_(bound) {
-        for (std::size_t i = 0; i < workers; ++i) workers_.emplace_back([this] { run_tasks(); });
-        drain_ = std::jthread([this] { drain(); });
+        try {
+            for (std::size_t i = 0; i < workers; ++i) {
+                workers_.emplace_back([this] { run_tasks(); });
+            }
+            drain_ = std::jthread([this] { drain(); });
+        } catch (...) {
+            close();  // those that were started wait for tasks
+            throw;
+        }
     }
     OrderedStage(OrderedStage const&) = delete;
     OrderedStage& operator=(OrderedStage const&) = delete;
