@@ -17,14 +17,6 @@ constexpr std::uint64_t preallocate_from = limits::mib;
 
 }  // namespace
 
-FileIdentity identity_of(Fd const& fd, std::string const& path) {
-    struct stat status {};
-    if (::fstat(fd.get(), &status) != 0) {
-        fail(path, "look at it");
-    }
-    return {status.st_dev, status.st_ino};
-}
-
 std::shared_ptr<Fd const> FileWriter::open(RestoredFile& file, std::uint64_t to_write) {
     std::lock_guard const opening(file.opening);
     if (auto fd = known(file)) return fd;
@@ -54,7 +46,7 @@ Fd FileWriter::create(RestoredFile& file, std::uint64_t to_write) const {
     try {
         set_size(file, fd);
     } catch (SourceError const&) {
-        target_.remove(file.path);
+        target_.remove_file(file.path, *file.identity);
         file.identity.reset();
         throw;
     }
@@ -114,7 +106,7 @@ void FileWriter::complete(RestoredFile& file) {
     }
     if (fd) return metadata_.apply(file.path, fd->get(), file.node);
     // Better no file than one with wrong bytes; one that was there before is named, not removed.
-    if (file.is_new && file.identity) target_.remove(file.path);
+    if (file.is_new && file.identity) target_.remove_file(file.path, *file.identity);
 }
 
 void FileWriter::note(std::vector<SourceFailure>& list, RestoredFile& file,

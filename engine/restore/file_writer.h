@@ -15,16 +15,6 @@
 
 namespace coffre {
 
-struct FileIdentity {
-    dev_t device = 0;
-    ino_t inode = 0;
-
-    bool operator==(FileIdentity const&) const = default;
-};
-
-// Throws SourceError naming `path`.
-FileIdentity identity_of(Fd const& fd, std::string const& path);
-
 // A file that gets (some of) its contents. Lives until its last chunk is written.
 struct RestoredFile {
     std::string path;                      // in the target

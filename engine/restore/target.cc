@@ -255,6 +255,15 @@ std::uint64_t Target::remove(std::string const& path) const {
     return remove_all(parent.folder, parent.name, at, 0);
 }
 
+void Target::remove_file(std::string const& path, FileIdentity const& known) const {
+    Parent const parent = parent_of(path);
+    struct stat status {};
+    bool const is_there =
+        ::fstatat(parent.folder.get(), parent.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
+    if (!is_there || identity_of(status) != known) return;
+    if (::unlinkat(parent.folder.get(), parent.name.c_str(), 0) != 0) fail(path, "remove");
+}
+
 std::vector<std::string> Target::names(std::string const& path) const {
     Fd folder = open_beneath(path, O_RDONLY | O_DIRECTORY, 0);
     if (!folder) fail(path, "list the folder");

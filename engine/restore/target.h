@@ -7,6 +7,7 @@
 #include <atomic>
 #include <optional>
 
+#include "engine/restore/file_identity.h"
 #include "engine/util/fd.h"
 #include "format/tree.h"
 
@@ -48,6 +49,8 @@ public:
                         struct stat const& known) const;
     // A directory is removed with all that is in it. Returns how many things were removed.
     std::uint64_t remove(std::string const& path) const;
+    // Whatever else is there by now stays.
+    void remove_file(std::string const& path, FileIdentity const& known) const;
     std::vector<std::string> names(std::string const& path) const;
 
     struct Parent {

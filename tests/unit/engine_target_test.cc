@@ -134,6 +134,24 @@ TEST_P(TargetTest, WritesToNoOtherFileOfTheName) {
     ASSERT_EQ(writer.failures().size(), 1U);
     EXPECT_EQ(writer.failures()[0].message, "was exchanged while it was restored");
     EXPECT_EQ(writer.bytes_written(), 0U);
+    EXPECT_TRUE(target_.look("folder/new"));
+}
+
+// A new file that is only in part there goes.
+TEST_P(TargetTest, RemovesItsOwnFileThatFailed) {
+    RestoreRequest const request;
+    Progress progress;
+    Metadata metadata(request);
+    FileWriter writer(target_, metadata, request, progress);
+    auto const file = std::make_shared<RestoredFile>();
+    file->path = "folder/new";
+    file->node = node_of("new", NodeKind::file);
+    file->node.size = 7;
+    writer.write({file, 0, {}, 4}, as_bytes("part"));
+    EXPECT_TRUE(target_.look("folder/new"));
+    writer.mark_failed(*file, "the rest is lost");
+    writer.release(*file);
+    EXPECT_FALSE(target_.look("folder/new"));
 }
 
 // Components of the largest size, so that pieces of the path end at all places.
