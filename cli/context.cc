@@ -127,6 +127,11 @@ bool has_terminal() {
     return ::isatty(STDIN_FILENO) != 0 && ::isatty(STDERR_FILENO) != 0;
 }
 
+std::string passphrase_file(GlobalOptions const& options) {
+    return !options.password_file.empty() ? options.password_file
+                                          : environment("REPO_PASSWORD_FILE");
+}
+
 // From options, then the environment; nothing when none is given.
 std::optional<std::string> given_passphrase(GlobalOptions const& options) {
     if (!options.password_file.empty() && !options.password_command.empty()) {
@@ -137,8 +142,7 @@ std::optional<std::string> given_passphrase(GlobalOptions const& options) {
                                     : environment("REPO_PASSWORD_COMMAND");
     if (!command.empty())
         return known_passphrase(trimmed(output_of(command, RepositoryFailure::wrong_key)));
-    std::string const file =
-        !options.password_file.empty() ? options.password_file : environment("REPO_PASSWORD_FILE");
+    std::string const file = passphrase_file(options);
     if (!file.empty()) return passphrase_in(file);
     if (std::getenv("REPO_PASSWORD") != nullptr)
         return known_passphrase(environment("REPO_PASSWORD"));
@@ -242,6 +246,11 @@ std::string repository_location(GlobalOptions const& options) {
         return trimmed(read_text_file(options.repository_file, "repository's name"));
     }
     throw std::invalid_argument("no repository named: use -r FOLDER or REPO_REPOSITORY");
+}
+
+std::vector<std::string> paths_in_use(GlobalOptions const& options) {
+    return {repository_location(options), open_options(options).cache_folder, options.key_file,
+            passphrase_file(options)};
 }
 
 OpenOptions open_options(GlobalOptions const& options, Purpose purpose) {

@@ -45,6 +45,10 @@ char const* advice_for(RepositoryFailure failure);
 // Throws std::invalid_argument when no repository is named.
 std::string repository_location(GlobalOptions const& options);
 
+// What must be there to open the repository again: its folder, the cache, and the files that hold
+// its keys. Some may not be there.
+std::vector<std::string> paths_in_use(GlobalOptions const& options);
+
 // Asks on the terminal when no credentials are given and the repository is encrypted.
 enum class Purpose { use, check };
 std::shared_ptr<Repository> open(GlobalOptions const& options, Purpose purpose = Purpose::use);

@@ -41,6 +41,7 @@ RestoreRequest make_request(GlobalOptions const& options, RestoreArguments const
     for (auto const& pattern : arguments.exclude) request.exclude.add(pattern);
     request.overwrite = modes.at(arguments.overwrite);
     request.delete_extra = arguments.delete_extra;
+    request.never_deleted = paths_in_use(options);
     request.verify = arguments.verify;
     request.sparse = arguments.sparse;
     request.privileged = arguments.privileged;
@@ -175,7 +176,11 @@ void add_restore(CLI::App& app, Context& context) {
 
 Set-user-id and set-group-id bits of files, device files, and attributes like capabilities are left
 out unless --privileged is given: trust the repository before you give it. Owners are found by name,
-then by number.)");
+then by number.
+
+--delete removes what is in the restored folders and not in the snapshot: also files that --exclude
+left out when it was taken, unless the restore gets the same --exclude. It keeps what lies beside the
+saved paths, mount points, folders that were not saved whole, and the repository, cache and key.)");
     command->callback([&context, arguments] {
         context.run = [&context, arguments] { return run_restore(context.options, *arguments); };
     });

@@ -29,6 +29,8 @@ struct RestoreRequest {
     bool numeric_ids = false;   // owners by number, whatever their names
     bool dry_run = false;
     unsigned threads = 0;  // 0: one for each processor
+    // Files and folders that are not deleted, nor is what they lie in: what a restore needs itself.
+    std::vector<std::string> never_deleted;
 };
 
 // What gives rights, and was left out because the request is not privileged.

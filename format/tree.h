@@ -21,7 +21,7 @@ enum class NodeKind : std::uint8_t {
 namespace node_flags {
 inline constexpr std::uint64_t stream = 1;    // a command's output: no inode behind it
 inline constexpr std::uint64_t unstable = 2;  // changed while it was read, or in part unreadable
-inline constexpr std::uint64_t partial = 4;   // a directory that could not be listed in full
+inline constexpr std::uint64_t partial = 4;   // a directory that was not entered or listed in full
 inline constexpr std::uint64_t above = 8;     // lies above the saved paths: no times, no inode
 inline constexpr std::uint64_t known = 15;
 }  // namespace node_flags

@@ -114,32 +114,63 @@ void ContentsPass::note_name(Node const& node) {
 }
 
 void ContentsPass::leave(SelectionVisitor::Left const& left) {
-    bool const deletes = context_.request.delete_extra && !is_full();
+    // What lies beside the saved paths was never meant to be in the snapshot.
+    bool const is_above = (left.folder.flags & node_flags::above) != 0;
+    bool const deletes = context_.request.delete_extra && !is_above && !is_full();
     if (deletes && context_.target.has_folder(left.path)) {
         context_.guarded(left.path, [&] { delete_extra(left); });
     }
     if (left.was_entered) folders_.pop_back();
 }
 
-// What the snapshot could not see, or cannot show any more, is no reason to delete.
 void ContentsPass::delete_extra(SelectionVisitor::Left const& left) {
-    bool const is_complete = left.is_complete || mutant("delete-what-is-damaged");
-    if (!is_complete || (left.folder.flags & node_flags::partial) != 0) {
-        throw SourceError(left.path,
-                          "nothing was deleted here: the snapshot does not have all "
-                          "that was in the folder");
+    auto const extra = extra_in(left);
+    if (extra.empty()) return;
+    require_saved_whole(left);
+    require_not_in_use(left.path);
+    for (auto const& path : extra) {
+        context_.guarded(path, [&] {
+            context_.remove(path, [&](std::string const& removed) {
+                ++context_.result.files_deleted;
+                context_.show("deleted", removed);
+            });
+        });
     }
+}
+
+// The paths of what is in the folder, is selected, and is not in the snapshot.
+std::vector<std::string> ContentsPass::extra_in(SelectionVisitor::Left const& left) const {
     RestoreRequest const& request = context_.request;
+    std::vector<std::string> extra;
     for (auto const& name : context_.target.names(left.path)) {
         std::string const path = join_path(left.path, name);
         std::string const shown = "/" + path;
         bool const is_ours = left.is_selected || request.include.matches(shown);
         bool const is_wanted = left.was_entered && folders_.back().names.contains(name);
-        if (is_wanted || !is_ours || request.exclude.matches(shown)) continue;
-        context_.show("deleted", path);
-        context_.guarded(path, [&] {
-            context_.result.files_deleted += request.dry_run ? 1 : context_.target.remove(path);
-        });
+        if (!is_wanted && is_ours && !request.exclude.matches(shown)) extra.push_back(path);
+    }
+    return extra;
+}
+
+// What the snapshot could not see, or cannot show any more, is no reason to delete. Snapshots that
+// do not say so hold a folder without entries where they did not enter another file system.
+void ContentsPass::require_saved_whole(SelectionVisitor::Left const& left) const {
+    bool const is_complete = left.is_complete || mutant("delete-what-is-damaged");
+    bool const is_partial = (left.folder.flags & node_flags::partial) != 0;
+    bool const is_empty = left.folder.content.entries.empty();
+    if (is_complete && !is_partial && !(is_empty && context_.target.is_mount_point(left.path))) {
+        return;
+    }
+    throw SourceError(left.path,
+                      "nothing was deleted here: the snapshot does not have all "
+                      "that was in the folder");
+}
+
+void ContentsPass::require_not_in_use(std::string const& path) const {
+    Fd const folder = context_.target.open_file(path, O_RDONLY | O_DIRECTORY);
+    if (auto const* const around = context_.never_deleted.around(folder)) {
+        throw SourceError(path,
+                          "lies in " + *around + ", which is in use: nothing is deleted here");
     }
 }
 
@@ -168,7 +199,7 @@ void ContentsPass::restore_file(std::string const& path, Node const& node) {
     }
     if (!there) return create_file(path, node);
     if (is_taken(*there)) {
-        if (!context_.request.dry_run) context_.target.remove(path);
+        if (!context_.request.dry_run) context_.make_room(path);
         return create_file(path, node);
     }
     if (may_keep_contents(*there, node)) return keep_contents(path, node);
@@ -297,7 +328,7 @@ void ContentsPass::replace_file(std::string const& path, Node const& node,
                       context_.metadata.fits(there, node) &&
                       context_.metadata.attributes_fit(path, fd.get(), node) && is_equal(fd, node);
     if (fits) return keep_contents(path, node);
-    if (!context_.request.dry_run) context_.target.remove(path);
+    if (!context_.request.dry_run) context_.make_room(path);
     create_file(path, node);
 }
 

@@ -24,6 +24,9 @@ private:
     void note_name(Node const& node);
     void leave(SelectionVisitor::Left const& left);
     void delete_extra(SelectionVisitor::Left const& left);
+    std::vector<std::string> extra_in(SelectionVisitor::Left const& left) const;
+    void require_saved_whole(SelectionVisitor::Left const& left) const;
+    void require_not_in_use(std::string const& path) const;
     void restore_file(std::string const& path, Node const& node);
     std::optional<struct stat> file_at(std::string const& path, Node const& node);
     bool is_taken(struct stat const& there);

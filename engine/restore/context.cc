@@ -17,6 +17,7 @@ RestoreContext::RestoreContext(Repository& opened, RestoreRequest const& asked, 
       progress(shown),
       reader(opened, tree_cache),
       target(asked.target, asked.dry_run ? Absent::stays : Absent::is_made),
+      never_deleted(asked.never_deleted),
       metadata(asked),
       selection(reader, asked, shown) {}
 
@@ -40,7 +41,26 @@ void RestoreContext::show(char const* action, std::string const& path) const {
     if (progress.on_item) progress.on_item(action, path);
 }
 
-void RestoreContext::clear_way(std::string const& path, Node const& node) const {
+void RestoreContext::remove(std::string const& path,
+                            std::function<void(std::string const&)> const& removed) {
+    Removal how;
+    how.keeps = [this](std::string const& at, FoundEntry const& entry) { return stays(at, entry); };
+    how.removed = removed;
+    how.dry_run = request.dry_run;
+    target.remove(path, how);
+}
+
+bool RestoreContext::stays(std::string const& path, FoundEntry const& entry) {
+    if (request.exclude.matches("/" + path)) return true;
+    if (auto const* const kept = never_deleted.held_by(entry.identity)) {
+        note_failure(path, "is or holds " + *kept + ", which is in use: it is not deleted");
+        return true;
+    }
+    if (entry.is_mount_point) note_failure(path, "is a mount point: it is not deleted");
+    return entry.is_mount_point;
+}
+
+void RestoreContext::clear_way(std::string const& path, Node const& node) {
     auto const there = target.look(path);
     if (!there) return;
     if (request.overwrite == Overwrite::never) {
@@ -49,7 +69,12 @@ void RestoreContext::clear_way(std::string const& path, Node const& node) const 
     if (S_ISDIR(there->st_mode) && !node.is_directory() && !request.delete_extra) {
         throw SourceError(path, "a folder is in the way (--delete removes it)");
     }
-    target.remove(path);
+    make_room(path);
+}
+
+void RestoreContext::make_room(std::string const& path) {
+    remove(path, [](std::string const&) {});
+    if (target.look(path)) throw SourceError(path, "what is in its place is not deleted");
 }
 
 bool RestoreContext::keeps(struct stat const& there, Node const& node) const {

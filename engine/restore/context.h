@@ -6,6 +6,7 @@
 
 #include "engine/repository/tree_reader.h"
 #include "engine/restore/metadata.h"
+#include "engine/restore/never_deleted.h"
 #include "engine/restore/selection.h"
 #include "engine/restore/target.h"
 
@@ -35,8 +36,13 @@ struct RestoreContext {
     // Tells whoever listens; `action` is as of a snapshot: "new", "changed".
     void show(char const* action, std::string const& path) const;
 
+    // Removes it with all that is in it, but for what the request keeps (its `exclude`), and what
+    // is never deleted or is a mount point: that is a failure. A dry run only says so.
+    void remove(std::string const& path, std::function<void(std::string const&)> const& removed);
+    // The same of what is in the place of something else. Throws SourceError when it is not gone.
+    void make_room(std::string const& path);
     // Something of another kind may be where `node` belongs: makes room, or throws SourceError.
-    void clear_way(std::string const& path, Node const& node) const;
+    void clear_way(std::string const& path, Node const& node);
     // What is there stays as it is, because of the request.
     bool keeps(struct stat const& there, Node const& node) const;
 
@@ -45,11 +51,15 @@ struct RestoreContext {
     Progress& progress;
     ChunkReader reader;
     Target target;
+    NeverDeleted never_deleted;
     Metadata metadata;
     Selection selection;
     RestoreResult result;
     std::set<std::string> skipped;  // what is there was kept
     bool is_full = false;           // the target: nothing more is tried
+
+private:
+    bool stays(std::string const& path, FoundEntry const& entry);
 };
 
 }  // namespace coffre

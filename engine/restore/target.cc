@@ -18,56 +18,6 @@ namespace coffre {
 
 namespace {
 
-std::vector<std::string> names_in(Fd folder, std::string const& path) {
-    OpenFolder const dir(::fdopendir(folder.get()));
-    if (!dir) fail(path, "list the folder");
-    folder.release();
-    std::vector<std::string> names;
-    errno = 0;
-    while (auto const* entry = ::readdir(dir.get())) {
-        std::string_view const name = entry->d_name;
-        if (name != "." && name != "..") names.emplace_back(name);
-        errno = 0;
-    }
-    if (errno != 0) fail(path, "list the folder");
-    return names;
-}
-
-bool is_same(struct stat const& a, struct stat const& b) {
-    return a.st_ino == b.st_ino && a.st_dev == b.st_dev;
-}
-
-constexpr std::size_t open_while_removing = 64;
-
-// Below a few levels the descriptor of a folder is given up while what is in it is removed, and got
-// back from there: a tree may be deeper than descriptors last. `path` is that of the entry, and is
-// left as it was.
-std::uint64_t remove_all(Fd& folder, std::string const& name, std::string& path,
-                         std::size_t depth) {
-    if (::unlinkat(folder.get(), name.c_str(), 0) == 0) return 1;
-    if (errno != EISDIR && errno != EPERM) fail(path, "remove");
-    Fd inner(::openat(folder.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    struct stat above {};
-    if (!inner || ::fstat(folder.get(), &above) != 0) fail(path, "remove");
-    if (depth >= open_while_removing) folder.reset();
-    std::uint64_t removed = 1;
-    std::size_t const path_size = path.size();
-    Fd copy(::openat(inner.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    for (auto const& child : names_in(std::move(copy), path)) {
-        path.append("/").append(child);
-        removed += remove_all(inner, child, path, depth + 1);
-        path.resize(path_size);
-    }
-    if (!folder) {
-        folder = Fd(::openat(inner.get(), "..", O_PATH | O_DIRECTORY | O_CLOEXEC));
-        struct stat status {};
-        if (!folder || ::fstat(folder.get(), &status) != 0) fail(path, "remove the folder");
-        if (!is_same(status, above)) throw SourceError(path, "was moved while it was removed");
-    }
-    if (::unlinkat(folder.get(), name.c_str(), AT_REMOVEDIR) != 0) fail(path, "remove the folder");
-    return removed;
-}
-
 // One walk of the kernel takes paths up to PATH_MAX.
 constexpr std::size_t longest_walk = 4000;
 
@@ -238,7 +188,7 @@ void Target::make_hard_link(std::string const& path, std::string const& file,
     Fd const source = open_beneath(file, O_PATH, 0);
     struct stat status {};
     if (!source || ::fstat(source.get(), &status) != 0) fail(file, "open it for another name");
-    if (!is_same(status, known)) {
+    if (identity_of(status) != identity_of(known)) {
         throw SourceError(path, file + " was exchanged meanwhile");
     }
     Parent const parent = parent_of(path);
@@ -249,10 +199,9 @@ void Target::make_hard_link(std::string const& path, std::string const& file,
     }
 }
 
-std::uint64_t Target::remove(std::string const& path) const {
+std::uint64_t Target::remove(std::string const& path, Removal const& how) const {
     Parent parent = parent_of(path);
-    std::string at = path;
-    return remove_all(parent.folder, parent.name, at, 0);
+    return remove_entry(std::move(parent.folder), parent.name, path, how);
 }
 
 void Target::remove_file(std::string const& path, FileIdentity const& known) const {
@@ -262,6 +211,16 @@ void Target::remove_file(std::string const& path, FileIdentity const& known) con
         ::fstatat(parent.folder.get(), parent.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
     if (!is_there || identity_of(status) != known) return;
     if (::unlinkat(parent.folder.get(), parent.name.c_str(), 0) != 0) fail(path, "remove");
+}
+
+bool Target::is_mount_point(std::string const& path) const {
+    Fd const folder = open_beneath(path, O_PATH | O_DIRECTORY, 0);
+    struct stat above {};
+    if (!folder) fail(path, "open the folder");
+    if (::fstatat(folder.get(), "..", &above, 0) != 0) fail(path, "look at the folder above it");
+    auto const found = find_entry(folder.get(), "", above.st_dev);
+    if (!found) fail(path, "look at it");
+    return found->is_mount_point;
 }
 
 std::vector<std::string> Target::names(std::string const& path) const {

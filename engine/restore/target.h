@@ -7,7 +7,7 @@
 #include <atomic>
 #include <optional>
 
-#include "engine/restore/file_identity.h"
+#include "engine/restore/removal.h"
 #include "engine/util/fd.h"
 #include "format/tree.h"
 
@@ -48,9 +48,10 @@ public:
     void make_hard_link(std::string const& path, std::string const& file,
                         struct stat const& known) const;
     // A directory is removed with all that is in it. Returns how many things were removed.
-    std::uint64_t remove(std::string const& path) const;
+    std::uint64_t remove(std::string const& path, Removal const& how) const;
     // Whatever else is there by now stays.
     void remove_file(std::string const& path, FileIdentity const& known) const;
+    bool is_mount_point(std::string const& path) const;
     std::vector<std::string> names(std::string const& path) const;
 
     struct Parent {

@@ -14,7 +14,7 @@ struct EnterDirectory {
     Node node;
 };
 struct LeaveDirectory {
-    std::uint64_t flags = 0;  // node_flags::partial when some entries could not be listed
+    std::uint64_t flags = 0;  // node_flags::partial when not all entries were saved
 };
 // An entry that is complete: a link, a special node, a file taken over from the parent snapshot.
 struct AddNode {

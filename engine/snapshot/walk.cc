@@ -214,7 +214,11 @@ void Walker::walk_directory(Place const& place, Node node, Node const* before) {
     split_.add(EnterDirectory{std::move(node)});
     bool const is_above_partial = std::exchange(is_partial_, false);
     ++depth_;
-    if (folder) walk_entries(place, folder.get(), before);
+    if (folder) {
+        walk_entries(place, folder.get(), before);
+    } else {
+        is_partial_ = true;
+    }
     --depth_;
     split_.add(LeaveDirectory{is_partial_ ? node_flags::partial : 0});
     is_partial_ = is_above_partial;
@@ -224,7 +228,10 @@ void Walker::walk_entries(Place const& place, int folder, Node const* before) {
     auto names = list_names(folder);
     if (errno != 0) fail(place.path, errno_text());
     std::string tag;
-    if (keeps_only_tag(folder, tag)) names.keep_only(tag);
+    if (keeps_only_tag(folder, tag)) {
+        names.keep_only(tag);
+        is_partial_ = true;
+    }
     std::optional<DirectoryCursor> cursor;
     if (before != nullptr && before->is_directory())
         cursor.emplace(parent_->reader, before->content);

@@ -75,7 +75,7 @@ private:
     std::set<std::string> named_;
     std::vector<SourceFailure> failures_;
     std::uint64_t failure_count_ = 0;
-    bool is_partial_ = false;  // the folder being walked lacks entries, by failures
+    bool is_partial_ = false;  // not all of the folder being walked is saved
     ReadInodes read_;
     std::uint64_t depth_ = 0;  // of the folder being walked, beneath its path
 };

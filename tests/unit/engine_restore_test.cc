@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <set>
 
 #include "engine_test_repo.h"
 
@@ -242,6 +243,7 @@ TEST_F(Restore, DeletesNothingWhereTheSnapshotCannotBeRead) {
     RestoreRequest request = into_target();
     request.from.sub_path = "";
     request.from.snapshot.root.content = {0, {{ChunkId{}, 1}}};
+    request.from.snapshot.root.flags = 0;  // it was saved itself
     request.delete_extra = true;
     write_file(target_ / "kept", "who knows whether the snapshot has it");
     auto const result = repo_.restore(request);
@@ -260,6 +262,86 @@ TEST_F(Restore, DeletesNothingBesideWhatIsIncluded) {
     restore(request);
     EXPECT_TRUE(std::filesystem::exists(target_ / "extra"));
     EXPECT_FALSE(std::filesystem::exists(target_ / "folder/extra"));
+}
+
+TEST_F(Restore, DeletesNothingBesideTheSavedPaths) {
+    auto request = into_target();
+    request.from.sub_path = "";
+    request.delete_extra = true;
+    std::string const saved = target_ / source_.path().substr(1);
+    std::string const beside = std::filesystem::path(saved).parent_path().string() + "/beside";
+    restore(request);
+    write_tree(target_.path(), {"beside"});
+    write_file(beside, "mine");
+    write_file(saved + "/extra", "x");
+    EXPECT_EQ(restore(request).files_deleted, 1U);
+    EXPECT_TRUE(std::filesystem::exists(target_ / "beside"));
+    EXPECT_EQ(read_file(beside), "mine");
+    EXPECT_EQ(image_of(saved), saved_);
+}
+
+TEST_F(Restore, DeletesNothingThatIsStillNeeded) {
+    write_tree(target_.path(), {"extra/repository/config", "extra/other", "gone/file"});
+    write_tree(target_.path(), {"folder/key"});
+    make_symlink(target_ / "way", "extra");
+    auto request = into_target();
+    request.delete_extra = true;
+    request.never_deleted = {target_ / "way/repository", target_ / "folder/key", "/no/such/thing",
+                             "", "s3:somewhere"};
+    for (bool const dry_run : {true, false}) {
+        request.dry_run = dry_run;
+        auto const result = repo_.restore(request);
+        std::set<std::string> kept;
+        for (auto const& failure : result.failures) kept.insert(failure.path);
+        EXPECT_EQ(kept, (std::set<std::string>{"extra", "folder/key"}));
+        EXPECT_EQ(result.files_deleted, 3U);
+        EXPECT_EQ(std::filesystem::exists(target_ / "gone"), dry_run);
+    }
+    EXPECT_TRUE(std::filesystem::exists(target_ / "extra/repository/config"));
+    EXPECT_TRUE(std::filesystem::exists(target_ / "extra/other"));
+    EXPECT_TRUE(std::filesystem::exists(target_ / "folder/key"));
+    request.never_deleted[0] = target_ / "extra/repository";  // by the link it is not found now
+    request.exclude.add("/extra");
+    request.exclude.add("/folder/key");
+    restore(request);
+}
+
+TEST_F(Restore, DeletesNothingWithinWhatIsStillNeeded) {
+    restore(into_target());
+    write_file(target_ / "folder/extra", "x");
+    auto request = into_target();
+    request.delete_extra = true;
+    request.never_deleted = {target_.path()};
+    auto const result = repo_.restore(request);
+    ASSERT_EQ(result.failures.size(), 1U);
+    EXPECT_EQ(result.failures[0].path, "folder");
+    EXPECT_EQ(read_file(target_ / "folder/extra"), "x");
+}
+
+TEST_F(Restore, ReplacesNothingThatIsStillNeeded) {
+    write_tree(target_.path(), {"file/repository/config"});
+    auto request = into_target();
+    request.delete_extra = true;
+    request.never_deleted = {target_ / "file/repository"};
+    auto const result = repo_.restore(request);
+    ASSERT_FALSE(result.failures.empty());
+    EXPECT_EQ(result.failures[0].path, "file");
+    EXPECT_TRUE(std::filesystem::exists(target_ / "file/repository/config"));
+}
+
+TEST_F(Restore, KeepsWhatIsExcludedHoweverDeep) {
+    write_tree(target_.path(), {"extra/a/b/keep.log", "extra/a/c/x", "extra/y", "extra/z/x"});
+    auto request = into_target();
+    request.delete_extra = true;
+    request.exclude.add("*.log");
+    request.dry_run = true;
+    EXPECT_EQ(restore(request).files_deleted, 5U);
+    request.dry_run = false;
+    EXPECT_EQ(restore(request).files_deleted, 5U);
+    EXPECT_TRUE(std::filesystem::exists(target_ / "extra/a/b/keep.log"));
+    EXPECT_EQ(restored_names(), (Names{"extra", "extra/a", "extra/a/b", "extra/a/b/keep.log",
+                                       "file", "folder", "folder/inner", "folder/inner/leaf.txt",
+                                       "folder/other.bin", "large", "link"}));
 }
 
 TEST_F(Restore, RefusesToDeleteAtTheRoot) {

@@ -27,15 +27,6 @@ Names names_in(TestRepo& repo, Snapshot const& snapshot, std::string const& path
     return names;
 }
 
-// A tree whose folders are named in `files`, each file holding its own name.
-void write_tree(std::string const& folder, Names const& files) {
-    for (auto const& file : files) {
-        std::string const path = folder + "/" + file;
-        make_folder(path.substr(0, path.rfind('/')));
-        write_file(path, file);
-    }
-}
-
 class SnapshotInMode : public testing::TestWithParam<Mode> {};
 INSTANTIATE_TEST_SUITE_P(Modes, SnapshotInMode, testing::Values(Mode::none, Mode::encrypted));
 
@@ -206,6 +197,13 @@ TEST(Snapshot, KeepsOnlyTheTagOfCaches) {
     EXPECT_EQ(names_in(repo, taken.snapshot, source.path()),
               (Names{"false", "false/CACHEDIR.TAG", "false/x", "marked", "marked/.nobackup",
                      "plain", "plain/x", "real", "real/CACHEDIR.TAG"}));
+    EXPECT_EQ(taken.snapshot.failure_count, 0U);
+    Names partial;
+    walk_snapshot(*repo, taken.snapshot, source.path(), [&](std::string const&, Node const& node) {
+        if ((node.flags & node_flags::partial) != 0) partial.push_back(node.name);
+        return true;
+    });
+    EXPECT_EQ(partial, (Names{"marked", "real"}));
 }
 
 TEST(Snapshot, LeavesOutLargeFilesOnly) {

@@ -63,6 +63,14 @@ void make_folder(std::string const& path) {
     std::filesystem::create_directories(path);
 }
 
+void write_tree(std::string const& folder, std::vector<std::string> const& files) {
+    for (auto const& file : files) {
+        std::string const path = folder + "/" + file;
+        make_folder(path.substr(0, path.rfind('/')));
+        write_file(path, file);
+    }
+}
+
 void make_symlink(std::string const& path, std::string const& target) {
     require(::symlink(target.c_str(), path.c_str()) == 0, "link " + path);
 }

@@ -38,6 +38,8 @@ private:
 void write_file(std::string const& path, std::string_view content);
 std::string read_file(std::string const& path);
 void make_folder(std::string const& path);  // and those above it
+// Files with the folders that their paths name, each file holding its own path.
+void write_tree(std::string const& folder, std::vector<std::string> const& files);
 void make_symlink(std::string const& path, std::string const& target);
 void set_mode(std::string const& path, unsigned mode);
 void set_mtime(std::string const& path, std::int64_t seconds, long nanoseconds);
