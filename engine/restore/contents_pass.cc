@@ -92,6 +92,7 @@ bool ContentsPass::enter(std::string const& path, Node const& folder) {
         if (!path.empty() && !context_.request.dry_run) is_made = make_folder(path, folder);
     });
     if (is_there) folders_.push_back({is_made, {}});
+    if (!is_there) context_.refused.insert(path);
     return is_there;
 }
 

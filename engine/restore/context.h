@@ -31,6 +31,10 @@ struct RestoreContext {
     }
     void note_failure(std::string const& path, std::string const& message);
     void note_damage(std::string const& path, std::string const& message);
+    // Whether the first pass has been in this folder, and it is still there.
+    bool has_entered(std::string const& path) const {
+        return !refused.contains(path) && target.has_folder(path);
+    }
     // Throws RepositoryError{no_space} once the target is full.
     void require_room_left() const;
     // Tells whoever listens; `action` is as of a snapshot: "new", "changed".
@@ -56,6 +60,7 @@ struct RestoreContext {
     Selection selection;
     RestoreResult result;
     std::set<std::string> skipped;  // what is there was kept
+    std::set<std::string> refused;  // folders that could not be made or used
     bool is_full = false;           // the target: nothing more is tried
 
 private:

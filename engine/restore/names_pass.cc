@@ -29,9 +29,9 @@ NamesPass::NamesPass(RestoreContext& context) : context_(context) {
 void NamesPass::run() {
     if (context_.request.dry_run) return;
     SelectionVisitor visitor;
-    // The first pass has said why a folder is not there.
+    // The first pass has said why a folder is not there, or not what it should be.
     visitor.enter = [&](std::string const& path, Node const&) {
-        return !context_.is_full && context_.target.has_folder(path);
+        return !context_.is_full && context_.has_entered(path);
     };
     visitor.visit = [&](std::string const& path, Node const& node) {
         context_.guarded(path, [&] { visit(path, node); });
