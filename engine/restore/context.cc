@@ -63,7 +63,7 @@ bool RestoreContext::stays(std::string const& path, FoundEntry const& entry) {
 void RestoreContext::clear_way(std::string const& path, Node const& node) {
     auto const there = target.look(path);
     if (!there) return;
-    if (request.overwrite == Overwrite::never) {
+    if (keeps(*there, node)) {
         throw SourceError(path, "something else is there, and it may not be overwritten");
     }
     if (S_ISDIR(there->st_mode) && !node.is_directory() && !request.delete_extra) {

@@ -68,7 +68,7 @@ void NamesPass::name_file(std::string const& path, Node const& node, std::string
 
 void NamesPass::make(std::string const& path, Node const& node) {
     auto const there = context_.target.look(path);
-    if (there && context_.request.overwrite == Overwrite::never) return;
+    if (there && context_.keeps(*there, node)) return;
     if (there) context_.clear_way(path, node);
     if (node.kind == NodeKind::symlink) {
         context_.target.make_link(path, node);

@@ -209,6 +209,34 @@ TEST_F(Restore, OverwritesOlderFilesOnlyWhenToldTo) {
     EXPECT_EQ(read_file(target_ / "file"), "as it was");
 }
 
+TEST_F(Restore, KeepsWhatIsNewerAndOfAnotherKindWhenToldTo) {
+    write_file(target_ / "link", "newer");
+    write_file(target_ / "folder", "newer");
+    make_folder(target_ / "file");
+    write_file(target_ / "file/newer", "newer");
+    auto request = into_target();
+    request.overwrite = Overwrite::if_newer;
+    request.delete_extra = true;
+    auto const result = repo_.restore(request);
+    ASSERT_EQ(result.failures.size(), 2U);
+    EXPECT_EQ(result.failures[0].path, "file");
+    EXPECT_EQ(result.failures[1].path, "folder");
+    EXPECT_EQ(read_file(target_ / "link"), "newer");
+    EXPECT_EQ(read_file(target_ / "folder"), "newer");
+    EXPECT_EQ(read_file(target_ / "file/newer"), "newer");
+}
+
+TEST_F(Restore, ReplacesWhatIsOlderAndOfAnotherKindWhenToldTo) {
+    write_file(target_ / "link", "older");
+    write_file(target_ / "folder", "older");
+    set_mtime(target_ / "link", 1'000'000'000, 0);
+    set_mtime(target_ / "folder", 1'000'000'000, 0);
+    auto request = into_target();
+    request.overwrite = Overwrite::if_newer;
+    restore(request);
+    EXPECT_EQ(image_of(target_.path()), saved_);
+}
+
 TEST_F(Restore, NeverOverwritesWhenToldTo) {
     auto request = into_target();
     request.overwrite = Overwrite::never;
