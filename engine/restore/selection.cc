@@ -21,12 +21,13 @@ void Selection::walk(SelectionVisitor const& visitor) {
 
 // Folders on the way to something selected are entered when it is met, not before.
 bool Selection::enter_all() {
-    for (auto& folder : folders_) {
+    for (std::size_t depth = 0; depth < folders_.size() && !is_refused(); ++depth) {
+        Folder& folder = folders_[depth];
         if (folder.was_entered) continue;
-        if (!visitor_->enter(path_.substr(0, folder.path_size), folder.node)) return false;
-        folder.was_entered = true;
+        folder.was_entered = visitor_->enter(path_.substr(0, folder.path_size), folder.node);
+        if (!folder.was_entered) refused_ = depth;
     }
-    return true;
+    return !is_refused();
 }
 
 void Selection::walk_folder(Node const& folder, bool is_selected) {
@@ -37,12 +38,15 @@ void Selection::walk_folder(Node const& folder, bool is_selected) {
     if (!is_selected || enter_all()) {
         std::size_t const depth = folders_.size() - 1;
         bool const is_complete = walk_entries(folder, is_selected);
-        visitor_->leave({path_, folder, folders_[depth].was_entered, is_selected, is_complete});
+        bool const was_entered = folders_[depth].was_entered;
+        if (!is_refused()) visitor_->leave({path_, folder, was_entered, is_selected, is_complete});
     }
     folders_.pop_back();
+    if (!is_refused()) refused_ = none;
 }
 
-// False when a part of the folder cannot be read: it takes its entries with it.
+// False when a part of the folder cannot be read: it takes its entries with it. Ends early when the
+// folder, or one above it, was refused.
 bool Selection::walk_entries(Node const& folder, bool is_selected) {
     std::size_t const path_size = path_.size();
     DirectoryCursor cursor(reader_, folder.content);
@@ -55,7 +59,7 @@ bool Selection::walk_entries(Node const& folder, bool is_selected) {
             visitor_->damaged(path_.empty() ? "/" : path_, error.what());
             return false;
         }
-        if (child == nullptr) return true;
+        if (child == nullptr || is_refused()) return true;
         progress_.check_stop();
         entries_->add();
         if (path_size > 0) path_ += '/';

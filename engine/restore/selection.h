@@ -11,7 +11,7 @@ namespace coffre {
 
 // Paths are relative to the target, "" is the target itself.
 struct SelectionVisitor {
-    // A folder that is selected, or leads to something selected. False: do not go on in it.
+    // A folder that is selected, or leads to something selected; once. False: do not go on in it.
     std::function<bool(std::string const& path, Node const& folder)> enter;
     // Everything else that is selected, after the folders above it.
     std::function<void(std::string const& path, Node const& node)> visit;
@@ -46,6 +46,7 @@ private:
     bool walk_entries(Node const& folder, bool is_selected);
     void walk_entry(Node const& node, bool is_selected);
     bool enter_all();
+    bool is_refused() const { return refused_ < folders_.size(); }
 
     ChunkReader& reader_;
     RestoreRequest const& request_;
@@ -54,6 +55,8 @@ private:
     SelectionVisitor const* visitor_ = nullptr;
     std::string path_;             // of where the walk is: the only copy, it may be long
     std::vector<Folder> folders_;  // from the start down to there
+    static constexpr std::size_t none = SIZE_MAX;
+    std::size_t refused_ = none;  // of `folders_`: there, and beneath, nothing more is visited
     std::optional<EntryCount> entries_;
 };
 

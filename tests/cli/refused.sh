@@ -39,4 +39,5 @@ refused() {
 }
 refused
 expect_equal "$(cat target/outside)" new
+refused -i first -i second -i third
 echo "all as expected"

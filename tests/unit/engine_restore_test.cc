@@ -237,6 +237,22 @@ TEST_F(Restore, ReplacesWhatIsOlderAndOfAnotherKindWhenToldTo) {
     EXPECT_EQ(image_of(target_.path()), saved_);
 }
 
+TEST_F(Restore, NamesAFolderOnceThatItMayNotUse) {
+    write_file(target_ / "folder", "mine");
+    auto request = into_target();
+    request.include.add("*.bin");
+    request.include.add("*.txt");
+    request.include.add("/large");
+    request.overwrite = Overwrite::never;
+    request.delete_extra = true;
+    auto const result = repo_.restore(request);
+    ASSERT_EQ(result.failures.size(), 1U);
+    EXPECT_EQ(result.failures[0].path, "folder");
+    EXPECT_EQ(result.directories, 1U);
+    EXPECT_EQ(result.files, 1U);
+    EXPECT_EQ(restored_names(), (Names{"folder", "large"}));
+}
+
 TEST_F(Restore, NeverOverwritesWhenToldTo) {
     auto request = into_target();
     request.overwrite = Overwrite::never;
