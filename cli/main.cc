@@ -71,10 +71,11 @@ int run(Context const& context) {
     try {
         return context.run();
     } catch (RepositoryError const& error) {
-        return report(options, exit_code_of(error.kind()), error.what(), advice_for(error.kind()));
+        return report(options, exit_code_of(error.kind()), error.what(),
+                      advice_for(error.kind(), context.command));
     } catch (NoRoomError const& error) {
         auto const kind = RepositoryFailure::no_space;
-        return report(options, exit_code_of(kind), error.what(), advice_for(kind));
+        return report(options, exit_code_of(kind), error.what(), advice_for(kind, context.command));
     } catch (SourceError const& error) {
         return report(options, exit_code::failed, error.what(), "");
     } catch (std::invalid_argument const& error) {
@@ -196,6 +197,7 @@ int main(int argc, char** argv) {
         app.exit(error, std::cerr, std::cerr);
         return exit_code::usage;
     }
+    context.command = app.get_subcommands().front()->get_name();
     return run_on_large_stack(context);
 }
 

@@ -31,6 +31,7 @@ enum class RepositoryFailure {
     unusable,       // newer format
     fenced,         // the session was ended by a collector
     wrong_key,      // wrong passphrase or key file
+    config_lost,    // without its object "config", or with a damaged one, nothing can be opened
     corrupt,        // not the bytes that were written
     no_space,       // the storage is full
     stream_failed,  // a stream's command failed

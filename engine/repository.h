@@ -48,7 +48,7 @@ std::shared_ptr<Repository> init_repository(std::string const& location, InitOpt
                                             Credentials const& credentials,
                                             OpenOptions const& options);
 
-// Throws RepositoryError{not_found, wrong_key, unusable, rolled_back, corrupt}.
+// Throws RepositoryError{not_found, wrong_key, unusable, rolled_back, config_lost, corrupt}.
 std::shared_ptr<Repository> open_repository(std::string const& location,
                                             Credentials const& credentials,
                                             OpenOptions const& options);
@@ -62,7 +62,7 @@ std::shared_ptr<Repository> open_repository(std::shared_ptr<Backend> store,
                                             OpenOptions const& options);
 
 // How the repository in the folder `location` says it is protected, before any key is asked for.
-// Throws RepositoryError{not_found, unusable, corrupt}.
+// Throws RepositoryError{not_found, unusable, config_lost}.
 Mode repository_mode_at(std::string const& location);
 
 RepositoryId const& repository_id(Repository const& repository);

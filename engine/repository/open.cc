@@ -42,9 +42,7 @@ bool looks_like_a_store(Backend& store) {
 }
 
 RepositoryError config_is_lost() {
-    return corrupt(
-        "the object \"config\" is lost, without which nothing here can be read: bring that file "
-        "back from a copy of the repository");
+    return {RepositoryFailure::config_lost, "the object \"config\" is lost"};
 }
 
 OpenedConfig read_config(Backend& store) {
@@ -70,7 +68,8 @@ OpenedConfig read_config(Backend& store) {
     } catch (UnsupportedFormat const& error) {
         throw RepositoryError(RepositoryFailure::unusable, std::string("config: ") + error.what());
     } catch (FormatError const& error) {
-        throw corrupt(std::string("config: ") + error.what());
+        throw RepositoryError(RepositoryFailure::config_lost,
+                              std::string("config: ") + error.what());
     }
 }
 

@@ -20,6 +20,10 @@ flip_byte() {
     printf "\\$(printf %o $((old ^ 255)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
 }
 
+expect_no_error_text() {
+    if grep -qF -e "$1" err; then fail "\"$1\" in $(cat err)"; fi
+}
+
 largest_pack() { find "$1/packs" -type f -printf '%s %p\n' | sort -n | tail -n 1 | cut -d ' ' -f 2; }
 
 mkdir -p src/sub
@@ -127,6 +131,8 @@ cp -a main no-config
 rm no-config/config no-config/reserve
 expect_code 20 repo snapshots -r no-config
 expect_error "no-config: the object \"config\" is lost"
+expect_error "Bring the file \`config\` back from a copy"
+expect_no_error_text "check --read-data"
 expect_code 20 repo init -r no-config
 expect_error "from a copy"
 diff -r main/keys no-config/keys
@@ -194,6 +200,8 @@ expect_error "${work#/}/src/numbers"
 cmp src/sub/one "from-damaged$work/src/sub/one"
 [ ! -e "from-damaged$work/src/numbers" ] || fail "a damaged file was left behind"
 expect_code 20 repo cat -r damaged "$first:$work/src/numbers"
+expect_error "\`repo check --read-data\` lists all that is damaged"
+expect_no_error_text "Nothing was changed"
 rm "$pack"
 expect_code 20 repo check -r damaged
 expect_error "${pack##*/}: is missing"
@@ -214,6 +222,7 @@ cp -a main damaged-config
 flip_byte damaged-config/config 60
 expect_code 20 repo snapshots -r damaged-config
 expect_error "config"
+expect_error "Bring the file \`config\` back from a copy"
 
 # 21: a full disk costs nothing that was there, and room cures it.
 if mount_tmpfs disk 24m; then
@@ -225,7 +234,7 @@ if mount_tmpfs disk 24m; then
         mkdir large
         for i in 1 2 3 4; do head -c 5000000 /dev/urandom >large/$i; done
         expect_code 21 repo snapshot large
-        expect_error "Make room"
+        expect_error "What was saved before is whole. Make room and run it again"
         expect_code 0 repo check --read-data
         expect_code 0 repo restore latest -t after-full
         expect_same_tree src "after-full$work/src"
@@ -246,6 +255,8 @@ if mount_tmpfs disk 24m; then
     expect_code 21 repo restore latest -t small/two
     expect_error "No space left"
     expect_error "small/two: no room is left for what is to be restored"
+    expect_error "Make room and run it again: until then files may be restored in part."
+    expect_no_error_text "is whole"
     # The first file that finds no room is the last one that is tried.
     mkdir many
     for i in {100..399}; do head -c 20000 /dev/urandom >"many/$i"; done
@@ -320,4 +331,25 @@ expect_code 0 repo check --read-data
     expect_error "${pack##*/}"
 )
 expect_code 2 repo check --scrub --read-data
+
+# 130, too: what is said of it fits the command.
+new_repository halted
+for i in 1 2 3; do
+    head -c 100000 /dev/urandom >"src/halted-$i"
+    expect_code 0 repo snapshot -q src
+done
+mapfile -t packs < <(find "$work/halted/packs" -type f)
+# interrupted COMMAND...: by a signal that comes when it reads a pack for the first time.
+interrupted() {
+    expect_code 130 strace -f -qq -o trace "${packs[@]/#/-P}" -e trace=pread64 \
+        -e inject=pread64:signal=INT:when=1 "$program" --threads 1 "$@"
+}
+require_strace pread64 "${packs[0]}" "$program" check --read-data
+interrupted restore latest -t cut-short
+expect_error "Run it again: until then files may be restored in part."
+expect_no_error_text "No snapshot was made"
+interrupted check --read-data
+expect_error "Not all was looked at. What was read counts for --max-age."
+interrupted repair
+expect_error "Run it again: what was mended stays so."
 echo "all as expected"
