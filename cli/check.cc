@@ -136,23 +136,18 @@ void print_result(GlobalOptions const& options, CheckReport const& report, How h
     }
 }
 
-CheckReport check(GlobalOptions const& options, CheckArguments const& arguments,
-                  Progress& progress) {
-    if (arguments.how == How::scrub)
-        return scrub_store(repository_location(options), options.threads, progress);
-    CheckRequest const request = make_request(options, arguments);
-    auto const repository = open(options, Purpose::check);
-    return check_repository(*repository, request, progress);
-}
-
 int run_check(GlobalOptions const& options, CheckArguments const& arguments) {
+    CheckRequest const request = make_request(options, arguments);
+    bool const is_scrub = arguments.how == How::scrub;
+    auto const repository = is_scrub ? nullptr : open(options, Purpose::check);
     Progress progress;
     CheckReport report;
     double seconds = 0;
     {
         ProgressDisplay display(progress, options);
         report_failures(progress, display, options);
-        report = check(options, arguments, progress);
+        report = is_scrub ? scrub_store(repository_location(options), options.threads, progress)
+                          : check_repository(*repository, request, progress);
         seconds = display.seconds();
     }
     print_result(options, report, arguments.how, seconds);

@@ -105,20 +105,38 @@ void restore_terminal(int signal) {
     ::raise(signal);
 }
 
+// While it lives, a signal that ends the program leaves the terminal as it was.
+class PromptSignals {
+public:
+    PromptSignals() {
+        struct sigaction action {};
+        action.sa_handler = restore_terminal;
+        ::sigaction(SIGINT, &action, &interrupt_);
+        ::sigaction(SIGTERM, &action, &terminate_);
+    }
+    PromptSignals(PromptSignals const&) = delete;
+    PromptSignals& operator=(PromptSignals const&) = delete;
+    ~PromptSignals() {
+        ::sigaction(SIGINT, &interrupt_, nullptr);
+        ::sigaction(SIGTERM, &terminate_, nullptr);
+    }
+
+private:
+    struct sigaction interrupt_ {};
+    struct sigaction terminate_ {};
+};
+
 // One line of the terminal, not shown.
 std::string ask(std::string const& prompt) {
     std::fputs(prompt.c_str(), stderr);
     ::tcgetattr(STDIN_FILENO, &shown_terminal);
-    ::signal(SIGINT, restore_terminal);
-    ::signal(SIGTERM, restore_terminal);
+    PromptSignals const signals;
     struct termios hidden = shown_terminal;
     hidden.c_lflag &= ~static_cast<tcflag_t>(ECHO);
     ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
     std::string line;
     std::getline(std::cin, line);
     ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown_terminal);
-    ::signal(SIGINT, SIG_DFL);
-    ::signal(SIGTERM, SIG_DFL);
     std::fputs("\n", stderr);
     return line;
 }

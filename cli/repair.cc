@@ -102,16 +102,15 @@ void save_again(Repository& repository, std::vector<std::string> const& paths, u
     forget(repository, forgotten, progress);
 }
 
-RepairReport repair(GlobalOptions const& options, RepairArguments const& arguments,
+RepairReport repair(Repository& repository, RepairArguments const& arguments, unsigned threads,
                     Progress& progress) {
-    auto const repository = open(options, Purpose::check);
-    RepairRequest request{arguments.apply, !arguments.skip_data, options.threads};
-    RepairReport report = repair_repository(*repository, request, progress);
+    RepairRequest request{arguments.apply, !arguments.skip_data, threads};
+    RepairReport report = repair_repository(repository, request, progress);
     bool const is_hurt = report.hurt && !report.hurt->empty();
     if (!arguments.apply || arguments.from.empty() || !is_hurt) return report;
-    save_again(*repository, arguments.from, options.threads, progress);
+    save_again(repository, arguments.from, threads, progress);
     request.apply = request.read_data = false;
-    report.hurt = repair_repository(*repository, request, progress).hurt;
+    report.hurt = repair_repository(repository, request, progress).hurt;
     return report;
 }
 
@@ -119,12 +118,13 @@ int run_repair(GlobalOptions const& options, RepairArguments const& arguments) {
     if (!arguments.from.empty() && !arguments.apply) {
         throw std::invalid_argument("--from saves files: it needs --apply");
     }
+    auto const repository = open(options, Purpose::check);
     Progress progress;
     RepairReport report;
     {
         ProgressDisplay display(progress, options);
         report_failures(progress, display, options);
-        report = repair(options, arguments, progress);
+        report = repair(*repository, arguments, options.threads, progress);
     }
     if (options.json) {
         print_json(report, arguments.apply);

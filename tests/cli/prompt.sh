@@ -5,12 +5,15 @@
 
 # Answers each prompt as it comes; a test fails when a prompt does not come, or another does.
 cat >terminal.py <<'PYTHON'
-import os, pty, select, signal, sys, termios
+import os, pty, select, termios
 
 def echo_is_on(terminal):
     return bool(termios.tcgetattr(terminal)[3] & termios.ECHO)
 
-def run(arguments, answers, interrupt_at=None):
+def threads_of(process):
+    return len(os.listdir(f"/proc/{process}/task"))
+
+def run(arguments, answers, interrupt_at=None, at_prompt=lambda process: None):
     """The exit code and all that the terminal showed."""
     here, there = pty.openpty()
     child = os.fork()
@@ -31,6 +34,7 @@ def run(arguments, answers, interrupt_at=None):
         # The prompt is written before the echo goes off: wait for that, as a person would.
         while echo_is_on(there):
             select.select([], [], [], 0.005)
+        at_prompt(child)
         os.write(here, b"\x03" if number == interrupt_at else answer.encode() + b"\n")
     _, status = os.waitpid(child, 0)
     while select.select([here], [], [], 0)[0]:
@@ -43,6 +47,11 @@ def expect(code, text, result):
     assert result[0] == code, f"exit code {result[0]}, expected {code}: {result[1]}"
     assert text in result[1], f"no {text!r} in {result[1]!r}"
     assert "sesame" not in result[1], f"a passphrase was shown: {result[1]!r}"
+PYTHON
+
+cat >asked.py <<'PYTHON'
+import os, signal, sys
+from terminal import expect, run, threads_of
 
 repo = sys.argv[1]
 new, again, ask = "passphrase of the new repository: ", "once more: ", "passphrase of store: "
@@ -74,12 +83,42 @@ del os.environ["REPO_PASSWORD"]
 # Stopped at the prompt, it leaves the terminal as it was.
 code, _ = run(use, [(ask, "")], interrupt_at=0)
 assert code in (130, -signal.SIGINT), f"exit code {code} after Ctrl-C"
+# Nobody writes to the terminal while somebody types: progress is shown by a thread of its own.
+threads = []
+for command in ("snapshots", "check", "repair"):
+    result = run([repo, command, "-r", "store"], [(ask, "open sesame")],
+                 at_prompt=lambda process: threads.append(threads_of(process)))
+    assert result[0] == 0, f"{command}: {result}"
+assert threads == [threads[0]] * 3, f"threads at the prompts: {threads}"
+# A signal that the caller ignores is ignored after the prompt, too, also by what is started then.
+expect(0, "added", run(["/usr/bin/env", "--ignore-signal=INT", repo, "key", "add", "-r", "store",
+                        "--new-password-command", "kill -INT $$; echo another passphrase"],
+                       [(ask, "open sesame")]))
 PYTHON
 
-expect_code 0 python3 terminal.py "$program"
+expect_code 0 python3 asked.py "$program"
 expect_no_error
 # What was typed is what a file gives.
 expect_code 0 env REPO_PASSWORD='open sesame' "$program" snapshots -r store
 printf '\xef\xbb\xbfopen sesame\r\n' >passphrase
 expect_code 0 repo snapshots -r store -p passphrase
+
+# Ctrl-C in the middle of a check that has asked for the passphrase ends it as any other.
+cat >interrupted.py <<'PYTHON'
+import sys
+from terminal import expect, run
+
+expect(130, "Not all was looked at", run(sys.argv[1:], [("passphrase of store: ", "open sesame")]))
+PYTHON
+for i in 1 2 3; do
+    head -c 10000 /dev/urandom >numbers
+    expect_code 0 repo snapshot -q -r store -p passphrase numbers
+done
+mapfile -t packs < <(find "$work/store/packs" -type f)
+check=("$program" check -r store --read-data --threads 1)
+require_strace pread64 "${packs[0]}" "${check[@]}" -p passphrase
+rm -rf cache # it remembers what that has read
+expect_code 0 python3 interrupted.py "$(command -v strace)" -f -qq -o trace "${packs[@]/#/-P}" \
+    -e trace=pread64 -e inject=pread64:signal=INT:when=1 "${check[@]}"
+expect_no_error
 echo "all as expected"
