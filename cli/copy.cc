@@ -41,19 +41,20 @@ std::shared_ptr<Repository> open_as(std::string const& which, GlobalOptions cons
     }
 }
 
-void print_copied(GlobalOptions const& options, CopiedSnapshot const& copied) {
+void print_copied(ProgressDisplay& display, GlobalOptions const& options,
+                  CopiedSnapshot const& copied) {
     if (options.json) {
         auto document = snapshot_json(copied.to ? *copied.to : copied.from);
         document["message_type"] = copied.to ? "copied" : "to_copy";
         document["from"] = copied.from.id.hex();
-        return print(document.dump());
+        return display.print(document.dump());
     }
     if (options.quiet) return;
     std::string const what = fmt::format("snapshot {} of {}", copied.from.id.hex().substr(0, 8),
                                          time_text(copied.from.snapshot.time_ns));
-    if (!copied.to) return print("would copy " + what);
-    print(fmt::format("copied {} as {}, {} stored", what, copied.to->id.hex().substr(0, 8),
-                      size_text(copied.to->snapshot.statistics.bytes_stored)));
+    if (!copied.to) return display.print("would copy " + what);
+    display.print(fmt::format("copied {} as {}, {} stored", what, copied.to->id.hex().substr(0, 8),
+                              size_text(copied.to->snapshot.statistics.bytes_stored)));
 }
 
 void print_summary(GlobalOptions const& options, CopyReport const& report, double seconds) {
@@ -89,10 +90,11 @@ int run_copy(GlobalOptions const& options, CopyArguments& arguments) {
     {
         ProgressDisplay display(progress, options);
         report_failures(progress, display, options);
-        report = copy_snapshots(*source, *destination, arguments.request, progress, {});
+        report = copy_snapshots(
+            *source, *destination, arguments.request, progress,
+            [&](CopiedSnapshot const& copied) { print_copied(display, options, copied); });
         seconds = display.seconds();
     }
-    for (auto const& copied : report.copied) print_copied(options, copied);
     print_summary(options, report, seconds);
     return report.errors.empty() ? exit_code::ok : exit_code::integrity;
 }

@@ -51,7 +51,7 @@ ProgressDisplay::~ProgressDisplay() {
     wake_.notify_all();
     if (thread_.joinable()) thread_.join();
     stoppable = nullptr;
-    if (on_terminal_ && !options_.quiet) std::fputs("\r\x1b[K", stderr);
+    clear();
 }
 
 double ProgressDisplay::seconds() const {
@@ -80,7 +80,11 @@ std::string ProgressDisplay::line() const {
     return text;
 }
 
-// With the lock held.
+// With the lock held, as show().
+void ProgressDisplay::clear() {
+    if (on_terminal_ && !options_.quiet) std::fputs("\r\x1b[K", stderr);
+}
+
 void ProgressDisplay::show() {
     if (options_.json) {
         nlohmann::json const status{{"message_type", "status"},
@@ -100,8 +104,14 @@ void ProgressDisplay::show() {
 
 void ProgressDisplay::say(std::string const& text) {
     std::lock_guard const lock(mutex_);
-    if (on_terminal_ && !options_.quiet) std::fputs("\r\x1b[K", stderr);
+    clear();
     print_error(text);
+}
+
+void ProgressDisplay::print(std::string const& text) {
+    std::lock_guard const lock(mutex_);
+    clear();
+    cli::print(text);
 }
 
 void report_failures(Progress& progress, ProgressDisplay& display, GlobalOptions const& options) {

@@ -21,11 +21,13 @@ public:
     ProgressDisplay& operator=(ProgressDisplay const&) = delete;
     ~ProgressDisplay();
 
-    // A line among the progress.
+    // A line among the progress, on standard error or standard output; as print_error(), print().
     void say(std::string const& text);
+    void print(std::string const& text);
     double seconds() const;
 
 private:
+    void clear();
     void show();
     std::string line() const;
     void run(double interval_seconds);

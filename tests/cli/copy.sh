@@ -53,4 +53,22 @@ expect_code 20 repo copy -r third -p second --from here --from-password-file fir
 expect_error 'is not copied'
 expect_output '1 copied'
 expect_code 0 repo check -r third -p second --read-data
+
+# What was copied is told at once: a run that ends early has said so.
+if mount_tmpfs disk 12m; then
+    expect_code 0 repo init -r disk/fourth -p second
+    expect_code 0 repo init -r sound -p first
+    expect_code 0 repo snapshot -q -r sound -p first other
+    head -c 20000000 /dev/urandom >large
+    expect_code 0 repo snapshot -q -r sound -p first large
+    expect_code 21 repo copy --json -r disk/fourth -p second --from sound --from-password-file first
+    expect_equal "$(field message_type)" copied
+    mv out told
+    expect_code 0 repo snapshots --json -r disk/fourth -p second
+    expect_output "\"id\":\"$(python3 -c 'import json; print(json.load(open("told"))["id"])')\""
+    expect_code 21 repo copy -r disk/fourth -p second --from sound --from-password-file first
+    expect_error "What was saved before is whole. Make room"
+else
+    skip "full disk: tmpfs cannot be mounted here"
+fi
 echo "all as expected"
