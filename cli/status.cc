@@ -226,7 +226,7 @@ void add_status(CLI::App& app, Context& context) {
     add_filter(*command, arguments->filter);
     command->add_option("--max-age", arguments->max_age,
                         "fail (exit code 1) when the newest snapshot of a host and its paths is "
-                        "older (90s 10m 26h 30d), or there is none");
+                        "older (90s 10m 26h 30d), there is none, or the last check found errors");
     command->add_option("--metrics", arguments->metrics,
                         "also write a file for Prometheus: what it held is replaced at once");
     command->footer(R"(Examples:
