@@ -8,14 +8,6 @@ namespace coffre::cli {
 
 namespace {
 
-// TimePoint counts forward also before 1970.
-TimePoint time_point(std::string const& text) {
-    std::int64_t const ns = parse_time(text);
-    std::int64_t const second = 1'000'000'000;
-    std::int64_t const fraction = (ns % second + second) % second;
-    return {(ns - fraction) / second, static_cast<std::uint32_t>(fraction)};
-}
-
 NodeKind kind_of(char letter) {
     switch (letter) {
         case 'f':
@@ -71,8 +63,8 @@ NodeFilter node_filter(NodeFilterArguments const& arguments) {
     for (auto const& pattern : arguments.patterns) filter.add_pattern(pattern);
     if (!arguments.larger.empty()) filter.larger_than = parse_size(arguments.larger);
     if (!arguments.smaller.empty()) filter.smaller_than = parse_size(arguments.smaller);
-    if (!arguments.oldest.empty()) filter.oldest = time_point(arguments.oldest);
-    if (!arguments.newest.empty()) filter.newest = time_point(arguments.newest);
+    if (!arguments.oldest.empty()) filter.oldest = time_point(parse_time(arguments.oldest));
+    if (!arguments.newest.empty()) filter.newest = time_point(parse_time(arguments.newest));
     for (char const letter : arguments.kinds) filter.kinds.push_back(kind_of(letter));
     return filter;
 }

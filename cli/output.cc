@@ -64,12 +64,6 @@ std::string base64(std::string const& text) {
     return out;
 }
 
-TimePoint time_of(std::int64_t ns) {
-    std::int64_t const second = 1'000'000'000;
-    std::int64_t const fraction = (ns % second + second) % second;
-    return {(ns - fraction) / second, static_cast<std::uint32_t>(fraction)};
-}
-
 struct tm local_time(TimePoint const& time) {
     time_t const seconds = time.seconds;
     struct tm parts {};
@@ -118,8 +112,14 @@ std::string number_text(std::uint64_t number) {
     return text;
 }
 
+TimePoint time_point(std::int64_t ns) {
+    std::int64_t const second = 1'000'000'000;
+    std::int64_t const fraction = (ns % second + second) % second;
+    return {(ns - fraction) / second, static_cast<std::uint32_t>(fraction)};
+}
+
 std::string time_text(std::int64_t ns) {
-    return time_text(time_of(ns));
+    return time_text(time_point(ns));
 }
 
 std::string time_text(TimePoint const& time) {
@@ -130,7 +130,7 @@ std::string time_text(TimePoint const& time) {
 }
 
 std::string rfc3339(std::int64_t ns) {
-    return rfc3339(time_of(ns));
+    return rfc3339(time_point(ns));
 }
 
 std::string rfc3339(TimePoint const& time) {

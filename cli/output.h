@@ -18,6 +18,7 @@ void print_error(std::string const& line);
 std::string size_text(std::uint64_t bytes);     // "1.24 GiB"
 std::string rate_text(double bytes_a_second);   // "1.24 GiB/s"
 std::string number_text(std::uint64_t number);  // "12,524"
+TimePoint time_point(std::int64_t ns);          // counts forward also before 1970
 std::string time_text(std::int64_t ns);         // local: "2026-08-02 13:00:05"
 std::string time_text(TimePoint const& time);   // also where 64 bits of nanoseconds end
 std::string rfc3339(std::int64_t ns);           // with nanoseconds and offset
