@@ -114,6 +114,7 @@ void Walker::walk_above(std::vector<std::string> const& paths, std::string const
     Place place{AT_FDCWD, path == "/" ? "root" : path.substr(slash + 1), path, 0, true};
     struct stat status {};
     if (::stat(path.c_str(), &status) != 0) return fail(path, errno_text());
+    if (!S_ISDIR(status.st_mode)) return fail(path, "is no folder");
     place.device = status.st_dev;
     Node folder = nodes_.make(place.name, status);
     if (paths.size() == 1 && paths[0] == path) return walk_directory(place, folder, before);
@@ -131,7 +132,8 @@ void Walker::walk_above(std::vector<std::string> const& paths, std::string const
 void Walker::walk_beneath(std::vector<std::string> const& paths, std::string const& path,
                           Node const* before) {
     std::optional<DirectoryCursor> cursor;
-    if (before != nullptr) cursor.emplace(parent_->reader, before->content);
+    if (before != nullptr && before->is_directory())
+        cursor.emplace(parent_->reader, before->content);
     for (auto first = paths.begin(); first != paths.end();) {
         std::string const name = component_after(*first, path);
         std::string const child = join_path(path, name);

@@ -243,6 +243,32 @@ TEST(Snapshot, NamesAPathThatIsNotThereAndSavesTheRest) {
     EXPECT_EQ(names_in(repo, taken.snapshot, source.path()), Names{"there"});
 }
 
+TEST(Snapshot, NamesAFileThatLiesAboveAPathAndSavesTheRest) {
+    TempFolder const source;
+    write_tree(source.path(), {"real", "x"});
+    TestRepo repo;
+    auto const taken = repo.take(saving({source / "x/y", source / "real"}));
+    EXPECT_EQ(taken.snapshot.failures,
+              (std::vector<SourceFailure>{{source / "x", "is no folder"}}));
+    EXPECT_EQ(names_in(repo, taken.snapshot, source.path()), Names{"real"});
+    EXPECT_EQ(repo.errors(), Names{});
+}
+
+TEST(Snapshot, SavesBeneathAFolderThatTheParentHasAsAFile) {
+    TempFolder const source;
+    write_tree(source.path(), {"x"});
+    TestRepo repo;
+    auto const first = repo.save(source.path());
+    std::filesystem::remove(source / "x");
+    write_tree(source.path(), {"x/y"});
+    auto request = saving({source / "x/y"});
+    request.parent = ParentChoice::given;
+    request.parent_name = first.id->hex();
+    auto const second = repo.take(std::move(request));
+    EXPECT_EQ(second.snapshot.parent, first.id);
+    EXPECT_EQ(names_in(repo, second.snapshot, source.path()), (Names{"x", "x/y"}));
+}
+
 TEST(Snapshot, RefusesToSaveNothing) {
     TempFolder const source;
     TestRepo repo;
