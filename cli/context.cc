@@ -14,6 +14,7 @@
 
 #include "cli/output.h"
 #include "engine/error.h"
+#include "format/limits.h"
 
 namespace coffre::cli {
 
@@ -390,6 +391,11 @@ int compression_level(std::string const& name) {
         throw std::invalid_argument("--compression: off, fast, auto, better or max");
     }
     return found->second;
+}
+
+std::string check_text(std::string const& text) {
+    if (text.size() <= limits::text_size) return "";
+    return "at most " + std::to_string(limits::text_size) + " bytes";
 }
 
 void add_filter(CLI::App& command, SnapshotFilter& filter) {

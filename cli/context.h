@@ -74,6 +74,9 @@ OpenOptions open_options(GlobalOptions const& options, Purpose purpose = Purpose
 // The zstd level that goes by this name; 0 for none. Throws std::invalid_argument.
 int compression_level(std::string const& name);
 
+// What is wrong with a text that a snapshot is to hold, for CLI::Option::check; else empty.
+std::string check_text(std::string const& text);
+
 // Options that narrow a search for a snapshot.
 void add_filter(CLI::App& command, SnapshotFilter& filter);
 

@@ -224,8 +224,9 @@ void add_options(CLI::App& command, SnapshotArguments& a) {
     command.add_flag("-x,--one-file-system", a.one_file_system,
                      "stay on the file systems of the paths");
     command.add_option("--tag", a.tags, "tag for the snapshot (repeatable; a,b: two)")
-        ->delimiter(',');
-    command.add_option("-H,--host", a.host, "host name to record");
+        ->delimiter(',')
+        ->check(check_text);
+    command.add_option("-H,--host", a.host, "host name to record")->check(check_text);
     command.add_option("--time", a.time, "time to record (default: now)");
     command.add_option("--parent", a.parent,
                        "snapshot to compare with (default: the newest of the same host and paths)");

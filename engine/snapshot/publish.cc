@@ -5,6 +5,7 @@
 #include "engine/repository/session.h"
 #include "engine/repository/snapshot_store.h"
 #include "engine/repository/tree_reader.h"
+#include "format/limits.h"
 #include "format/mutant.h"
 
 namespace coffre {
@@ -35,6 +36,27 @@ std::map<std::string, std::uint64_t> sizes_of(Backend& store, Census const& cens
         if (auto const info = store.stat(names::pack(pack))) sizes[info->name] = info->size;
     }
     return sizes;
+}
+
+RepositoryError unreadable(std::string const& found) {
+    return {RepositoryFailure::failed,
+            "no reader would accept the snapshot's description: " + found};
+}
+
+// Throws RepositoryError{failed} for what no reader would accept: nothing could be collected while
+// such a slot is there.
+Bytes seal_slot(KeyRing const& keys, std::string const& name, Snapshot const& snapshot) {
+    Bytes const content = encode_slot({snapshot});
+    try {
+        if (decode_slot(content).snapshot != snapshot)
+            throw FormatError("it would read differently");
+    } catch (FormatError const& error) {
+        throw unreadable(error.what());
+    }
+    Bytes object = keys.seal_object(ObjectKind::snapshot, name, content);
+    if (object.size() > limits::object_size)
+        throw unreadable(std::to_string(object.size()) + " bytes");
+    return object;
 }
 
 void read_back(Repository& repository, std::string const& name, Snapshot const& snapshot) {
@@ -94,8 +116,7 @@ void Publisher::publish(Snapshot const& snapshot, Census const& reused) {
         require_open(repository_.store(), repository_.keys(), session_);
         throw;
     }
-    Bytes const object =
-        repository_.keys().seal_object(ObjectKind::snapshot, name, encode_slot({snapshot}));
+    Bytes const object = seal_slot(repository_.keys(), name, snapshot);
     // Also bundles that another writer has put and not yet synced, and that were relied on.
     repository_.store().barrier();
     bool const is_published = repository_.store().put(name, object) == PutResult::stored;

@@ -26,7 +26,8 @@ public:
     // Everything but the snapshot itself is durable and known when this returns.
     void finish_packs();
     // Publishes the snapshot, durably, after every pack of the census was seen in the store, and
-    // reads it back. Throws RepositoryError{unusable} when the session was ended by a collector.
+    // reads it back. Throws RepositoryError: {fenced} when the session was ended by a collector,
+    // {failed} when the snapshot's texts are longer than the format allows.
     void publish(Snapshot const& snapshot, Census const& reused);
 
 private:

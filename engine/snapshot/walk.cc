@@ -15,6 +15,7 @@ namespace coffre {
 
 namespace {
 
+constexpr std::size_t listed_text_size = 4096;
 constexpr std::string_view cache_signature = "Signature: 8a477f597d28d172789f06886806bc55";
 
 // The names of a folder in one piece of memory: there may be millions.
@@ -75,6 +76,12 @@ bool is_cache_tag(int folder) {
            to_text(head) == cache_signature;
 }
 
+// For the list of failures, which the format bounds: the end of the text, if it is long.
+std::string shortened(std::string const& text) {
+    if (text.size() <= listed_text_size) return text;
+    return "..." + text.substr(text.size() - listed_text_size);
+}
+
 // The component of `path` that follows the folder `above` it.
 std::string component_after(std::string const& path, std::string const& above) {
     std::size_t const start = above == "/" ? 1 : above.size() + 1;
@@ -97,7 +104,9 @@ void Walker::fail(std::string const& path, std::string const& message) {
 
 void Walker::report(std::string const& path, std::string const& message) {
     ++failure_count_;
-    if (failures_.size() < listed_failures) failures_.push_back({path, message});
+    if (failures_.size() < listed_failures) {
+        failures_.push_back({shortened(path), shortened(message)});
+    }
     progress_.report_failure(path, message);
 }
 

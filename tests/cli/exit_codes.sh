@@ -65,6 +65,12 @@ expect_code 2 repo snapshots -p passphrase --password-command 'echo x'
 expect_error "exclude each other"
 expect_code 2 env REPO_PROGRESS_FPS=often "$program" snapshot src
 expect_error "REPO_PROGRESS_FPS"
+long_text=$(head -c 70000 /dev/zero | tr '\0' t)
+for option in "snapshot src --tag" "snapshot src --host" "tag latest --add" "tag latest --set"; do
+    # shellcheck disable=SC2086
+    expect_code 2 repo $option "$long_text"
+    expect_error "at most 65536 bytes"
+done
 expect_code 0 repo snapshots
 expect_output "0 snapshots"
 

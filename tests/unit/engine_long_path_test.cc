@@ -15,16 +15,18 @@ using namespace test;
 
 constexpr unsigned seed = 77;
 
-// Makes folders inside each other, and a file in the last; relative to an open folder each.
-void make_deep(std::string const& top, std::vector<std::string> const& names) {
+// Makes folders inside each other, and a file in the last; relative to an open folder each. Returns
+// the last one.
+Fd make_deep(std::string const& top, std::vector<std::string> const& names) {
     Fd folder(::open(top.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     for (auto const& name : names) {
-        ASSERT_EQ(::mkdirat(folder.get(), name.c_str(), 0751), 0) << errno_text();
+        EXPECT_EQ(::mkdirat(folder.get(), name.c_str(), 0751), 0) << errno_text();
         folder = Fd(::openat(folder.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-        ASSERT_TRUE(folder);
+        EXPECT_TRUE(folder);
     }
     Fd const file(::openat(folder.get(), "leaf", O_WRONLY | O_CREAT | O_CLOEXEC, 0640));
-    ASSERT_TRUE(write_full(file.get(), as_bytes("at the end")));
+    EXPECT_TRUE(write_full(file.get(), as_bytes("at the end")));
+    return folder;
 }
 
 // 255 bytes of all values that a name may have.
@@ -96,6 +98,27 @@ TEST_F(LongPath, OfTheLongestNamesOfAnyBytes) {
 
 TEST_F(LongPath, OfThousandsOfFolders) {
     round_trip(std::vector<std::string>(3000, "d"));
+}
+
+// No list of failures takes such a path as it is.
+TEST_F(LongPath, OfAFileThatChangesIsToldByItsEnd) {
+    std::vector<std::string> const names(270, std::string(250, 'd'));
+    Fd const folder = make_deep(source_.path(), names);
+    Progress progress;
+    progress.on_item = [&](std::string const& what, std::string const& path) {
+        if (what != "new" || !path.ends_with("/leaf")) return;
+        Fd const leaf(::openat(folder.get(), "leaf", O_WRONLY | O_APPEND | O_CLOEXEC));
+        ASSERT_TRUE(write_full(leaf.get(), as_bytes("more")));
+    };
+    auto request = saving({source_.path()});
+    auto const taken = take_snapshot(*repo_, request, progress);
+    run_command("rm -rf '" + source_.path() + "'/*");
+    ASSERT_EQ(taken.snapshot.failures.size(), 1U);
+    std::string const& told = taken.snapshot.failures[0].path;
+    EXPECT_LT(told.size(), 10'000U);
+    EXPECT_TRUE(told.starts_with("...") && told.ends_with("/" + names[0] + "/leaf")) << told;
+    EXPECT_EQ(repo_.find("latest").snapshot, taken.snapshot);
+    EXPECT_EQ(repo_.errors(), std::vector<std::string>{});
 }
 
 }  // namespace

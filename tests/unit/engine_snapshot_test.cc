@@ -269,6 +269,21 @@ TEST(Snapshot, SavesBeneathAFolderThatTheParentHasAsAFile) {
     EXPECT_EQ(names_in(repo, second.snapshot, source.path()), (Names{"x", "x/y"}));
 }
 
+TEST(Snapshot, RefusesWhatNoReaderOfItWouldAccept) {
+    TempFolder const source;
+    write_tree(source.path(), {"file"});
+    TestRepo repo;
+    auto request = saving({source.path()});
+    request.tags = {std::string(70'000, 't')};
+    Progress progress;
+    auto const take = [&] { take_snapshot(*repo, request, progress); };
+    EXPECT_EQ(failure_of(take), RepositoryFailure::failed);
+    EXPECT_TRUE(contains(message_of(take), "the snapshot's description: snapshot: tags is 70000"));
+    EXPECT_EQ(repo.errors(), Names{});
+    request.tags = {std::string(65'536, 't')};
+    EXPECT_EQ(repo.find(repo.take(std::move(request)).id->hex()).snapshot.tags[0].size(), 65'536U);
+}
+
 TEST(Snapshot, RefusesToSaveNothing) {
     TempFolder const source;
     TestRepo repo;
