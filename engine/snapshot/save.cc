@@ -66,7 +66,7 @@ Saved Saving::run(SaveOptions const& options, Produce const& produce) {
     OrderedStage<Batch, Batch> identified(
         cores, cores, [&](Batch batch) { return identify(repository_.namer(), std::move(batch)); },
         [&](Batch const& batch) { record.add(batch); });
-    produce(std::make_shared<PagePool>(batch_buffer_size),
+    produce(std::make_shared<PagePool>(batch_buffer_size(repository_.chunker().sizes())),
             [&](Batch batch) { identified.push(std::move(batch)); });
     identified.finish();
     record.finish();

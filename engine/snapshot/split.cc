@@ -1,17 +1,33 @@
 #include "engine/snapshot/split.h"
 
+#include <algorithm>
+#include <stdexcept>
+
 namespace coffre {
 
 namespace {
 
 constexpr std::size_t events_per_batch = 4096;
+constexpr std::size_t usual_buffer_size = 2U << 20U;
+
+// What was read and not cut, and as much again, so that reading always goes on.
+std::size_t room_needed(ChunkerSizes const& sizes) {
+    return 2 * std::size_t{sizes.max};
+}
 
 }  // namespace
+
+std::size_t batch_buffer_size(ChunkerSizes const& sizes) {
+    return std::max(usual_buffer_size, room_needed(sizes));
+}
 
 Splitter::Splitter(Chunker const& chunker, std::shared_ptr<PagePool> pool,
                    std::function<void(Batch)> hand_on)
     : chunker_(chunker), pool_(std::move(pool)), hand_on_(std::move(hand_on)) {
     batch_.buffer = pool_->get();
+    if (batch_.buffer.size() < room_needed(chunker_.sizes())) {
+        throw std::logic_error("a batch does not hold two of the largest chunks");
+    }
 }
 
 void Splitter::add(Event event) {
@@ -57,7 +73,7 @@ std::uint64_t Splitter::add_bytes(std::size_t lane, ReadBytes const& read) {
     std::uint64_t size = 0;
     try {
         for (bool more = true; more;) {
-            require_room(2 * std::size_t{chunker_.sizes().max});
+            require_room(room_needed(chunker_.sizes()));
             std::size_t const before = filled_;
             more = fill(read);
             size += filled_ - before;

@@ -9,7 +9,8 @@
 
 namespace coffre {
 
-inline constexpr std::size_t batch_buffer_size = 2U << 20U;
+// Of the buffers in which chunks of these sizes are cut.
+std::size_t batch_buffer_size(ChunkerSizes const& sizes);
 
 // Fills the span as far as the source goes; fewer bytes mean the end.
 using ReadBytes = std::function<std::size_t(std::span<std::byte>)>;
@@ -17,7 +18,8 @@ using ReadBytes = std::function<std::size_t(std::span<std::byte>)>;
 // Used by one thread.
 class Splitter {
 public:
-    // `hand_on` gets the batches in order. All arguments outlive this.
+    // `hand_on` gets the batches in order. All arguments outlive this. Throws std::logic_error when
+    // the pool's buffers do not hold two of the largest chunks.
     Splitter(Chunker const& chunker, std::shared_ptr<PagePool> pool,
              std::function<void(Batch)> hand_on);
 

@@ -8,6 +8,7 @@
 #include "engine/repository/names.h"
 #include "engine/repository/pack_store.h"
 #include "engine/snapshot/source_node.h"
+#include "engine/snapshot/split.h"
 #include "engine_test_repo.h"
 
 namespace coffre {
@@ -397,6 +398,30 @@ TEST_P(SnapshotLevel, BringsTheSameBack) {
     auto const taken = repo.take(std::move(request));
     EXPECT_EQ(taken.snapshot.statistics.bytes_stored < 400'000, GetParam() != 0);
     EXPECT_EQ(repo.restored(taken.snapshot, source.path()), image_of(source.path()));
+}
+
+TEST(SnapshotChunks, MayBeAsLargeAsTheFormatAllows) {
+    TempFolder const source;
+    std::string const random = random_bytes(31, 20U << 20U);
+    write_file(source / "random", random);
+    write_file(source / "zeros", std::string(20U << 20U, '\0'));
+    TestRepo repo(Mode::none, {256U << 10U, 1U << 20U, 8U << 20U});
+    auto request = saving({source.path()});
+    request.streams.push_back(stream("dump", random));
+    auto const taken = repo.take(std::move(request));
+    EXPECT_EQ(repo.restored(taken.snapshot, source.path()), image_of(source.path()));
+    EXPECT_EQ(repo.dumped(taken.snapshot, "/dump"), random);
+    EXPECT_EQ(repo.errors(CheckDepth::read_data), Names{});
+}
+
+TEST(Splitter, RefusesBuffersThatDoNotHoldTwoOfTheLargestChunks) {
+    TestRepo repo;
+    auto const make = [&](std::size_t size) {
+        Splitter(repo->chunker(), std::make_shared<PagePool>(size), [](Batch const&) {});
+    };
+    std::size_t const needed = 2 * std::size_t{repo->chunker().sizes().max};
+    EXPECT_THROW(make(needed - 1), std::logic_error);
+    EXPECT_NO_THROW(make(needed));
 }
 
 TEST(SnapshotStreams, AreFilesAtTheRoot) {
