@@ -33,6 +33,15 @@ off_t seek(int fd, off_t from, int kind, off_t size) {
     throw SourceError("", "its holes cannot be found: " + errno_text());
 }
 
+// Holes touch when the block between them is punched while they are looked for: they are one then.
+void add_hole(std::vector<Hole>& holes, Hole const& hole, std::uint64_t smallest) {
+    if (!holes.empty() && holes.back().offset + holes.back().size == hole.offset) {
+        holes.back().size += hole.size;
+    } else if (hole.size >= smallest) {
+        holes.push_back(hole);
+    }
+}
+
 std::vector<Hole> find_holes(int fd, struct stat const& status) {
     std::vector<Hole> holes;
     if (status.st_blocks * block >= status.st_size) return holes;
@@ -41,8 +50,8 @@ std::vector<Hole> find_holes(int fd, struct stat const& status) {
         off_t const hole = seek(fd, at, SEEK_HOLE, status.st_size);
         if (hole >= status.st_size) break;
         at = seek(fd, hole, SEEK_DATA, status.st_size);
-        auto const size = static_cast<std::uint64_t>(at - hole);
-        if (size >= smallest) holes.push_back({static_cast<std::uint64_t>(hole), size});
+        add_hole(holes, {static_cast<std::uint64_t>(hole), static_cast<std::uint64_t>(at - hole)},
+                 smallest);
         keep_largest(holes, smallest);
     }
     return holes;
