@@ -25,9 +25,14 @@ public:
         starts_.push_back(text_.size());
         text_.append(name).push_back('\0');
     }
+    // Some file systems give a name twice when it is replaced meanwhile: one stays.
     void sort() {
         std::sort(starts_.begin(), starts_.end(),
                   [this](std::size_t a, std::size_t b) { return at(a) < at(b); });
+        auto const repeated =
+            std::unique(starts_.begin(), starts_.end(),
+                        [this](std::size_t a, std::size_t b) { return at(a) == at(b); });
+        starts_.erase(repeated, starts_.end());
     }
     void keep_only(std::string_view name) {
         std::erase_if(starts_, [&](std::size_t start) { return at(start) != name; });
