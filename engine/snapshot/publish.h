@@ -14,7 +14,7 @@
 
 namespace coffre {
 
-// add() by one thread, then finish() by another after it.
+// add() by one thread, then finish_packs() by another after it.
 class Publisher {
 public:
     // All arguments outlive this.

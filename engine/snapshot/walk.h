@@ -29,10 +29,9 @@ public:
     Walker(Exclusions const& exclude, ParentTree* parent, Splitter& split, Progress& progress);
 
     // The whole tree: the root, the folders above the paths, and the paths with all that is beneath
-    // them. `stream_nodes` are placed at the root, complete but for what `record` knows of them.
-    // `paths` are absolute and sorted. A path that cannot be read is a failure; when none can,
-    // SourceError. `named` are all paths that the user gave, also those beneath others: neither
-    // they nor the folders above them are left out.
+    // them. `paths` are absolute and sorted by components, none beneath another. A path that cannot
+    // be read is a failure. `named` are all paths that the user gave, also those beneath others:
+    // neither they nor the folders above them are left out.
     void walk(std::vector<std::string> const& paths, std::vector<std::string> const& named);
 
     std::vector<SourceFailure> const& failures() const { return failures_; }
