@@ -6,7 +6,7 @@ namespace coffre {
 
 namespace {
 
-constexpr std::size_t least = 64;
+constexpr std::size_t smallest = 64;
 constexpr std::size_t pieces = 8;
 constexpr std::size_t piece_size = 128;
 constexpr std::size_t values = 256;
@@ -32,7 +32,7 @@ std::size_t count_sample(ByteView bytes, Counts& counts) {
 }  // namespace
 
 bool looks_random(ByteView bytes) {
-    if (bytes.size() < least) return false;
+    if (bytes.size() < smallest) return false;
     Counts counts{};
     std::uint64_t const size = count_sample(bytes, counts);
     std::uint64_t same = 0;  // pairs, each twice

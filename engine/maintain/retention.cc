@@ -5,12 +5,11 @@
 #include <limits>
 
 #include "engine/forget.h"
+#include "engine/util/clock.h"
 
 namespace coffre {
 
 namespace {
-
-constexpr std::int64_t second_ns = 1'000'000'000;
 
 struct tm local_time(std::int64_t ns) {
     auto seconds = static_cast<std::time_t>(ns / second_ns - (ns % second_ns < 0 ? 1 : 0));

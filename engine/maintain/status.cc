@@ -18,7 +18,6 @@ namespace coffre {
 
 namespace {
 
-constexpr std::int64_t second_ns = 1'000'000'000;
 constexpr std::int64_t day_ns = 86'400 * second_ns;
 
 std::optional<dev_t> device_of(std::string const& path) {

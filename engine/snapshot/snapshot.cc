@@ -51,19 +51,20 @@ Snapshot describe(SnapshotRequest const& request, std::vector<std::string> const
     return snapshot;
 }
 
-enum class Trees { trusted, distrusted };
+enum class EarlierTrees { trusted, distrusted };
 
 // The run of one session, from its announcement to its snapshot.
 class Run {
 public:
-    Run(Repository& repository, SnapshotRequest& request, Progress& progress, Trees trees)
+    Run(Repository& repository, SnapshotRequest& request, Progress& progress, EarlierTrees trees)
         : repository_(repository),
           request_(request),
           progress_(progress),
           trees_(trees),
           paths_(source_paths(request)) {}
 
-    bool has_parent() const { return parent_.has_value(); }
+    // After a failure: whether it was met while the parent was compared with.
+    bool may_blame_parent() const { return parent_ && !publishes_; }
 
     SnapshotResult take() {
         announce();
@@ -76,6 +77,7 @@ public:
         result.unchanged = parent_ && snapshot_.failure_count == 0 &&
                            parent_->snapshot.root.digest == snapshot_.root.digest;
         if (!request_.dry_run && !(request_.skip_if_unchanged && result.unchanged)) {
+            publishes_ = true;
             continue_chain(repository_, snapshot_);
             publisher.publish(snapshot_, reused);
             session_->has_published();
@@ -100,7 +102,7 @@ private:
 
     void choose_parent() {
         parent_ = find_parent(repository_, request_, snapshot_, log_, progress_);
-        if (trees_ == Trees::distrusted) distrust_trees(repository_, log_);
+        if (trees_ == EarlierTrees::distrusted) distrust_trees(repository_, log_);
         if (!parent_) return;
         snapshot_.parent = parent_->id;
         progress_.total_files = parent_->snapshot.statistics.files;
@@ -153,7 +155,7 @@ private:
     Repository& repository_;
     SnapshotRequest& request_;
     Progress& progress_;
-    Trees const trees_;
+    EarlierTrees const trees_;
     SourcePaths const paths_;
     std::optional<Session> session_;  // none in a dry run
     SessionId id_{};
@@ -161,21 +163,22 @@ private:
     GcState log_;
     std::optional<NamedSnapshot> parent_;
     ClaimedChunks claimed_;
+    bool publishes_ = false;
 };
 
 // Trees that turn out to be damaged are no reason to save nothing: they are made anew.
 SnapshotResult take_once(Repository& repository, SnapshotRequest& request, Progress& progress) {
-    Run run(repository, request, progress, Trees::trusted);
+    Run run(repository, request, progress, EarlierTrees::trusted);
     try {
         return run.take();
     } catch (RepositoryError const& error) {
-        bool const may_do_without = run.has_parent() && request.streams.empty();
+        bool const may_do_without = run.may_blame_parent() && request.streams.empty();
         if (error.kind() != RepositoryFailure::corrupt || !may_do_without) throw;
         progress.report_failure("", std::string(error.what()) +
                                         "; every file is read, and its folders are stored again");
     }
     request.parent = ParentChoice::none;
-    return Run(repository, request, progress, Trees::distrusted).take();
+    return Run(repository, request, progress, EarlierTrees::distrusted).take();
 }
 
 }  // namespace

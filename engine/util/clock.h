@@ -7,6 +7,8 @@
 
 namespace coffre {
 
+inline constexpr std::int64_t second_ns = 1'000'000'000;
+
 inline std::int64_t now_ns() {
     return std::chrono::duration_cast<std::chrono::nanoseconds>(
                std::chrono::system_clock::now().time_since_epoch())
