@@ -28,6 +28,7 @@ index-before-durable    proof  *PowerCut.TheIndexKnows*
 inherit-condemned       tests  ProtocolLoses.DataThatIsStoredAgainAlthoughTheFilesAreUnchanged
 list-error-is-empty     tests  LocalStore.AFolderThatCannotBeListedIsAnError
 log-before-session      tests  Protocol.CommitsInOrder
+lost-is-unneeded        tests  *PruneRefuses.WhileASnapshotIsMissing*
 missing-is-unneeded     tests  *PruneRefuses.WhenAnyPack*
 no-barrier              tests  Protocol.CommitsInOrder
 no-barrier-after-key    proof  *PowerCutKeys*
@@ -62,7 +63,7 @@ TABLE
 #
 # Not here, as no interleaving over a store that keeps what it has can show them: no-barrier and no-read-back; no-census
 # and missing-is-unneeded, since what is missing has been collected, and then the log has grown, or the session was
-# ended, which is noticed first; unreadable-is-unneeded; count-on-condemned, since only damage makes a repair count.
+# ended, which is noticed first; unreadable-is-unneeded and lost-is-unneeded; count-on-condemned, since only damage makes a repair count.
 # inherit-condemned is met by one crowd in thousands: none of the first four thousand.
 crowds() {
     cat <<'TABLE'
@@ -72,9 +73,9 @@ log-before-session      205-214
 no-relist               0-19
 no-wait                 0-19
 repair-unannounced      334-343
-reuse-condemned         15-24
+reuse-condemned         50-59
 sessions-before-condemn 95-104
-stale-wait              30-39
+stale-wait              555-564
 undo-unchecked          0-19
 unlogged-sweep          0-9
 TABLE
