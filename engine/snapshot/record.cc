@@ -12,10 +12,10 @@ bool ReusablePacks::is_usable(PackNumber pack) {
     return known->second;
 }
 
-void ReusablePacks::mark_reused(PackNumber number) {
-    if (!marked_.insert(number).second) return;
-    IndexedPack const pack = view_.pack(number);
-    reused_.emplace(pack.id, pack.size);
+void ReusablePacks::mark_reused(PackNumber pack) {
+    if (!marked_.insert(pack).second) return;
+    IndexedPack const indexed = view_.pack(pack);
+    reused_.emplace(indexed.id, indexed.size);
 }
 
 Recorder::Recorder(Repository& repository, GcState const& log, ClaimedChunks& claimed,
