@@ -39,10 +39,6 @@ inline constexpr int incomplete = 3;  // saved, but some source could not be rea
 inline constexpr int integrity = 20;
 }  // namespace exit_code
 
-// The exit code and the advice that go with a failure, of this command; the advice may be empty.
-int exit_code_of(RepositoryFailure failure);
-std::string advice_for(RepositoryFailure failure, std::string const& command);
-
 // Throws std::invalid_argument when no repository is named.
 std::string repository_location(GlobalOptions const& options);
 

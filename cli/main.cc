@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cli/advice.h"
 #include "cli/context.h"
 #include "cli/output.h"
 #include "cli/suggest.h"

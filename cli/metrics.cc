@@ -26,7 +26,8 @@ std::string with_backslashes(std::string const& text, std::string_view before) {
 std::string label_value(std::vector<std::string> const& texts) {
     std::string joined;
     for (auto const& text : texts) {
-        joined += (joined.empty() ? "" : ",") + with_backslashes(text, "\\,");
+        if (!joined.empty()) joined += ',';
+        joined += with_backslashes(text, "\\,");
     }
     return with_backslashes(printable(joined), "\\\"");
 }

@@ -52,7 +52,7 @@ unbounded               tests  *HostileContents*Shape*
 undo-unchecked          tests  *Prune.A*Snapshot*Back*
 unlogged-sweep          tests  *Prune.LeavesNoTrace*
 unreadable-is-unneeded  tests  *PruneRefuses.WhenASlot*
-write-to-exchanged      tests  *WritesToNoOtherFileOfTheName*
+write-to-exchanged      tests  *GoesToNoOtherFileOfTheName*
 TABLE
 }
 

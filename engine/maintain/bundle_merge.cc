@@ -9,7 +9,6 @@ namespace coffre {
 
 namespace {
 
-constexpr std::size_t full_bundle = 64;  // packs
 constexpr std::size_t small_bundle = 8;
 constexpr std::size_t many_small_bundles = 16;
 
@@ -50,7 +49,7 @@ private:
         for (auto& row : bundle) {
             if (goes_(row.pack)) continue;
             open_.add(std::move(row));
-            if (open_.is_full(full_bundle)) flush();
+            if (open_.is_full(packs_per_merged_bundle)) flush();
         }
     }
 

@@ -18,7 +18,6 @@ namespace coffre {
 namespace {
 
 constexpr std::size_t uploads = 1;
-constexpr std::size_t packs_per_bundle = 16;
 
 // What is needed of one pack.
 struct Rest {

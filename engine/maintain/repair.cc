@@ -224,7 +224,8 @@ private:
         OpenBundle rows;
         for (auto const& id : without_bundle_) {
             if (auto row = row_of(id)) rows.add(std::move(*row));
-            if (rows.is_full(full_bundle)) put_bundle(store_, repository_.keys(), rows.take());
+            if (rows.is_full(packs_per_merged_bundle))
+                put_bundle(store_, repository_.keys(), rows.take());
         }
         if (!rows.empty()) put_bundle(store_, repository_.keys(), rows.take());
         without_bundle_.clear();
@@ -363,8 +364,6 @@ private:
         hurt.is_folder = hurt.is_folder || entry.kind == NodeKind::directory;
         hurt.snapshots.push_back(entry.snapshot.id);
     }
-
-    static constexpr std::size_t full_bundle = 64;  // packs
 
     Repository& repository_;
     Backend& store_;

@@ -9,8 +9,6 @@ namespace {
 
 constexpr std::size_t target = limits::mib;
 constexpr std::size_t most_chunks = 32 * std::size_t{1024};
-constexpr std::size_t most_memory =
-    3;  // pieces of other memory that a block keeps from being freed
 
 Block empty_block(PackKind kind, bool looks_random) {
     return {kind, looks_random, {}, {}};

@@ -4,7 +4,6 @@ namespace coffre {
 
 namespace {
 
-constexpr std::size_t packs_per_bundle = 16;
 constexpr int chunk_level = 1;
 
 }  // namespace

@@ -12,7 +12,6 @@ namespace coffre {
 
 namespace {
 
-constexpr std::size_t packs_per_bundle = 16;
 constexpr auto bundle_interval = std::chrono::minutes(1);
 constexpr std::size_t listing_pays = 64;  // packs; fewer are asked for one by one
 

@@ -37,3 +37,15 @@ code_of() {
     shift
     "$program" "$@" >out 2>err || fail "$what: then \`repo $*\` exits with $?: $(head -c 600 err)"
 }
+
+# expect_whole WHAT: the snapshot $first of src, as it is in src.first, and the next one, as src is now.
+expect_whole() {
+    local what=$1
+    rm -rf restored
+    code_of "$what" restore "$first:$work/src" -t restored
+    expect_same_tree src.first restored
+    code_of "$what" snapshot -q src
+    rm -rf restored
+    code_of "$what" restore "latest:$work/src" -t restored
+    expect_same_tree src restored
+}

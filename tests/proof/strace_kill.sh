@@ -25,13 +25,7 @@ expect_goes_on() {
     listed=$(wc -l <listed)
     [ "$code" = 0 ] && [ "$listed" != 2 ] && fail "$what: success, and no snapshot"
     if [ "$code" != 0 ] && [ "$listed" != 1 ]; then unannounced=$((unannounced + 1)); fi
-    rm -rf restored
-    code_of "$what" restore "$first:$work/src" -t restored
-    expect_same_tree src.first restored
-    code_of "$what" snapshot -q src
-    rm -rf restored
-    code_of "$what" restore "latest:$work/src" -t restored
-    expect_same_tree src restored
+    expect_whole "$what"
 }
 
 # every_n SYSTEM-CALLS WHAT: of a snapshot.

@@ -124,40 +124,40 @@ TEST_P(TargetTest, TakesTheRightsOfAFileThatIsWritten) {
     EXPECT_EQ(target_.look("folder")->st_mode & 07777U, 03700U);
 }
 
+class WritingATarget : public TargetTest {
+protected:
+    WritingATarget() {
+        file_->path = "folder/new";
+        file_->node = node_of("new", NodeKind::file);
+    }
+
+    RestoreRequest const request_;
+    Progress progress_;
+    Metadata metadata_{request_};
+    FileWriter writer_{target_, metadata_, request_, progress_};
+    std::shared_ptr<RestoredFile> file_ = std::make_shared<RestoredFile>();
+};
+
 // Another file that somebody puts in the place of the one that is being written.
-TEST_P(TargetTest, WritesToNoOtherFileOfTheName) {
-    RestoreRequest const request;
-    Progress progress;
-    Metadata metadata(request);
-    FileWriter writer(target_, metadata, request, progress);
-    auto const file = std::make_shared<RestoredFile>();
-    file->path = "folder/new";
-    file->node = node_of("new", NodeKind::file);
-    file->identity = identity_of(target_.create_file(file->path), file->path);
+TEST_P(WritingATarget, GoesToNoOtherFileOfTheName) {
+    file_->identity = identity_of(target_.create_file(file_->path), file_->path);
     std::filesystem::remove(scene_.target() + "/folder/new");
     std::filesystem::create_hard_link(scene_.canary() + "/shared", scene_.target() + "/folder/new");
-    writer.write({file, 0, {}, 7}, as_bytes("hostile"));
-    writer.release(*file);
-    ASSERT_EQ(writer.failures().size(), 1U);
-    EXPECT_EQ(writer.failures()[0].message, "was exchanged while it was restored");
-    EXPECT_EQ(writer.bytes_written(), 0U);
+    writer_.write({file_, 0, {}, 7}, as_bytes("hostile"));
+    writer_.release(*file_);
+    ASSERT_EQ(writer_.failures().size(), 1U);
+    EXPECT_EQ(writer_.failures()[0].message, "was exchanged while it was restored");
+    EXPECT_EQ(writer_.bytes_written(), 0U);
     EXPECT_TRUE(target_.look("folder/new"));
 }
 
 // A new file that is only in part there goes.
-TEST_P(TargetTest, RemovesItsOwnFileThatFailed) {
-    RestoreRequest const request;
-    Progress progress;
-    Metadata metadata(request);
-    FileWriter writer(target_, metadata, request, progress);
-    auto const file = std::make_shared<RestoredFile>();
-    file->path = "folder/new";
-    file->node = node_of("new", NodeKind::file);
-    file->node.size = 7;
-    writer.write({file, 0, {}, 4}, as_bytes("part"));
+TEST_P(WritingATarget, RemovesItsOwnFileThatFailed) {
+    file_->node.size = 7;
+    writer_.write({file_, 0, {}, 4}, as_bytes("part"));
     EXPECT_TRUE(target_.look("folder/new"));
-    writer.mark_failed(*file, "the rest is lost");
-    writer.release(*file);
+    writer_.mark_failed(*file_, "the rest is lost");
+    writer_.release(*file_);
     EXPECT_FALSE(target_.look("folder/new"));
 }
 
@@ -197,6 +197,9 @@ std::string resolution_name(testing::TestParamInfo<Resolution> const& info) {
     return info.param == Resolution::by_kernel ? "ByKernel" : "ByComponent";
 }
 
+INSTANTIATE_TEST_SUITE_P(Resolutions, WritingATarget,
+                         testing::Values(Resolution::by_kernel, Resolution::by_component),
+                         resolution_name);
 INSTANTIATE_TEST_SUITE_P(Resolutions, TargetTest,
                          testing::Values(Resolution::by_kernel, Resolution::by_component),
                          resolution_name);
