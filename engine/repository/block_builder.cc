@@ -20,7 +20,9 @@ BlockBuilder::BlockBuilder(PackKind kind, std::function<void(Block)> hand_on)
     : blocks_{empty_block(kind, false), empty_block(kind, true)}, hand_on_(std::move(hand_on)) {}
 
 void BlockBuilder::add(ChunkId const& id, ByteView bytes) {
-    Block& block = blocks_[looks_random(bytes) ? 1 : 0];
+    // Trees stay together: they are read together, and what they look like says little.
+    bool const is_apart = blocks_[0].kind == PackKind::data && looks_random(bytes);
+    Block& block = blocks_[is_apart ? 1 : 0];
     if (block.plain.capacity() == 0) block.plain.reserve(target + target / 2);
     block.chunks.push_back({id, static_cast<std::uint32_t>(block.plain.size()),
                             static_cast<std::uint32_t>(bytes.size())});

@@ -1,4 +1,4 @@
-// Groups new chunks of one kind into blocks: those that look random into some, the others into
+// Groups new chunks of one kind into blocks: contents that look random into some, all else into
 // others, so that zstd works on nothing but what it can make smaller.
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once

@@ -107,6 +107,18 @@ TEST_F(Blocks, ChunksThatLookRandomAreApart) {
     for (auto const& block : blocks_) EXPECT_EQ(block.kind, PackKind::data);
 }
 
+// What trees look like rests on names and times: the same tree takes the same blocks.
+TEST(MetaBlocks, HoldAllChunks) {
+    std::vector<Block> blocks;
+    BlockBuilder builder(PackKind::meta, [&](Block block) { blocks.push_back(std::move(block)); });
+    builder.add(numbered(1), text(1000));
+    builder.add(numbered(2), random_bytes(1000, 1));
+    builder.flush();
+    ASSERT_EQ(blocks.size(), 1U);
+    EXPECT_EQ(blocks[0].chunks.size(), 2U);
+    EXPECT_FALSE(blocks[0].looks_random);
+}
+
 // A folder of a million files of some bytes each.
 TEST_F(Blocks, HoldNoMoreChunksThanTheFormatAllows) {
     Bytes const tiny = text(3);
