@@ -39,7 +39,7 @@ bool looks_random(ByteView bytes) {
     for (auto const count : counts) same += std::uint64_t{count} * count;
     same -= size;
     // Of the size * (size - 1) pairs of random bytes, one in 256 is the same.
-    return same * values * 4 < size * (size - 1) * 7;
+    return same * values * 2 < size * (size - 1) * 5;
 }
 
 }  // namespace coffre

@@ -7,7 +7,7 @@
 namespace coffre {
 
 // True when zstd would save little or nothing of `bytes`: in a sample of at most 1 KiB, two bytes
-// are the same less than 1.75 times as often as two random ones. False for less than 64 bytes.
+// are the same less than 2.5 times as often as two random ones. False for less than 64 bytes.
 // Source: the index of coincidence, W. F. Friedman, 1922.
 bool looks_random(ByteView bytes);
 
