@@ -62,24 +62,35 @@ Cipher fastest_cipher() {
     return ::sodium_runtime_has_aesni() != 0 ? Cipher::aes_256_gcm : Cipher::chacha20_poly1305;
 }
 
+std::size_t sealed_size(SessionKey const& key, std::size_t content) {
+    return key.cipher == Cipher::none ? content : block_salt_size + content + block_tag_size;
+}
+
 Bytes seal_block(SessionKey const& key, RepositoryId const& repository, ByteView content) {
-    if (key.cipher == Cipher::none) return {content.begin(), content.end()};
-    Bytes sealed = Bytes::uncleared(block_salt_size + content.size() + block_tag_size);
-    std::span<std::byte> const all(sealed);
-    fill_random(all.first(block_salt_size));
-    SecretKey const& block_key = key_of_block(key, all.first(block_salt_size));
+    Bytes sealed = Bytes::uncleared(sealed_size(key, content.size()));
+    seal_block(key, repository, content, sealed);
+    return sealed;
+}
+
+void seal_block(SessionKey const& key, RepositoryId const& repository, ByteView content,
+                std::span<std::byte> sealed) {
+    if (key.cipher == Cipher::none) {
+        std::copy(content.begin(), content.end(), sealed.begin());
+        return;
+    }
+    fill_random(sealed.first(block_salt_size));
+    SecretKey const& block_key = key_of_block(key, sealed.first(block_salt_size));
     Bytes const extra = authenticated(key, repository);
     Context const context(::EVP_CIPHER_CTX_new());
     int written = 0;
     require(context && ::EVP_EncryptInit_ex(context.get(), algorithm(key.cipher), nullptr,
                                             block_key.data(), zero_nonce.data()) == 1);
     require(::EVP_EncryptUpdate(context.get(), nullptr, &written, raw(extra), length(extra)) == 1);
-    require(::EVP_EncryptUpdate(context.get(), raw(all.subspan(block_salt_size)), &written,
+    require(::EVP_EncryptUpdate(context.get(), raw(sealed.subspan(block_salt_size)), &written,
                                 raw(content), length(content)) == 1);
     require(::EVP_EncryptFinal_ex(context.get(), nullptr, &written) == 1);
     require(::EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_GET_TAG, block_tag_size,
-                                  raw(all.last(block_tag_size))) == 1);
-    return sealed;
+                                  raw(sealed.last(block_tag_size))) == 1);
 }
 
 Bytes unseal_block(SessionKey const& key, RepositoryId const& repository, ByteView sealed) {

@@ -23,7 +23,13 @@ struct SessionKey {
 // AES-256-GCM where this processor computes AES, else ChaCha20-Poly1305.
 Cipher fastest_cipher();
 
-// salt | ciphertext | tag. The salt is fresh, so no key ever seals two blocks.
+// Of a block whose content is as long as that.
+std::size_t sealed_size(SessionKey const& key, std::size_t content);
+
+// Fills `sealed`, sealed_size() bytes that do not overlap with `content`: salt | ciphertext | tag.
+// The salt is fresh, so no key ever seals two blocks.
+void seal_block(SessionKey const& key, RepositoryId const& repository, ByteView content,
+                std::span<std::byte> sealed);
 Bytes seal_block(SessionKey const& key, RepositoryId const& repository, ByteView content);
 
 // The content. Throws FormatError when it is not what was sealed.

@@ -157,7 +157,12 @@ void Stages::save_group(std::size_t group) {
     }
     OpenPack pack = begin_pack(PackKind::data, {}, {}, pack_memory_->get());
     for (auto& block : unique.take()) {
-        append_block(pack, encode_block(std::move(block), keys_.session, keys_.repository, level_));
+        EncodedBlock encoded = compress_block(std::move(block), level_);
+        encoded.row.stored_size =
+            static_cast<std::uint32_t>(sealed_size(keys_.session, encoded.content.size()));
+        BlockPlace const place = place_block(pack, std::move(encoded.row));
+        seal_block(keys_.session, keys_.repository, encoded.content, place.bytes());
+        pack.checksums.add(ChecksumTable::of_units(place.pack, place.offset));
     }
     pack.checksums.finish(pack.bytes.view());
 }

@@ -4,20 +4,28 @@
 
 namespace coffre {
 
+EncodedBlock compress_block(Block block, int level) {
+    thread_local Compressor compressor;
+    EncodedBlock encoded;
+    encoded.kind = block.kind;
+    encoded.row.plain_size = static_cast<std::uint32_t>(block.plain.size());
+    encoded.row.chunks = std::move(block.chunks);
+    auto frame = level == 0 || block.looks_random
+                     ? std::nullopt
+                     : compressor.compress_if_it_pays(block.plain, level);
+    encoded.row.codec = frame ? Codec::zstd : Codec::raw;
+    encoded.content = frame ? std::move(*frame) : std::move(block.plain);
+    return encoded;
+}
+
 SealedBlock encode_block(Block block, SessionKey const& key, RepositoryId const& repository,
                          int level) {
-    thread_local Compressor compressor;
+    EncodedBlock encoded = compress_block(std::move(block), level);
     SealedBlock sealed;
-    sealed.kind = block.kind;
-    sealed.row.plain_size = static_cast<std::uint32_t>(block.plain.size());
+    sealed.kind = encoded.kind;
+    sealed.row = std::move(encoded.row);
     sealed.row.key = key.id;
-    sealed.row.chunks = std::move(block.chunks);
-    auto const frame = level == 0 || block.looks_random
-                           ? std::nullopt
-                           : compressor.compress_if_it_pays(block.plain, level);
-    sealed.row.codec = frame ? Codec::zstd : Codec::raw;
-    sealed.stored = seal_block(key, repository, frame ? ByteView(*frame) : ByteView(block.plain));
-    sealed.row.stored_size = static_cast<std::uint32_t>(sealed.stored.size());
+    sealed.stored = seal_block(key, repository, encoded.content);
     return sealed;
 }
 

@@ -16,7 +16,17 @@ struct Block {
     std::vector<ChunkRow> chunks;
 };
 
+// What is sealed of a block.
+struct EncodedBlock {
+    PackKind kind = PackKind::data;
+    BlockRow row;  // its key and stored size are set when it is sealed, its offset in a pack
+    Bytes content;
+};
+
 // level 0: never compress.
+EncodedBlock compress_block(Block block, int level);
+
+// The same, sealed.
 SealedBlock encode_block(Block block, SessionKey const& key, RepositoryId const& repository,
                          int level);
 

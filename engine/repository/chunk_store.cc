@@ -23,9 +23,7 @@ void ChunkStore::add(PackKind kind, ChunkId const& id, ByteView bytes) {
 }
 
 void ChunkStore::encode(Block block) {
-    SessionKey const& key = keys_.of(block.kind);
-    auto const& wrapped = keys_.wrapped(block.kind);
-    packer_.add(encode_block(std::move(block), key, repository_.id(), chunk_level), wrapped);
+    packer_.seal(compress_block(std::move(block), chunk_level), keys_, repository_.id());
 }
 
 void ChunkStore::put(OpenPack pack) {

@@ -1,5 +1,7 @@
 #include "engine/repository/pack_builder.h"
 
+#include <algorithm>
+
 #include "engine/crypto/hash.h"
 #include "engine/error.h"
 #include "engine/repository/names.h"
@@ -75,16 +77,29 @@ auto naming(std::string const& name, Action const& action) {
 
 }  // namespace
 
-void ChecksumTable::extend(ByteView bytes) {
-    for (; bytes.size() - covered_ >= checksum_unit; covered_ += checksum_unit) {
-        table_.u64(xxh3(bytes.subspan(covered_, checksum_unit)));
+ChecksumTable::Units ChecksumTable::of_units(ByteView bytes, std::size_t from) {
+    Units units{(from + checksum_unit - 1) / checksum_unit, {}};
+    for (std::size_t at = units.first * checksum_unit; at + checksum_unit <= bytes.size();
+         at += checksum_unit) {
+        units.checksums.push_back(xxh3(bytes.subspan(at, checksum_unit)));
     }
+    return units;
 }
 
-Bytes ChecksumTable::finish(ByteView bytes) {
-    extend(bytes);
-    if (covered_ < bytes.size()) table_.u64(xxh3(bytes.subspan(covered_)));
-    return table_.take();
+void ChecksumTable::add(Units const& units) {
+    std::size_t number = units.first;
+    for (auto const checksum : units.checksums) known_.emplace(number++, checksum);
+}
+
+Bytes ChecksumTable::finish(ByteView bytes) const {
+    Writer table;
+    for (std::size_t at = 0; at < bytes.size(); at += checksum_unit) {
+        auto const known = known_.find(at / checksum_unit);
+        table.u64(known != known_.end()
+                      ? known->second
+                      : xxh3(bytes.subspan(at, std::min(checksum_unit, bytes.size() - at))));
+    }
+    return table.take();
 }
 
 OpenPack begin_pack(PackKind kind, SessionId const& session, std::vector<WrappedKey> keys,
@@ -99,11 +114,12 @@ OpenPack begin_pack(PackKind kind, SessionId const& session, std::vector<Wrapped
     return pack;
 }
 
-void append_block(OpenPack& pack, SealedBlock block) {
-    block.row.offset = pack.bytes.size();
-    pack.bytes.append(block.stored);
-    pack.checksums.extend(pack.bytes.view());
-    pack.directory.blocks.push_back(std::move(block.row));
+BlockPlace place_block(OpenPack& pack, BlockRow row) {
+    std::size_t const offset = pack.bytes.size();
+    auto const bytes = pack.bytes.extend(row.stored_size);
+    row.offset = offset;
+    pack.directory.blocks.push_back(std::move(row));
+    return {{bytes.data() - offset, offset + bytes.size()}, offset};
 }
 
 FinishedPack finish_pack(KeyRing const& keys, OpenPack pack) {

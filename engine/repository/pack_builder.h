@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <map>
+
 #include "engine/crypto/key_ring.h"
 #include "engine/util/pages.h"
 #include "format/bundle.h"
@@ -11,21 +13,28 @@ namespace coffre {
 // A block as it lies in a pack. Plaintext cannot get into one but through seal_block().
 struct SealedBlock {
     PackKind kind = PackKind::data;
-    BlockRow row;  // its offset is set when it gets a place in a pack
+    BlockRow row;  // its offset and stored size are set when it gets a place in a pack
     Bytes stored;
 };
 
-// The checksums of a pack's bytes so far, made while these are still in the processor's cache.
+// The checksums of a pack: of what is given in whole units while it is still in a processor's
+// cache, and of the rest at the end.
 class ChecksumTable {
 public:
-    // `bytes` is all there is; it has only grown since the last call.
-    void extend(ByteView bytes);
-    // The table, with the checksum of what is less than a whole unit at the end.
-    Bytes finish(ByteView bytes);
+    // Checksums of the units that lie between the byte `from` and the end of `bytes`, a pack so
+    // far.
+    struct Units {
+        std::size_t first = 0;  // the number of the first unit
+        std::vector<std::uint64_t> checksums;
+    };
+    static Units of_units(ByteView bytes, std::size_t from);
+
+    void add(Units const& units);
+    // The table of the whole pack.
+    Bytes finish(ByteView bytes) const;
 
 private:
-    Writer table_;
-    std::size_t covered_ = 0;
+    std::map<std::size_t, std::uint64_t> known_;  // by number
 };
 
 // A pack that is complete but for its directory.
@@ -47,7 +56,18 @@ struct FinishedPack {
 OpenPack begin_pack(PackKind kind, SessionId const& session, std::vector<WrappedKey> keys,
                     Pages memory = {});
 
-void append_block(OpenPack& pack, SealedBlock block);
+// A block's place in the memory of a pack.
+struct BlockPlace {
+    std::span<std::byte> pack;  // up to the block's end
+    std::size_t offset = 0;
+
+    std::span<std::byte> bytes() const { return pack.subspan(offset); }
+};
+
+// Lists the block in the pack and returns where its bytes are to be put, as many as
+// `row.stored_size`: before the pack is finished, by any thread. The place is valid until the
+// pack's memory has no room for another.
+BlockPlace place_block(OpenPack& pack, BlockRow row);
 
 // Pads, seals the directory, adds checksums and footer; and reads the directory back before it is
 // trusted. Throws RepositoryError when it does not read back.

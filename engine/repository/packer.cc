@@ -9,6 +9,7 @@ namespace coffre {
 namespace {
 
 constexpr std::size_t full_bytes = 16 * limits::mib;
+constexpr std::size_t memory_bytes = full_bytes + full_bytes / 8;
 // A million tiny files would else make one pack's directory larger than the pack.
 constexpr std::size_t full_chunks = 32 * limits::kib;
 // Each short run has a key of its own, and many such runs may be moved into one pack.
@@ -41,22 +42,93 @@ double PackFill::share() const {
 Packer::Packer(SessionId const& session, std::function<void(OpenPack)> hand_on)
     : session_(session),
       hand_on_(std::move(hand_on)),
-      memory_(std::make_shared<PagePool>(full_bytes + full_bytes / 8)) {}
+      memory_(std::make_shared<PagePool>(memory_bytes)) {}
+
+void Packer::seal(EncodedBlock block, SessionKeys const& keys, RepositoryId const& repository) {
+    SessionKey const& key = keys.of(block.kind);
+    block.row.key = key.id;
+    block.row.stored_size = static_cast<std::uint32_t>(sealed_size(key, block.content.size()));
+    add(block.kind, std::move(block.row), keys.wrapped(block.kind),
+        [&](std::span<std::byte> place) { seal_block(key, repository, block.content, place); });
+}
 
 void Packer::add(SealedBlock block, std::vector<WrappedKey> const& keys) {
-    auto const [open, is_new] = open_.try_emplace(block.kind);
-    auto& [pack, chunks] = open->second;
-    if (is_new) pack = begin_pack(block.kind, session_, {}, memory_->get());
-    stored_bytes_ += block.stored.size();
-    chunks += block.row.chunks.size();
-    take_key(pack.directory, block.row.key, keys);
-    append_block(pack, std::move(block));
-    PackFill const fill{pack.bytes.size(), chunks, pack.directory.keys.size()};
-    if (fill.share() >= 1) hand_on_(std::move(open_.extract(open).mapped().pack));
+    block.row.stored_size = static_cast<std::uint32_t>(block.stored.size());
+    add(block.kind, std::move(block.row), keys, [&](std::span<std::byte> place) {
+        std::copy(block.stored.begin(), block.stored.end(), place.begin());
+    });
+}
+
+void Packer::add(PackKind kind, BlockRow row, std::vector<WrappedKey> const& keys,
+                 Fill const& fill) {
+    Lock lock(mutex_);
+    Open& open = pack_with_room(kind, row.stored_size, lock);
+    BlockPlace const place = reserve(open, std::move(row), keys);
+    lock.unlock();
+    ChecksumTable::Units units;
+    std::exception_ptr failure;
+    try {
+        fill(place.bytes());
+        units = ChecksumTable::of_units(place.pack, place.offset);
+    } catch (...) {
+        failure = std::current_exception();
+    }
+    lock.lock();
+    open.pack.checksums.add(units);
+    open.is_broken |= failure != nullptr;
+    --open.empty_places;
+    hand_on_if_complete(kind);
+    if (failure) std::rethrow_exception(failure);
+}
+
+// Waits for those who still fill places of a full one: else there were one pack more in memory.
+Packer::Open& Packer::pack_with_room(PackKind kind, std::size_t size, Lock& lock) {
+    auto const wait = [&] {
+        handed_on_.wait(lock, [&] { return !open_.contains(kind) || !open_.at(kind).is_full; });
+    };
+    wait();
+    if (open_.contains(kind) && !open_.at(kind).pack.bytes.has_room(size)) {
+        open_.at(kind).is_full = true;
+        hand_on_if_complete(kind);
+        wait();
+    }
+    if (!open_.contains(kind)) begin(kind, size);
+    return open_.at(kind);
+}
+
+void Packer::begin(PackKind kind, std::size_t size) {
+    std::size_t const needed = pack_header_size + size;
+    Pages memory = needed > memory_bytes ? Pages(needed) : memory_->get();
+    open_[kind].pack = begin_pack(kind, session_, {}, std::move(memory));
+}
+
+BlockPlace Packer::reserve(Open& open, BlockRow row, std::vector<WrappedKey> const& keys) {
+    stored_bytes_ += row.stored_size;
+    open.chunks += row.chunks.size();
+    ++open.empty_places;
+    take_key(open.pack.directory, row.key, keys);
+    BlockPlace const place = place_block(open.pack, std::move(row));
+    PackFill const fill{open.pack.bytes.size(), open.chunks, open.pack.directory.keys.size()};
+    open.is_full = fill.share() >= 1;
+    return place;
+}
+
+void Packer::hand_on_if_complete(PackKind kind) {
+    Open const& open = open_.at(kind);
+    if (!open.is_full || open.empty_places > 0) return;
+    auto complete = open_.extract(kind);
+    handed_on_.notify_all();
+    if (!complete.mapped().is_broken) hand_on_(std::move(complete.mapped().pack));
 }
 
 void Packer::flush() {
-    while (!open_.empty()) hand_on_(std::move(open_.extract(open_.begin()).mapped().pack));
+    Lock const lock(mutex_);
+    for (auto const kind : {PackKind::data, PackKind::meta}) {
+        auto const open = open_.find(kind);
+        if (open == open_.end()) continue;
+        open->second.is_full = true;
+        hand_on_if_complete(kind);
+    }
 }
 
 }  // namespace coffre

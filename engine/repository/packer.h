@@ -2,10 +2,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <condition_variable>
 #include <functional>
 #include <map>
+#include <mutex>
 
-#include "engine/repository/pack_builder.h"
+#include "engine/repository/block_codec.h"
 
 namespace coffre {
 
@@ -33,30 +35,46 @@ struct PackFill {
     double share() const;
 };
 
-// Used by one thread.
+// Threads may share it: their blocks lie in the order in which they come.
 class Packer {
 public:
-    // `hand_on` gets each pack when it is full.
+    // `hand_on` gets each pack when it is full: one at a time, and the others wait for it.
     Packer(SessionId const& session, std::function<void(OpenPack)> hand_on);
 
-    // The block's key, if it has one, is among `keys`.
+    // Seals the block where it is to lie.
+    void seal(EncodedBlock block, SessionKeys const& keys, RepositoryId const& repository);
+    // One that is sealed already: its key, if it has one, is among `keys`.
     void add(SealedBlock block, std::vector<WrappedKey> const& keys);
-    // Hands on the packs that are not full.
+    // Hands on the packs that are not full. No other thread may be here.
     void flush();
 
+    // No other thread may be here.
     std::uint64_t stored_bytes() const { return stored_bytes_; }
 
 private:
     struct Open {
         OpenPack pack;
         std::size_t chunks = 0;
+        std::size_t empty_places = 0;
+        bool is_full = false;
+        bool is_broken = false;  // a place stays empty
     };
+    using Lock = std::unique_lock<std::mutex>;
+    using Fill = std::function<void(std::span<std::byte>)>;
+
+    void add(PackKind kind, BlockRow row, std::vector<WrappedKey> const& keys, Fill const& fill);
+    Open& pack_with_room(PackKind kind, std::size_t size, Lock& lock);
+    void begin(PackKind kind, std::size_t size);
+    BlockPlace reserve(Open& open, BlockRow row, std::vector<WrappedKey> const& keys);
+    void hand_on_if_complete(PackKind kind);
 
     SessionId session_;
     std::function<void(OpenPack)> hand_on_;
     std::shared_ptr<PagePool> memory_;
-    std::map<PackKind, Open> open_;
-    std::uint64_t stored_bytes_ = 0;
+    std::mutex mutex_;
+    std::condition_variable handed_on_;
+    std::map<PackKind, Open> open_;   // by mutex_
+    std::uint64_t stored_bytes_ = 0;  // by mutex_
 };
 
 }  // namespace coffre

@@ -1,5 +1,7 @@
 #include "engine/snapshot/save.h"
 
+#include <variant>
+
 #include "engine/repository/packer.h"
 #include "engine/snapshot/identify.h"
 #include "engine/snapshot/record.h"
@@ -39,11 +41,11 @@ Saved Saving::save(SaveOptions const& options, Produce const& produce) {
     }
 }
 
-// produce -> [identify] -> record -> [encode] -> pack -> [put] -> publish
+// produce -> [identify] -> record -> [encode into packs] -> [put] -> publish
 //
 // Declared from the last to the first, so that a stage stops before the one it feeds.
 Saved Saving::run(SaveOptions const& options, Produce const& produce) {
-    SessionKeys const session_keys(repository_.keys());
+    SessionKeys const keys(repository_.keys());
     std::size_t const cores = worker_count(options.threads);
     OrderedStage<OpenPack, BundleRow> put(
         std::min(uploads, cores), 1, [&](OpenPack pack) { return store(options, std::move(pack)); },
@@ -51,16 +53,14 @@ Saved Saving::run(SaveOptions const& options, Produce const& produce) {
             if (!options.dry_run) publisher_.add(std::move(row));
         });
     Packer packer(options.session, [&](OpenPack pack) { put.push(std::move(pack)); });
-    OrderedStage<Block, SealedBlock> encode(
+    OrderedStage<Block, std::monostate> encode(
         cores, 2 * cores,
         [&](Block block) {
-            SessionKey const& key = session_keys.of(block.kind);
-            return encode_block(std::move(block), key, repository_.id(), options.compression_level);
+            packer.seal(compress_block(std::move(block), options.compression_level), keys,
+                        repository_.id());
+            return std::monostate{};
         },
-        [&](SealedBlock block) {
-            auto const& wrapped = session_keys.wrapped(block.kind);
-            packer.add(std::move(block), wrapped);
-        });
+        [](std::monostate) {});
     Recorder record(repository_, log_, claimed_,
                     [&](Block block) { encode.push(std::move(block)); });
     OrderedStage<Batch, Batch> identified(

@@ -66,8 +66,10 @@ public:
     // Uses this memory as long as it is large enough.
     explicit PageBuffer(Pages pages) : pages_(std::move(pages)) {}
 
-    // The new bytes at the end, which are undefined.
+    // The new bytes at the end, which are undefined. What was given before stays where it is only
+    // while the memory has room.
     std::span<std::byte> extend(std::size_t by);
+    bool has_room(std::size_t by) const { return by <= pages_.size() - size_; }
     void append(ByteView more) {
         std::memcpy(extend(more.size()).data(), more.data(), more.size());
     }

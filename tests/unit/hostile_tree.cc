@@ -52,13 +52,11 @@ BlockRow& HostileRepo::add_block(PackKind kind, BlockRow row, ByteView content) 
     if (open == open_.end()) {
         open = open_.emplace(kind, begin_pack(kind, session_, keys_.wrapped(kind))).first;
     }
-    SealedBlock block;
-    block.kind = kind;
-    block.row = std::move(row);
-    block.row.key = keys_.of(kind).id;
-    block.stored = seal_block(keys_.of(kind), repo_->id(), content);
-    block.row.stored_size = static_cast<std::uint32_t>(block.stored.size());
-    append_block(open->second, std::move(block));
+    SessionKey const& key = keys_.of(kind);
+    row.key = key.id;
+    row.stored_size = static_cast<std::uint32_t>(sealed_size(key, content.size()));
+    BlockPlace const place = place_block(open->second, std::move(row));
+    seal_block(key, repo_->id(), content, place.bytes());
     return open->second.directory.blocks.back();
 }
 

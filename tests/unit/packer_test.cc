@@ -1,9 +1,13 @@
-// When a pack is full.
+// When a pack is full, and what lies in it.
 #include "engine/repository/packer.h"
 
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "format/limits.h"
+#include "tests/unit/engine_test_repo.h"
+#include "tests/unit/format_samples.h"
 
 namespace coffre {
 namespace {
@@ -12,7 +16,6 @@ namespace {
 SealedBlock block_of(std::size_t bytes, std::size_t chunks) {
     SealedBlock block;
     block.stored.resize(bytes);
-    block.row.stored_size = static_cast<std::uint32_t>(bytes);
     block.row.chunks.resize(chunks);
     return block;
 }
@@ -36,6 +39,7 @@ TEST_F(PackerTest, APackIsFullByItsBytes) {
     packer_.flush();
     ASSERT_EQ(full_.size(), 2U);
     EXPECT_EQ(full_[1].directory.blocks.size(), 4U);
+    EXPECT_EQ(packer_.stored_bytes(), 20 * limits::mib);
 }
 
 TEST_F(PackerTest, APackIsFullByItsChunks) {
@@ -69,11 +73,79 @@ TEST_F(PackerTest, APackHasTheKeysOfItsBlocksOnce) {
     EXPECT_EQ(full_[0].directory.keys, std::vector<WrappedKey>{key});
 }
 
+TEST_F(PackerTest, ABlockTooLargeForTheOpenPackGetsAnother) {
+    packer_.add(block_of(10, 1), {});
+    packer_.add(block_of(18 * limits::mib, 1), {});
+    packer_.add(block_of(40 * limits::mib, 1), {});
+    packer_.add(block_of(10, 1), {});
+    packer_.flush();
+    ASSERT_EQ(full_.size(), 4U);
+    for (auto const& pack : full_) EXPECT_EQ(pack.directory.blocks.size(), 1U);
+}
+
 TEST(PackFillTest, IsWhatItHoldsMostOf) {
     EXPECT_DOUBLE_EQ((PackFill{4 * limits::mib, 1, 1}.share()), 0.25);
     EXPECT_DOUBLE_EQ((PackFill{1, 16 * 1024, 1}.share()), 0.5);
     EXPECT_DOUBLE_EQ((PackFill{1, 1, 1024}.share()), 1);
 }
+
+// Blocks of several threads: each has a number, and as many bytes as that asks for.
+class SharedPacker : public testing::TestWithParam<Mode> {
+protected:
+    static constexpr std::size_t blocks = 240;
+    static constexpr std::size_t threads = 4;
+
+    static Bytes content(std::size_t number) {
+        return Bytes(1 + (number * 7919) % 300'000, static_cast<std::byte>(number));
+    }
+    static ChunkId name(std::size_t number) {
+        return samples::id<ChunkId>(static_cast<std::uint8_t>(number));
+    }
+    static EncodedBlock block(std::size_t number) {
+        EncodedBlock block;
+        block.kind = number % 8 == 0 ? PackKind::meta : PackKind::data;
+        block.content = content(number);
+        block.row.plain_size = static_cast<std::uint32_t>(block.content.size());
+        block.row.chunks = {{name(number), 0, block.row.plain_size}};
+        return block;
+    }
+
+    test::TestRepo repo_{GetParam()};
+    SessionKeys keys_{repo_->keys()};
+    std::vector<OpenPack> packs_;
+    Packer packer_{SessionId{}, [this](OpenPack pack) { packs_.push_back(std::move(pack)); }};
+};
+
+TEST_P(SharedPacker, PutsEachBlockWhereTheDirectorySays) {
+    {
+        std::vector<std::jthread> workers;
+        for (std::size_t first = 0; first < threads; ++first) {
+            workers.emplace_back([this, first] {
+                for (std::size_t i = first; i < blocks; i += threads) {
+                    packer_.seal(block(i), keys_, repo_->id());
+                }
+            });
+        }
+    }
+    packer_.flush();
+    EXPECT_GT(packs_.size(), 2U);
+    std::map<ChunkId, std::pair<PackKind, Bytes>> found;
+    for (auto& open : packs_) {
+        FinishedPack const pack = finish_pack(repo_->keys(), std::move(open));
+        auto const directory = verify_pack(repo_->keys(), pack.name, pack.bytes.view()).directory;
+        for (auto const& row : directory.blocks) {
+            ByteView const stored = pack.bytes.view().subspan(row.offset, row.stored_size);
+            Bytes plain = decode_block(stored, row, keys_.of(directory.kind), repo_->id(), {});
+            found.emplace(row.chunks.at(0).id, std::pair(directory.kind, std::move(plain)));
+        }
+    }
+    ASSERT_EQ(found.size(), blocks);
+    for (std::size_t i = 0; i < blocks; ++i) {
+        EXPECT_EQ(found.at(name(i)), std::pair(block(i).kind, content(i))) << i;
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(Threads, SharedPacker, testing::Values(Mode::none, Mode::encrypted));
 
 }  // namespace
 }  // namespace coffre
