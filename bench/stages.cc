@@ -21,6 +21,8 @@
 #include "engine/crypto/block_seal.h"
 #include "engine/crypto/hash.h"
 #include "engine/index/load.h"
+#include "engine/repository/pack_store.h"
+#include "engine/repository/packer.h"
 #include "engine/util/fd.h"
 #include "format/limits.h"
 
@@ -224,20 +226,20 @@ void unseal(benchmark::State& state) {
 }
 BENCHMARK(unseal);
 
-// Packs of 16 MiB in the store, with one barrier for each 16.
+// With a barrier for each bundle.
 void put_packs(benchmark::State& state) {
     Folder const folder;
     create_local_store(folder.path() + "/store");
     auto const store = open_local_store(folder.path() + "/store");
-    ByteView const pack = ByteView(data_of(false)).first(16 * mib);
-    int count = 0;
+    ByteView const pack = ByteView(data_of(false)).first(full_pack_bytes);
+    std::size_t count = 0;
     for (auto _ : state) {
         store->put("packs/00/" + std::to_string(count++), pack);
-        if (count % 16 == 0) store->barrier();
+        if (count % packs_per_bundle == 0) store->barrier();
     }
     count_bytes(state, pack.size());
 }
-BENCHMARK(put_packs)->UseRealTime()->Iterations(64);
+BENCHMARK(put_packs)->UseRealTime()->Iterations(128);
 
 ChunkId draw_id(std::mt19937_64& random) {
     ChunkId id;

@@ -11,7 +11,7 @@ namespace coffre {
 namespace {
 
 // Small packs are what short runs leave: many of them are moved together.
-constexpr double small_pack = 0.25;  // of a full one
+constexpr double small_pack = 0.5;  // of a full one
 constexpr std::size_t many_small_packs = 8;
 
 // A new pack is larger than its blocks by about one in so many parts.

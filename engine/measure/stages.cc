@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "engine/error.h"
+#include "engine/repository/packer.h"
 #include "engine/util/clock.h"
 #include "engine/util/direct_write.h"
 #include "engine/util/fd.h"
@@ -20,8 +21,7 @@ namespace {
 
 constexpr double shortest_seconds = 0.1;  // of a measurement: shorter ones are repeated
 constexpr std::size_t group_size = 4 * limits::mib;
-constexpr std::size_t pack_size = 16 * limits::mib;
-constexpr int packs = 16;
+constexpr int packs = 32;
 
 std::uint64_t plain_bytes(std::vector<Block> const& blocks) {
     return std::accumulate(
@@ -47,7 +47,7 @@ double run_jobs(std::size_t count, unsigned threads, std::function<void(std::siz
 Stages::Stages(BenchRequest const& request, Progress& progress)
     : threads_(worker_count(request.threads)),
       level_(request.compression_level),
-      pack_memory_(std::make_shared<PagePool>(pack_size)),
+      pack_memory_(std::make_shared<PagePool>(full_pack_bytes)),
       progress_(progress) {}
 
 void Stages::read(std::vector<Piece> const& pieces) {
@@ -175,7 +175,7 @@ void Stages::restore_block(std::size_t block) const {
 }
 
 double measure_writing(std::string const& folder, Progress& progress) {
-    Bytes pack(pack_size);
+    Bytes pack(full_pack_bytes);
     fill_random(pack);
     auto const start = std::chrono::steady_clock::now();
     for (int i = 0; i < packs; ++i) {
@@ -185,7 +185,7 @@ double measure_writing(std::string const& folder, Progress& progress) {
             throw SourceError(folder, folder + ": cannot write there: " + errno_text());
         }
     }
-    return static_cast<double>(packs) * static_cast<double>(pack_size) / seconds_since(start);
+    return static_cast<double>(packs) * static_cast<double>(full_pack_bytes) / seconds_since(start);
 }
 
 }  // namespace coffre

@@ -19,8 +19,8 @@ Bundle read_bundle(Backend& store, KeyRing const& keys, std::string const& name)
 BundleId put_bundle(Backend& store, KeyRing const& keys, Bundle const& bundle);
 
 // So many packs share a bundle: soon known, or, when bundles are made anew, few bundles.
-inline constexpr std::size_t packs_per_bundle = 16;
-inline constexpr std::size_t packs_per_merged_bundle = 64;
+inline constexpr std::size_t packs_per_bundle = 32;
+inline constexpr std::size_t packs_per_merged_bundle = 128;
 
 // Rows that wait to be put together, as a bundle.
 class OpenBundle {

@@ -8,8 +8,8 @@ namespace coffre {
 
 namespace {
 
-constexpr std::size_t full_bytes = 16 * limits::mib;
-constexpr std::size_t memory_bytes = full_bytes + full_bytes / 8;
+// With the last block, padding and directory, of usual sizes.
+constexpr std::size_t memory_bytes = full_pack_bytes + 2 * limits::mib;
 // A million tiny files would else make one pack's directory larger than the pack.
 constexpr std::size_t full_chunks = 32 * limits::kib;
 // Each short run has a key of its own, and many such runs may be moved into one pack.
@@ -36,7 +36,7 @@ double PackFill::share() const {
     auto const of = [](std::uint64_t part, std::size_t full) {
         return static_cast<double>(part) / static_cast<double>(full);
     };
-    return std::max({of(bytes, full_bytes), of(chunks, full_chunks), of(keys, full_keys)});
+    return std::max({of(bytes, full_pack_bytes), of(chunks, full_chunks), of(keys, full_keys)});
 }
 
 Packer::Packer(SessionId const& session, std::function<void(OpenPack)> hand_on)

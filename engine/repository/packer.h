@@ -8,6 +8,7 @@
 #include <mutex>
 
 #include "engine/repository/block_codec.h"
+#include "format/limits.h"
 
 namespace coffre {
 
@@ -24,6 +25,9 @@ struct SessionKeys {
         return kind == PackKind::data ? wrapped_data : wrapped_meta;
     }
 };
+
+// A pack takes no more blocks when it has so many bytes: some of them are in memory at once.
+inline constexpr std::size_t full_pack_bytes = 8 * limits::mib;
 
 // What a pack holds of what makes it full.
 struct PackFill {

@@ -13,7 +13,10 @@ namespace coffre {
 
 namespace {
 
-constexpr std::size_t uploads = 2;
+// More than processors that wait for them: an upload waits for the disk.
+std::size_t uploads(std::size_t cores) {
+    return cores == 1 ? 1 : 3;
+}
 
 // Of what is compared with the sources, some was given up and collected: no collection waits for a
 // session that began after its condemn record.
@@ -48,7 +51,7 @@ Saved Saving::run(SaveOptions const& options, Produce const& produce) {
     SessionKeys const keys(repository_.keys());
     std::size_t const cores = worker_count(options.threads);
     OrderedStage<OpenPack, BundleRow> put(
-        std::min(uploads, cores), 1, [&](OpenPack pack) { return store(options, std::move(pack)); },
+        uploads(cores), 2, [&](OpenPack pack) { return store(options, std::move(pack)); },
         [&](BundleRow row) {
             if (!options.dry_run) publisher_.add(std::move(row));
         });

@@ -33,13 +33,13 @@ protected:
 };
 
 TEST_F(PackerTest, APackIsFullByItsBytes) {
-    for (unsigned i = 0; i < 20; ++i) packer_.add(block_of(limits::mib, 1), {});
+    for (unsigned i = 0; i < 20; ++i) packer_.add(block_of(full_pack_bytes / 16, 1), {});
     ASSERT_EQ(full_.size(), 1U);
     EXPECT_EQ(full_[0].directory.blocks.size(), 16U);
     packer_.flush();
     ASSERT_EQ(full_.size(), 2U);
     EXPECT_EQ(full_[1].directory.blocks.size(), 4U);
-    EXPECT_EQ(packer_.stored_bytes(), 20 * limits::mib);
+    EXPECT_EQ(packer_.stored_bytes(), full_pack_bytes / 16 * 20);
 }
 
 TEST_F(PackerTest, APackIsFullByItsChunks) {
@@ -75,8 +75,8 @@ TEST_F(PackerTest, APackHasTheKeysOfItsBlocksOnce) {
 
 TEST_F(PackerTest, ABlockTooLargeForTheOpenPackGetsAnother) {
     packer_.add(block_of(10, 1), {});
-    packer_.add(block_of(18 * limits::mib, 1), {});
-    packer_.add(block_of(40 * limits::mib, 1), {});
+    packer_.add(block_of(2 * full_pack_bytes, 1), {});
+    packer_.add(block_of(5 * full_pack_bytes, 1), {});
     packer_.add(block_of(10, 1), {});
     packer_.flush();
     ASSERT_EQ(full_.size(), 4U);
@@ -84,7 +84,7 @@ TEST_F(PackerTest, ABlockTooLargeForTheOpenPackGetsAnother) {
 }
 
 TEST(PackFillTest, IsWhatItHoldsMostOf) {
-    EXPECT_DOUBLE_EQ((PackFill{4 * limits::mib, 1, 1}.share()), 0.25);
+    EXPECT_DOUBLE_EQ((PackFill{full_pack_bytes / 4, 1, 1}.share()), 0.25);
     EXPECT_DOUBLE_EQ((PackFill{1, 16 * 1024, 1}.share()), 0.5);
     EXPECT_DOUBLE_EQ((PackFill{1, 1, 1024}.share()), 1);
 }
