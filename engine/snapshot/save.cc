@@ -13,10 +13,8 @@ namespace coffre {
 
 namespace {
 
-// More than processors that wait for them: an upload waits for the disk.
-std::size_t uploads(std::size_t cores) {
-    return cores == 1 ? 1 : 3;
-}
+// More than processors: an upload waits for the disk most of the time.
+constexpr std::size_t most_uploads = 4;
 
 // Of what is compared with the sources, some was given up and collected: no collection waits for a
 // session that began after its condemn record.
@@ -50,8 +48,9 @@ Saved Saving::save(SaveOptions const& options, Produce const& produce) {
 Saved Saving::run(SaveOptions const& options, Produce const& produce) {
     SessionKeys const keys(repository_.keys());
     std::size_t const cores = worker_count(options.threads);
+    std::size_t const uploads = cores == 1 ? 1 : most_uploads;
     OrderedStage<OpenPack, BundleRow> put(
-        uploads(cores), 2, [&](OpenPack pack) { return store(options, std::move(pack)); },
+        uploads, uploads, [&](OpenPack pack) { return store(options, std::move(pack)); },
         [&](BundleRow row) {
             if (!options.dry_run) publisher_.add(std::move(row));
         });
