@@ -65,8 +65,8 @@ struct BlockPlace {
 };
 
 // Lists the block in the pack and returns where its bytes are to be put, as many as
-// `row.stored_size`: before the pack is finished, by any thread. The place is valid until the
-// pack's memory has no room for another.
+// `row.stored_size`: before the pack is finished, by any thread. Without room for them the pack's
+// memory grows, and places that were returned before are no longer valid.
 BlockPlace place_block(OpenPack& pack, BlockRow row);
 
 // Pads, seals the directory, adds checksums and footer; and reads the directory back before it is

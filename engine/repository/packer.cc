@@ -83,17 +83,14 @@ void Packer::add(PackKind kind, BlockRow row, std::vector<WrappedKey> const& key
 
 // Waits for those who still fill places of a full one: else there were one pack more in memory.
 Packer::Open& Packer::pack_with_room(PackKind kind, std::size_t size, Lock& lock) {
-    auto const wait = [&] {
+    while (true) {
         handed_on_.wait(lock, [&] { return !open_.contains(kind) || !open_.at(kind).is_full; });
-    };
-    wait();
-    if (open_.contains(kind) && !open_.at(kind).pack.bytes.has_room(size)) {
-        open_.at(kind).is_full = true;
+        if (!open_.contains(kind)) begin(kind, size);
+        Open& open = open_.at(kind);
+        if (open.pack.bytes.has_room(size)) return open;
+        open.is_full = true;
         hand_on_if_complete(kind);
-        wait();
     }
-    if (!open_.contains(kind)) begin(kind, size);
-    return open_.at(kind);
 }
 
 void Packer::begin(PackKind kind, std::size_t size) {
@@ -105,9 +102,9 @@ void Packer::begin(PackKind kind, std::size_t size) {
 BlockPlace Packer::reserve(Open& open, BlockRow row, std::vector<WrappedKey> const& keys) {
     stored_bytes_ += row.stored_size;
     open.chunks += row.chunks.size();
-    ++open.empty_places;
     take_key(open.pack.directory, row.key, keys);
     BlockPlace const place = place_block(open.pack, std::move(row));
+    ++open.empty_places;
     PackFill const fill{open.pack.bytes.size(), open.chunks, open.pack.directory.keys.size()};
     open.is_full = fill.share() >= 1;
     return place;
