@@ -11,6 +11,9 @@ namespace {
 
 constexpr std::string_view file_mark = "coffre-state-2";
 constexpr std::uint64_t most_copies = 1000;
+// Millions of writers. None may be forgotten to save room: its newest snapshot could then be taken
+// away unnoticed.
+constexpr std::uint64_t most_bytes = limits::object_size;
 
 std::string file_of(std::string const& folder) {
     return folder + "/state";
@@ -68,7 +71,7 @@ LocalState decode(ByteView bytes) {
 }  // namespace
 
 LocalState load_local_state(std::string const& folder) {
-    if (auto const text = read_small_file(file_of(folder), limits::mib)) {
+    if (auto const text = read_small_file(file_of(folder), most_bytes)) {
         try {
             return decode(as_bytes(*text));
         } catch (FormatError const&) {

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "engine/error.h"
@@ -12,6 +13,8 @@
 namespace coffre {
 
 namespace {
+
+constexpr std::size_t first_read = 4096;
 
 [[noreturn]] void fail(std::string const& doing, std::string const& path) {
     bool const is_full = errno == ENOSPC || errno == EDQUOT;
@@ -45,19 +48,31 @@ void sync_folder_of(std::string const& path) {
     if (!fd || (::fsync(fd.get()) != 0 && errno != EINVAL)) fail("sync the folder of", path);
 }
 
+// Not by the size that the system tells: that of the files in /proc is 0.
+Bytes read_up_to(int fd, std::size_t most, std::string const& path) {
+    Bytes bytes;
+    std::size_t done = 0;
+    while (done == bytes.size() && done < most) {
+        bytes.resize_uncleared(std::min(most, std::max(first_read, 2 * done)));
+        ssize_t const size = read_full(fd, std::span(bytes).subspan(done));
+        if (size < 0) fail("read", path);
+        done += static_cast<std::size_t>(size);
+    }
+    bytes.resize(done);
+    return bytes;
+}
+
 }  // namespace
 
 std::optional<std::string> read_small_file(std::string const& path, std::size_t limit) {
     Fd const fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!fd && errno == ENOENT) return std::nullopt;
     if (!fd) fail("open", path);
-    Bytes bytes(limit + 1);
-    ssize_t const size = read_full(fd.get(), bytes);
-    if (size < 0) fail("read", path);
-    if (static_cast<std::size_t>(size) > limit) {
+    Bytes const bytes = read_up_to(fd.get(), limit + 1, path);
+    if (bytes.size() > limit) {
         throw SourceError(path, path + ": larger than " + std::to_string(limit) + " bytes");
     }
-    return to_text(ByteView(bytes).first(static_cast<std::size_t>(size)));
+    return to_text(bytes);
 }
 
 void replace_small_file(std::string const& path, std::string const& content) {
