@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
 
@@ -22,7 +23,8 @@ std::string first_line(std::string const& path) {
     }
 }
 
-// The 22nd field of /proc/PID/stat; the second may hold blanks and is in parentheses.
+// The 22nd field of /proc/PID/stat; the second may hold blanks and is in parentheses. 0 when it
+// cannot be read, which says nothing about the process: /proc may hide those of other users.
 std::uint64_t start_of(std::string const& pid) {
     std::string const line = first_line("/proc/" + pid + "/stat");
     std::size_t at = line.rfind(')');
@@ -53,7 +55,9 @@ bool has_ended(ProcessIdentity const& process) {
                             process.pid_namespace == own.pid_namespace && own.start != 0;
     if (!is_visible || process.pid == 0 || process.start == 0) return false;
     bool const has_pid = ::kill(static_cast<pid_t>(process.pid), 0) == 0 || errno != ESRCH;
-    return !has_pid || start_of(std::to_string(process.pid)) != process.start;
+    if (!has_pid) return true;
+    std::uint64_t const start = start_of(std::to_string(process.pid));
+    return start != 0 && start != process.start;
 }
 
 }  // namespace coffre

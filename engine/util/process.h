@@ -20,7 +20,7 @@ struct ProcessIdentity {
 ProcessIdentity this_process();
 
 // True only when this kernel and namespace show that the process has ended: false for one of
-// another machine, of which nothing is known.
+// another machine, of which nothing is known, and for one of which nothing can be read.
 bool has_ended(ProcessIdentity const& process);
 
 }  // namespace coffre
