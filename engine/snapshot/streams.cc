@@ -49,6 +49,11 @@ void check_names(std::vector<std::unique_ptr<StreamSource>> const& streams) {
     }
 }
 
+RepositoryError no_thread(std::string const& stream, std::exception const& error) {
+    return {RepositoryFailure::failed,
+            "stream \"" + stream + "\": no thread to read it: " + error.what()};
+}
+
 void read_stream(StreamSource& stream, std::size_t lane, Splitter& split, Progress& progress) {
     split.add(BeginFile{lane, stream_node(stream.name()), true});
     split.add_bytes(lane, [&](std::span<std::byte> into) {
@@ -67,13 +72,14 @@ void read_stream(StreamSource& stream, std::size_t lane, Splitter& split, Progre
 class StreamReaders {
 public:
     StreamReaders(std::vector<std::unique_ptr<StreamSource>> const& streams, Progress& progress)
-        : streams_(streams), progress_(progress), running_(streams.size()) {}
+        : streams_(streams), progress_(progress) {}
 
     // Calls `read(i)` for each stream on a thread of its own. All have ended when it returns.
     void run(std::function<void(std::size_t)> const& read) {
-        std::vector<std::jthread> readers;
-        for (std::size_t i = 0; i < streams_.size(); ++i) {
-            readers.emplace_back([this, i, &read] { run_one(i, read); });
+        std::vector<std::jthread> readers(streams_.size());
+        for (std::size_t i = 0; i < streams_.size() && !has_failed_; ++i) {
+            ++running_;
+            readers[i] = start(i, read);
         }
         for (; running_ > 0; std::this_thread::sleep_for(watch_interval)) {
             if (has_failed_ || progress_.stop) cancel();
@@ -84,9 +90,19 @@ public:
     }
 
 private:
-    void run_one(std::size_t i, std::function<void(std::size_t)> const& read) {
+    // A reader that cannot be started has failed.
+    std::jthread start(std::size_t i, std::function<void(std::size_t)> const& read) {
         try {
-            read(i);
+            return std::jthread([this, i, &read] { run_one([&] { read(i); }); });
+        } catch (std::exception const& error) {
+            run_one([&] { throw no_thread(streams_[i]->name(), error); });
+            return {};
+        }
+    }
+    template <class Action>
+    void run_one(Action const& action) {
+        try {
+            action();
         } catch (...) {
             std::lock_guard const lock(mutex_);
             if (!failure_) failure_ = std::current_exception();
@@ -100,7 +116,7 @@ private:
 
     std::vector<std::unique_ptr<StreamSource>> const& streams_;
     Progress& progress_;
-    std::atomic<std::size_t> running_;
+    std::atomic<std::size_t> running_{0};
     std::atomic<bool> has_failed_{false};
     std::mutex mutex_;
     std::exception_ptr failure_;  // by mutex_ until all have ended

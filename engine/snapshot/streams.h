@@ -9,7 +9,8 @@
 namespace coffre {
 
 // Returns when every stream was read to its end and its source says that it is whole.
-// Throws RepositoryError{stream_failed} otherwise, or when two have one name.
+// Throws RepositoryError{stream_failed} otherwise, or when two have one name; {failed} when there
+// is no thread for one.
 void read_streams(std::vector<std::unique_ptr<StreamSource>> const& streams, Chunker const& chunker,
                   std::shared_ptr<PagePool> const& pool, std::function<void(Batch)> const& hand_on,
                   Progress& progress);

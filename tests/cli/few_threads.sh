@@ -31,4 +31,14 @@ for threads in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 20 30; do
     done
 done
 expect_equal "$code" 0
+# A stream for which there is no thread ends the others, which have nothing to say and no end.
+mkfifo never
+chown $user never
+for ((threads = 1; threads <= 30; ++threads)); do
+    with_threads $threads snapshot -q --stream endless='exec cat never' --stream broken='exit 3'
+    [ $code -lt 124 ] || fail "$threads threads: a stream is waited for: $code"
+    if grep -q "no thread" err; then refused=yes; fi
+done
+expect_equal "$code" 22
+expect_equal "${refused-no}" yes
 expect_code 0 repo check --read-data
