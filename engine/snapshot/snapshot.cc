@@ -63,12 +63,14 @@ public:
           trees_(trees),
           paths_(source_paths(request)) {}
 
-    // After a failure: whether it was met while the parent was compared with.
-    bool may_blame_parent() const { return parent_ && !publishes_; }
+    // After a failure: whether it was met while the parent was compared with, and all can be begun
+    // anew. What streams have given is gone.
+    bool may_do_without_parent() const { return parent_ && !publishes_ && !reads_streams_; }
 
     SnapshotResult take() {
         announce();
         choose_parent();
+        if (!request_.streams.empty()) try_parent();
         auto const estimate = begin_estimate();
         Publisher publisher(repository_, id_, claimed_);
         auto const reused = save(publisher);
@@ -109,6 +111,19 @@ private:
         progress_.total_bytes = parent_->snapshot.statistics.bytes;
     }
 
+    // Reads all that the walk may read of the parent: once the streams are read, damage is too late
+    // to be done without it.
+    void try_parent() {
+        if (!parent_ || paths_.outermost.empty()) return;
+        ChunkReader reader(repository_, tree_cache);
+        walk_snapshot(repository_, parent_->snapshot, "",
+                      [&](std::string const&, Node const& node) {
+                          progress_.check_stop();
+                          if (node.is_file()) may_inherit(reader, node);
+                          return true;
+                      });
+    }
+
     std::unique_ptr<Estimate> begin_estimate() {
         if (parent_ || !progress_.wants_total) return nullptr;
         return std::make_unique<Estimate>(paths_.outermost, request_.exclude, progress_);
@@ -120,6 +135,7 @@ private:
         auto saved =
             Saving(repository_, log_, claimed_, publisher)
                 .save(options, [&](auto const& pool, auto const& hand_on) {
+                    reads_streams_ = !request_.streams.empty();
                     read_streams(request_.streams, repository_.chunker(), pool, hand_on, progress_);
                     read_paths(pool, hand_on);
                 });
@@ -164,6 +180,7 @@ private:
     std::optional<NamedSnapshot> parent_;
     ClaimedChunks claimed_;
     bool publishes_ = false;
+    bool reads_streams_ = false;
 };
 
 // Trees that turn out to be damaged are no reason to save nothing: they are made anew.
@@ -172,8 +189,7 @@ SnapshotResult take_once(Repository& repository, SnapshotRequest& request, Progr
     try {
         return run.take();
     } catch (RepositoryError const& error) {
-        bool const may_do_without = run.may_blame_parent() && request.streams.empty();
-        if (error.kind() != RepositoryFailure::corrupt || !may_do_without) throw;
+        if (error.kind() != RepositoryFailure::corrupt || !run.may_do_without_parent()) throw;
         progress.report_failure("", std::string(error.what()) +
                                         "; every file is read, and its folders are stored again");
     }

@@ -328,6 +328,43 @@ TEST_F(ProtocolLoses, AllThatIsStoredAgain) {
     lose_and_save_again(all_packs(), ParentChoice::automatic);
 }
 
+class ProtocolDamages : public Protocol {
+protected:
+    void damage(PackId const& id) {
+        std::string const pack = names::pack(id);
+        Bytes bytes = repo_.store().objects().at(pack);
+        bytes[pack_header_size + 20] ^= std::byte{1};
+        repo_.store().remove(pack);
+        repo_.put(pack, bytes);
+    }
+    SnapshotResult save_with_stream(std::string const& content) {
+        auto request = saving({source_.path()});
+        request.streams.push_back(stream("dump", content));
+        return repo_.take(std::move(request));
+    }
+    void expect_whole(Snapshot const& snapshot, std::string const& streamed) {
+        EXPECT_EQ(repo_.restored(snapshot, source_.path()), image_of(source_.path()));
+        EXPECT_EQ(repo_.dumped(snapshot, "dump"), streamed);
+    }
+};
+
+TEST_F(ProtocolDamages, TreesThatAreStoredAgainBesideStreams) {
+    repo_.settle(save_with_stream(random_bytes(4, 100'000)));
+    for (auto const& id : packs(PackKind::meta)) damage(id);
+    auto const again = save_with_stream(random_bytes(5, 100'000));
+    EXPECT_EQ(again.snapshot.parent, std::nullopt);
+    expect_whole(again.snapshot, random_bytes(5, 100'000));
+}
+
+// While a collector is at work, what files consist of is looked up as well.
+TEST_F(ProtocolDamages, RecipesThatAreStoredAgainBesideStreams) {
+    repo_.settle(save_with_stream(random_bytes(4, 100'000)));
+    condemn({});
+    for (auto const& id : packs(PackKind::meta)) damage(id);
+    auto const again = save_with_stream(random_bytes(5, 100'000));
+    expect_whole(again.snapshot, random_bytes(5, 100'000));
+}
+
 // A bundle is damaged, and the index of this machine has not seen it.
 class ProtocolBundle : public Protocol {
 protected:
