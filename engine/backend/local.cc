@@ -244,10 +244,13 @@ void create_local_store(std::string const& path) {
     if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) fail("create folder", path);
     Fd const root(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!root) fail("open folder", path);
+    // Looked at first: what makes the folder one of something else may be a repository's that is
+    // made meanwhile.
+    bool const may_become = may_become_store(root.get());
     if (::faccessat(root.get(), "config", F_OK, 0) == 0) {
         throw RepositoryError(RepositoryFailure::failed, path + ": there is a repository already");
     }
-    if (!may_become_store(root.get())) {
+    if (!may_become) {
         throw RepositoryError(RepositoryFailure::failed,
                               path + ": is not empty; a new repository needs an empty folder");
     }

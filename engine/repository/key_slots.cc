@@ -84,6 +84,8 @@ SecretKey read_or_make_key_file(std::string const& path) {
     try {
         create_small_file(path, key.view());
     } catch (SourceError const& error) {
+        // Somebody else was faster: then it is the key.
+        if (::access(path.c_str(), F_OK) == 0) return read_key_file(path);
         throw RepositoryError(RepositoryFailure::failed,
                               std::string("cannot make the key file: ") + error.what());
     }

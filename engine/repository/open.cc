@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 
 #include "engine/backend/local.h"
 #include "engine/crypto/kdf.h"
@@ -39,6 +40,10 @@ bool looks_like_a_store(Backend& store) {
     } catch (RepositoryError const&) {
         return false;  // then it is told that there is no repository
     }
+}
+
+RepositoryError is_there_already() {
+    return {RepositoryFailure::failed, "there is a repository already"};
 }
 
 RepositoryError config_is_lost() {
@@ -105,8 +110,47 @@ ConfigSecrets make_secrets(KeyRing const& keys, ChunkerSizes const& sizes) {
     return secrets;
 }
 
-// Created last and only if absent: it makes the repository.
-void put_config(Backend& store, KeyRing const& keys, ConfigPrefix const& prefix,
+// Contents are looked for first: those of a repository that is made meanwhile come after its
+// config.
+void require_no_repository(Backend& store) {
+    bool const holds_something = has_contents(store);
+    if (store.stat(names::config)) throw is_there_already();
+    if (holds_something) throw config_is_lost();
+}
+
+using SlotNames = std::set<std::string>;
+
+// One for each of the credentials.
+SlotNames put_first_slots(Backend& store, KeyRing const& keys, KdfStrength strength,
+                          Credentials const& credentials) {
+    if (credentials.empty()) {
+        throw RepositoryError(RepositoryFailure::wrong_key,
+                              "a new repository needs a passphrase or a key file");
+    }
+    SlotNames slots;
+    auto const put = [&](Credentials const& one) {
+        slots.insert(put_key_slot(store, keys, strength, one, ""));
+    };
+    if (credentials.passphrase) put({credentials.passphrase, {}});
+    if (credentials.key_file) put({{}, credentials.key_file});
+    return slots;
+}
+
+SlotNames slots_beside(Backend& store, SlotNames const& own) {
+    SlotNames others;
+    for (auto const& object : store.list("keys/")) {
+        if (!own.contains(object.name)) others.insert(object.name);
+    }
+    return others;
+}
+
+void remove_slots(Backend& store, SlotNames const& slots) {
+    for (auto const& name : slots) store.remove(name);
+    if (!slots.empty()) store.barrier();
+}
+
+// Created last and only if absent: it makes the repository. False when there is one.
+bool put_config(Backend& store, KeyRing const& keys, ConfigPrefix const& prefix,
                 ConfigSecrets const& secrets) {
     Bytes object = encode_config_prefix(prefix);
     append(object, keys.seal_config(object, encode_config_secrets(secrets)));
@@ -114,10 +158,9 @@ void put_config(Backend& store, KeyRing const& keys, ConfigPrefix const& prefix,
     checksum.u64(xxh3(object));
     append(object, checksum.view());
     store.barrier();
-    if (store.put(names::config, object) != PutResult::stored) {
-        throw RepositoryError(RepositoryFailure::failed, "there is a repository already");
-    }
+    if (store.put(names::config, object) != PutResult::stored) return false;
     store.barrier();
+    return true;
 }
 
 // Those that were listed to open the repository. False when that fails.
@@ -191,17 +234,28 @@ void require_no_rollback(Repository& repository, OpenOptions const& options) {
                               "add --accept-rollback");
 }
 
+// Of several that do this at once, whoever puts the config wins, and the slots of the others go.
+// What was there before the config is another init's, interrupted or about to lose: it is removed
+// after the config, as until then the other one may still win and need it.
+void make_repository(Backend& store, KeyRing const& keys, ConfigPrefix const& prefix,
+                     InitOptions const& init, Credentials const& credentials) {
+    SlotNames own;
+    if (init.mode == Mode::encrypted) own = put_first_slots(store, keys, init.kdf, credentials);
+    SlotNames const others = slots_beside(store, own);
+    if (!put_config(store, keys, prefix, make_secrets(keys, init.chunker))) {
+        remove_slots(store, own);
+        throw is_there_already();
+    }
+    remove_slots(store, others);
+}
+
 }  // namespace
 
 std::shared_ptr<Repository> init_repository(std::shared_ptr<Backend> const& store,
                                             InitOptions const& init, Credentials const& credentials,
                                             OpenOptions const& options) {
     prepare_crypto();
-    if (store->stat(names::config)) {
-        throw RepositoryError(RepositoryFailure::failed, "there is a repository already");
-    }
-    if (has_contents(*store)) throw config_is_lost();
-    for (auto const& leftover : store->list("keys/")) store->remove(leftover.name);
+    require_no_repository(*store);
     ConfigPrefix prefix;
     prefix.repository = random_id<RepositoryId>();
     prefix.mode = init.mode;
@@ -209,20 +263,8 @@ std::shared_ptr<Repository> init_repository(std::shared_ptr<Backend> const& stor
     fill_random(master.secret);
     if (init.mode == Mode::none) prefix.public_master = master.secret;
     KeyRing const keys(init.mode, prefix.repository, {master});
-    if (init.mode == Mode::encrypted) {
-        if (credentials.empty()) {
-            throw RepositoryError(RepositoryFailure::wrong_key,
-                                  "a new repository needs a passphrase or a key file");
-        }
-        if (credentials.passphrase) {
-            put_key_slot(*store, keys, init.kdf, {credentials.passphrase, {}}, "");
-        }
-        if (credentials.key_file) {
-            put_key_slot(*store, keys, init.kdf, {{}, credentials.key_file}, "");
-        }
-    }
-    put_config(*store, keys, prefix, make_secrets(keys, init.chunker));
     wipe(master.secret);
+    make_repository(*store, keys, prefix, init, credentials);
     return open_repository(store, init.mode == Mode::none ? Credentials{} : credentials, options);
 }
 

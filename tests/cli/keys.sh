@@ -35,6 +35,17 @@ seq 50000 >src/numbers
 passphrase='correct horse battery 7391'
 echo "$passphrase" >passphrase
 
+# Made by two at once, with one key file that is not there yet.
+for round in {1..10}; do
+    use "raced-$round"
+    race() { repo init -q --key-file "raced-$round.key" 2>"$1" || true; }
+    race other &
+    race err
+    wait $! || true
+    expect_equal "$(sort other err | grep -c 'there is a repository already')" 1
+    expect_code 0 with "raced-$round.key" check
+done
+
 # Listed, added, removed.
 use store
 expect_code 0 repo init -q -p passphrase
