@@ -62,7 +62,7 @@ int run_list(GlobalOptions const& options) {
     } else {
         print_list(list);
     }
-    for (auto const& message : list.damaged) print_failure(options, message);
+    for (auto const& slot : list.damaged) print_failure(options, slot.message);
     return list.damaged.empty() ? exit_code::ok : exit_code::integrity;
 }
 
@@ -207,7 +207,7 @@ rekey he cannot read what is stored from then on.)");
     remove->add_option("id", commands.arguments().id, "the key, as `key list` names it")
         ->required();
     remove->add_flag("--force", commands.arguments().force,
-                     "also the key that you opened the repository with");
+                     "also the key that you opened the repository with, or a damaged one");
     remove->add_flag("-n,--dry-run", commands.arguments().dry_run,
                      "remove nothing, say what would be");
     commands

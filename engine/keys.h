@@ -17,10 +17,15 @@ struct KeySlotDescription {
     bool is_outdated = false;  // left over from a rekey: opens nothing new
 };
 
-// A damaged slot is not among them: `damaged` gets one message for each.
+struct DamagedKeySlot {
+    std::string id;
+    std::string message;  // names it
+};
+
+// A damaged slot is not among `slots`.
 struct KeySlotList {
     std::vector<KeySlotDescription> slots;  // oldest first
-    std::vector<std::string> damaged;
+    std::vector<DamagedKeySlot> damaged;
 };
 
 struct NewKey {
@@ -37,8 +42,9 @@ KeySlotList list_keys(Repository& repository);
 // Returns the id of the new slot.
 std::string add_key(Repository& repository, NewKey const& key);
 
-// Removes the slot whose id starts with `prefix`. Refused for the last slot, and for the current
-// one unless `with_current`. Returns its id.
+// Removes the slot whose id starts with `prefix`. Refused for the last slot, and, unless it
+// `may_go`, for the current one and for a damaged one: that may still open the repository. Returns
+// its id.
 enum class CurrentKey { stays, may_go };
 std::string remove_key(Repository& repository, std::string const& prefix, CurrentKey current);
 

@@ -59,18 +59,31 @@ std::string put_and_open(Repository& repository, KeyRing const& keys, NewKey con
     return name;
 }
 
-std::vector<KeySlotDescription> found_by(KeySlotList const& list, std::string const& prefix) {
-    std::vector<KeySlotDescription> found;
-    std::copy_if(list.slots.begin(), list.slots.end(), std::back_inserter(found),
-                 [&](auto const& slot) { return slot.id.starts_with(prefix); });
-    return found;
-}
-
 // "; " and a message for each slot that could not be read, and may be what was asked for.
 std::string damage_of(KeySlotList const& list) {
     std::string text;
-    for (auto const& message : list.damaged) text += "; " + message;
+    for (auto const& slot : list.damaged) text += "; " + slot.message;
     return text;
+}
+
+// The only slot whose id starts so.
+std::string id_of(KeySlotList const& list, std::string const& prefix) {
+    std::vector<std::string> found;
+    auto const look_at = [&](auto const& slots) {
+        for (auto const& slot : slots) {
+            if (slot.id.starts_with(prefix)) found.push_back(slot.id);
+        }
+    };
+    look_at(list.slots);
+    look_at(list.damaged);
+    if (prefix.empty() || found.empty()) refuse("no key \"" + prefix + "\"" + damage_of(list));
+    if (found.size() > 1) refuse("more than one key starts with \"" + prefix + "\"");
+    return found.front();
+}
+
+bool is_outdated(KeySlotList const& list, std::string const& id) {
+    return std::any_of(list.slots.begin(), list.slots.end(),
+                       [&](auto const& slot) { return slot.id == id && slot.is_outdated; });
 }
 
 }  // namespace
@@ -87,7 +100,7 @@ KeySlotList list_keys(Repository& repository) {
                                   slot.prefix.epochs < newest});
         } catch (RepositoryError const& error) {
             if (error.kind() != RepositoryFailure::corrupt) throw;
-            list.damaged.emplace_back(error.what());
+            list.damaged.push_back({last_component(object.name), error.what()});
         }
     }
     std::sort(list.slots.begin(), list.slots.end(),
@@ -119,22 +132,28 @@ std::string add_key(Repository& repository, NewKey const& key) {
 
 std::string removable_key(Repository& repository, std::string const& prefix, CurrentKey current) {
     auto const list = list_keys(repository);
-    auto const found = found_by(list, prefix);
-    if (prefix.empty() || found.empty()) refuse("no key \"" + prefix + "\"" + damage_of(list));
-    if (found.size() > 1) refuse("more than one key starts with \"" + prefix + "\"");
-    auto const& slot = found.front();
-    auto const usable = std::count_if(list.slots.begin(), list.slots.end(),
-                                      [](auto const& s) { return !s.is_outdated; });
-    if (usable == 1 && !slot.is_outdated && !mutant("remove-last-key")) {
-        refuse("key " + slot.id.substr(0, 8) +
+    std::string const id = id_of(list, prefix);
+    auto const others = std::count_if(list.slots.begin(), list.slots.end(), [&](auto const& slot) {
+        return !slot.is_outdated && slot.id != id;
+    });
+    if (others == 0 && !is_outdated(list, id) && !mutant("remove-last-key")) {
+        refuse("key " + id.substr(0, 8) +
                " is the last one: without it nothing can be read any more" + damage_of(list));
     }
-    if (slot.is_current && current == CurrentKey::stays) {
-        refuse("key " + slot.id.substr(0, 8) +
+    if (current == CurrentKey::may_go) return id;
+    if ("keys/" + id == repository.opened_by()) {
+        refuse("key " + id.substr(0, 8) +
                " is the one that you opened the repository with; open it with another one, or "
                "add --force");
     }
-    return slot.id;
+    auto const damaged = std::find_if(list.damaged.begin(), list.damaged.end(),
+                                      [&](auto const& slot) { return slot.id == id; });
+    if (damaged != list.damaged.end()) {
+        refuse(damaged->message +
+               "; whoever has its key may still be able to use it: to remove it "
+               "all the same, add --force");
+    }
+    return id;
 }
 
 std::string remove_key(Repository& repository, std::string const& prefix, CurrentKey current) {

@@ -95,18 +95,24 @@ TEST_F(Keys, AnUnknownOrVagueIdRemovesNothing) {
     EXPECT_EQ(slots(), 2U);
 }
 
-TEST_F(Keys, ADamagedOneIsNamedWhereOneCannotBeRemoved) {
+TEST_F(Keys, ADamagedOneGoesOnlyWhenThatIsSaid) {
     auto const current = list_keys(*first_).slots.at(0).id;
     auto const id = add_key(*first_, {key_file(), KdfStrength::standard, ""});
     Bytes bytes = get_whole(*store_, "keys/" + id, 1 << 16);
     store_->remove("keys/" + id);
     bytes.back() ^= std::byte{1};
     store_->put("keys/" + id, bytes);
-    for (auto const& wanted : {id, current}) {
-        auto const message = message_of([&] { remove_key(*first_, wanted, CurrentKey::may_go); });
+    auto const refusal = [&](std::string const& wanted, CurrentKey may) {
+        return message_of([&] { remove_key(*first_, wanted, may); });
+    };
+    for (auto const& message :
+         {refusal(id, CurrentKey::stays), refusal(current, CurrentKey::may_go)}) {
         EXPECT_TRUE(contains(message, "keys/" + id + ": checksum differs")) << message;
     }
     EXPECT_EQ(slots(), 2U);
+    EXPECT_EQ(remove_key(*first_, id.substr(0, 8), CurrentKey::may_go), id);
+    EXPECT_TRUE(list_keys(*first_).damaged.empty());
+    EXPECT_TRUE(opens(passphrase("the first")));
 }
 
 TEST_F(Keys, OneTakesThePlaceOfTheOneInUse) {
