@@ -92,10 +92,10 @@ void add_checks(Metrics& metrics, RepositoryStatus const& status) {
     metrics.single("coffre_last_read_data_check_timestamp_seconds",
                    "End of the last check that read all packs, 0: never.", read_data.time_s);
     Verification const& verification = status.verification;
-    bool const has_never = verification.packs_never > 0;
+    std::int64_t const none = verification.packs_never > 0 ? 0 : status.now_ns / 1'000'000'000;
     metrics.single("coffre_oldest_verification_timestamp_seconds",
-                   "When the pack that was read longest ago was read, 0: one was never read.",
-                   has_never ? 0 : verification.oldest_s.value_or(status.now_ns / 1'000'000'000));
+                   "When the pack that was read longest ago was read, 0: none was ever read.",
+                   verification.oldest_s.value_or(none));
     metrics.single("coffre_unverified_bytes", "Size of the packs that were never read.",
                    verification.bytes_never);
 }

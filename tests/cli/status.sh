@@ -143,6 +143,12 @@ expect_code 0 repo status -q --metrics coffre.prom
 expect_equal "$(metric coffre_unverified_bytes)" 0
 [ "$(metric coffre_oldest_verification_timestamp_seconds)" -ge "$before" ] || fail "an old verification"
 [ "$(metric coffre_last_read_data_check_timestamp_seconds)" -ge "$before" ] || fail "an old check"
+# What was never read has a figure of its own.
+echo later >later
+expect_code 0 repo snapshot -q --host later later
+expect_code 0 repo status -q --metrics coffre.prom
+[ "$(metric coffre_unverified_bytes)" -gt 0 ] || fail "a new pack counts as read"
+[ "$(metric coffre_oldest_verification_timestamp_seconds)" -ge "$before" ] || fail "a new pack counts as old"
 
 # A session that is still open, and one whose process has ended.
 mkfifo pipe
