@@ -39,6 +39,7 @@ no-relist               tests  *Prune.WaitsFor*
 no-salvage              tests  *Repair.NamesExactly*
 no-wait                 tests  *Prune.WaitsFor*
 old-key-first           proof  *KillEverywhere.InAKeyChange*
+other-slots-first       tests  TwoInits.AtOnceMakeOneRepository
 rely-on-unsynced-key    proof  *PowerCutTwoKeys*TheOtherKeyGoes
 remember-unsynced-key   proof  *PowerCutTwoKeys*ANewSecretIsSeen
 remove-last-key         tests  Keys.TheLastOneStays

@@ -82,10 +82,9 @@ SecretKey read_or_make_key_file(std::string const& path) {
     if (::access(path.c_str(), F_OK) == 0) return read_key_file(path);
     SecretKey key = SecretKey::random();
     try {
-        create_small_file(path, key.view());
+        // Somebody else may be faster: then that one is the key.
+        if (!create_small_file(path, key.view())) return read_key_file(path);
     } catch (SourceError const& error) {
-        // Somebody else was faster: then it is the key.
-        if (::access(path.c_str(), F_OK) == 0) return read_key_file(path);
         throw RepositoryError(RepositoryFailure::failed,
                               std::string("cannot make the key file: ") + error.what());
     }

@@ -242,6 +242,7 @@ void make_repository(Backend& store, KeyRing const& keys, ConfigPrefix const& pr
     SlotNames own;
     if (init.mode == Mode::encrypted) own = put_first_slots(store, keys, init.kdf, credentials);
     SlotNames const others = slots_beside(store, own);
+    if (mutant("other-slots-first")) remove_slots(store, others);
     if (!put_config(store, keys, prefix, make_secrets(keys, init.chunker))) {
         remove_slots(store, own);
         throw is_there_already();

@@ -81,11 +81,13 @@ void replace_small_file(std::string const& path, std::string const& content) {
     sync_folder_of(path);
 }
 
-void create_small_file(std::string const& path, ByteView content) {
+bool create_small_file(std::string const& path, ByteView content) {
     std::string const temporary = write_temporary(path, content);
-    if (::link(temporary.c_str(), path.c_str()) != 0) discard(temporary, "create", path);
+    bool const is_new = ::link(temporary.c_str(), path.c_str()) == 0;
+    if (!is_new && errno != EEXIST) discard(temporary, "create", path);
     ::unlink(temporary.c_str());
-    sync_folder_of(path);
+    if (is_new) sync_folder_of(path);
+    return is_new;
 }
 
 void make_folders(std::string const& path) {

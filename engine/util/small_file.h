@@ -16,9 +16,9 @@ std::optional<std::string> read_small_file(std::string const& path, std::size_t 
 // The file holds `content` or what it held before, whatever happens. Mode 0600. Throws SourceError.
 void replace_small_file(std::string const& path, std::string const& content);
 
-// A new file, mode 0600, that holds all of `content` and is durable, or none. Throws SourceError,
-// also when there is such a file.
-void create_small_file(std::string const& path, ByteView content);
+// A new file, mode 0600, that holds all of `content` and is durable. False when there is one of
+// that name. Throws SourceError.
+bool create_small_file(std::string const& path, ByteView content);
 
 // As `mkdir -p -m 700`. Throws SourceError.
 void make_folders(std::string const& path);
