@@ -132,7 +132,7 @@ std::string add_key(Repository& repository, NewKey const& key) {
 
 std::string removable_key(Repository& repository, std::string const& prefix, CurrentKey current) {
     auto const list = list_keys(repository);
-    std::string const id = id_of(list, prefix);
+    std::string id = id_of(list, prefix);
     auto const others = std::count_if(list.slots.begin(), list.slots.end(), [&](auto const& slot) {
         return !slot.is_outdated && slot.id != id;
     });
