@@ -117,9 +117,9 @@ int run_passwd(GlobalOptions const& options, KeyArguments const& arguments) {
 
 int run_remove(GlobalOptions const& options, KeyArguments const& arguments) {
     auto const repository = open(options);
-    auto const current = arguments.force ? CurrentKey::may_go : CurrentKey::stays;
-    std::string const id = arguments.dry_run ? removable_key(*repository, arguments.id, current)
-                                             : remove_key(*repository, arguments.id, current);
+    auto const removal = arguments.force ? KeyRemoval::forced : KeyRemoval::careful;
+    std::string const id = arguments.dry_run ? removable_key(*repository, arguments.id, removal)
+                                             : remove_key(*repository, arguments.id, removal);
     return report_done(options, arguments.dry_run ? "would be removed" : "removed", id);
 }
 

@@ -42,14 +42,14 @@ KeySlotList list_keys(Repository& repository);
 // Returns the id of the new slot.
 std::string add_key(Repository& repository, NewKey const& key);
 
-// Removes the slot whose id starts with `prefix`. Refused for the last slot, and, unless it
-// `may_go`, for the current one and for a damaged one: that may still open the repository. Returns
-// its id.
-enum class CurrentKey { stays, may_go };
-std::string remove_key(Repository& repository, std::string const& prefix, CurrentKey current);
+// Whether the slot that opened the repository may go, and a damaged one, which may still open it.
+enum class KeyRemoval { careful, forced };
+
+// Removes the slot whose id starts with `prefix`, and returns its id. Refused for the last slot.
+std::string remove_key(Repository& repository, std::string const& prefix, KeyRemoval removal);
 
 // The slot that a removal would remove; throws as that does.
-std::string removable_key(Repository& repository, std::string const& prefix, CurrentKey current);
+std::string removable_key(Repository& repository, std::string const& prefix, KeyRemoval removal);
 
 // Puts `key` in the place of the slot that opened the repository. Returns the new slot's id.
 std::string replace_key(Repository& repository, NewKey const& key);

@@ -130,7 +130,7 @@ std::string add_key(Repository& repository, NewKey const& key) {
     return last_component(put_and_open(repository, repository.keys(), key));
 }
 
-std::string removable_key(Repository& repository, std::string const& prefix, CurrentKey current) {
+std::string removable_key(Repository& repository, std::string const& prefix, KeyRemoval removal) {
     auto const list = list_keys(repository);
     std::string id = id_of(list, prefix);
     auto const others = std::count_if(list.slots.begin(), list.slots.end(), [&](auto const& slot) {
@@ -140,7 +140,7 @@ std::string removable_key(Repository& repository, std::string const& prefix, Cur
         refuse("key " + id.substr(0, 8) +
                " is the last one: without it nothing can be read any more" + damage_of(list));
     }
-    if (current == CurrentKey::may_go) return id;
+    if (removal == KeyRemoval::forced) return id;
     if ("keys/" + id == repository.opened_by()) {
         refuse("key " + id.substr(0, 8) +
                " is the one that you opened the repository with; open it with another one, or "
@@ -156,8 +156,8 @@ std::string removable_key(Repository& repository, std::string const& prefix, Cur
     return id;
 }
 
-std::string remove_key(Repository& repository, std::string const& prefix, CurrentKey current) {
-    std::string id = removable_key(repository, prefix, current);
+std::string remove_key(Repository& repository, std::string const& prefix, KeyRemoval removal) {
+    std::string id = removable_key(repository, prefix, removal);
     // Those that stay may be another process's, which has not synced them yet.
     if (!mutant("rely-on-unsynced-key")) repository.store().barrier();
     remove_slots(repository, {"keys/" + id});

@@ -42,7 +42,8 @@ struct PackFill {
 // Threads may share it: their blocks lie in the order in which they come.
 class Packer {
 public:
-    // `hand_on` gets each pack when it is full: one at a time, and the others wait for it.
+    // `hand_on` gets each pack when it is full: one at a time, and the others wait for it. What it
+    // throws, seal(), add() and flush() throw.
     Packer(SessionId const& session, std::function<void(OpenPack)> hand_on);
 
     // Seals the block where it is to lie.

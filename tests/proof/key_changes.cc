@@ -32,11 +32,11 @@ void run_rekey(Repository& repository, Secrets const& secrets) {
 }
 
 void run_remove_spare(Repository& repository, Secrets const& secrets) {
-    remove_key(repository, secrets.spare_id(), CurrentKey::stays);
+    remove_key(repository, secrets.spare_id(), KeyRemoval::careful);
 }
 
 void run_remove_current(Repository& repository, Secrets const&) {
-    remove_key(repository, last_component(repository.opened_by()), CurrentKey::may_go);
+    remove_key(repository, last_component(repository.opened_by()), KeyRemoval::forced);
 }
 
 }  // namespace
@@ -118,7 +118,8 @@ void expect_keys_go_on(OpenWith const& open, Credentials const& opens, Secrets c
     add_key(*first, new_key(secrets.file("second")));
     auto const second = open(secrets.file("second"));
     replace_key(*second, new_key(secrets.file("third")));
-    remove_key(*open(secrets.file("third")), last_component(first->opened_by()), CurrentKey::stays);
+    remove_key(*open(secrets.file("third")), last_component(first->opened_by()),
+               KeyRemoval::careful);
     rekey(*open(secrets.file("third")), new_key(secrets.file("fourth")));
     auto const last = open(secrets.file("fourth"));
     cases.expect(list_keys(*last).slots.size() == 1, "a rekey left other keys");

@@ -67,31 +67,31 @@ TEST_F(Keys, AreListedWithWhatTheyAreForWhoeverOpensOne) {
 
 TEST_F(Keys, ARemovedOneOpensNothing) {
     auto const id = add_key(*first_, {passphrase("the second"), KdfStrength::standard, ""});
-    EXPECT_EQ(remove_key(*first_, id.substr(0, 8), CurrentKey::stays), id);
+    EXPECT_EQ(remove_key(*first_, id.substr(0, 8), KeyRemoval::careful), id);
     EXPECT_FALSE(opens(passphrase("the second")));
     EXPECT_TRUE(opens(passphrase("the first")));
 }
 
 TEST_F(Keys, TheLastOneStays) {
     auto const id = list_keys(*first_).slots.at(0).id;
-    EXPECT_THROW(remove_key(*first_, id, CurrentKey::may_go), RepositoryError);
+    EXPECT_THROW(remove_key(*first_, id, KeyRemoval::forced), RepositoryError);
     EXPECT_TRUE(opens(passphrase("the first")));
 }
 
 TEST_F(Keys, TheCurrentOneGoesOnlyWhenThatIsSaid) {
     auto const current = list_keys(*first_).slots.at(0).id;
     add_key(*first_, {key_file(), KdfStrength::standard, ""});
-    EXPECT_THROW(remove_key(*first_, current, CurrentKey::stays), RepositoryError);
+    EXPECT_THROW(remove_key(*first_, current, KeyRemoval::careful), RepositoryError);
     EXPECT_EQ(slots(), 2U);
-    remove_key(*first_, current, CurrentKey::may_go);
+    remove_key(*first_, current, KeyRemoval::forced);
     EXPECT_FALSE(opens(passphrase("the first")));
     EXPECT_TRUE(opens(key_file()));
 }
 
 TEST_F(Keys, AnUnknownOrVagueIdRemovesNothing) {
     add_key(*first_, {key_file(), KdfStrength::standard, ""});
-    EXPECT_THROW(remove_key(*first_, "zz", CurrentKey::stays), RepositoryError);
-    EXPECT_THROW(remove_key(*first_, "", CurrentKey::stays), RepositoryError);
+    EXPECT_THROW(remove_key(*first_, "zz", KeyRemoval::careful), RepositoryError);
+    EXPECT_THROW(remove_key(*first_, "", KeyRemoval::careful), RepositoryError);
     EXPECT_EQ(slots(), 2U);
 }
 
@@ -102,15 +102,15 @@ TEST_F(Keys, ADamagedOneGoesOnlyWhenThatIsSaid) {
     store_->remove("keys/" + id);
     bytes.back() ^= std::byte{1};
     store_->put("keys/" + id, bytes);
-    auto const refusal = [&](std::string const& wanted, CurrentKey may) {
-        return message_of([&] { remove_key(*first_, wanted, may); });
+    auto const refusal = [&](std::string const& wanted, KeyRemoval removal) {
+        return message_of([&] { remove_key(*first_, wanted, removal); });
     };
     for (auto const& message :
-         {refusal(id, CurrentKey::stays), refusal(current, CurrentKey::may_go)}) {
+         {refusal(id, KeyRemoval::careful), refusal(current, KeyRemoval::forced)}) {
         EXPECT_TRUE(contains(message, "keys/" + id + ": checksum differs")) << message;
     }
     EXPECT_EQ(slots(), 2U);
-    EXPECT_EQ(remove_key(*first_, id.substr(0, 8), CurrentKey::may_go), id);
+    EXPECT_EQ(remove_key(*first_, id.substr(0, 8), KeyRemoval::forced), id);
     EXPECT_TRUE(list_keys(*first_).damaged.empty());
     EXPECT_TRUE(opens(passphrase("the first")));
 }
