@@ -6,6 +6,7 @@
 #include "engine/restore/extents.h"
 #include "engine/restore/failure.h"
 #include "engine/util/direct_write.h"
+#include "engine/util/pages.h"
 #include "format/limits.h"
 #include "format/mutant.h"
 
@@ -14,6 +15,11 @@ namespace coffre {
 namespace {
 
 constexpr std::uint64_t preallocate_from = limits::mib;
+constexpr std::size_t past_cache_from = 256 * limits::kib;
+
+void require_stored(RestoredFile const& file, bool is_stored) {
+    if (!is_stored) fail_to_store(file.path, "write");
+}
 
 }  // namespace
 
@@ -74,17 +80,54 @@ void FileWriter::write(FileWrite const& to, ByteView bytes) {
     if (stays_hole) return;
     try {
         auto const fd = open(*to.file, bytes.size());
-        auto const put = [&](std::uint64_t at, std::uint64_t begin, std::uint64_t size) {
-            ByteView const part = bytes.subspan(begin, size);
-            auto const write = to.file->is_new ? pwrite_past_cache : pwrite_full;
-            if (write(fd->get(), part, static_cast<off_t>(at))) return;
-            fail_to_store(to.file->path, "write");
-        };
-        each_extent(to.file->node.holes, to.offset, bytes.size(), put);
+        each_extent(to.file->node.holes, to.offset, bytes.size(),
+                    [&](std::uint64_t at, std::uint64_t begin, std::uint64_t size) {
+                        put(*to.file, *fd, bytes.subspan(begin, size), at);
+                    });
         bytes_written_ += bytes.size();
         sync_behind_.add(bytes.size());
     } catch (SourceError const& error) {
         note_failure(*to.file, error);
+    }
+}
+
+void FileWriter::put(RestoredFile const& file, Fd const& fd, ByteView bytes, std::uint64_t offset) {
+    if (file.is_new && bytes.size() >= past_cache_from) {
+        return put_past_cache(file, fd, bytes, offset);
+    }
+    require_stored(file, pwrite_full(fd.get(), bytes, static_cast<off_t>(offset)));
+}
+
+void FileWriter::put_past_cache(RestoredFile const& file, Fd const& fd, ByteView bytes,
+                                std::uint64_t offset) {
+    auto const [head, pages] = page_shares(static_cast<off_t>(offset), bytes.size());
+    put_end(file, fd, bytes.first(head), offset);
+    require_stored(file, pwrite_pages_past_cache(fd.get(), bytes.subspan(head, pages),
+                                                 static_cast<off_t>(offset + head)));
+    put_end(file, fd, bytes.subspan(head + pages), offset + head + pages);
+}
+
+// While one writes a part of a page, through the cache, nobody else can write to the file.
+void FileWriter::put_end(RestoredFile const& file, Fd const& fd, ByteView bytes,
+                         std::uint64_t offset) {
+    if (bytes.empty()) return;
+    auto const now = joiner_.join(&file, {offset, Bytes(bytes.begin(), bytes.end())});
+    if (!now) return;
+    auto const write = now->bytes.size() == page_size ? pwrite_pages_past_cache : pwrite_full;
+    require_stored(file, write(fd.get(), now->bytes, static_cast<off_t>(now->offset)));
+}
+
+void FileWriter::put_waiting(RestoredFile& file) {
+    auto const pieces = joiner_.take(&file);
+    if (file.failed || pieces.empty()) return;
+    try {
+        auto const fd = open(file, 0);
+        for (auto const& piece : pieces) {
+            require_stored(file,
+                           pwrite_full(fd->get(), piece.bytes, static_cast<off_t>(piece.offset)));
+        }
+    } catch (SourceError const& error) {
+        note_failure(file, error);
     }
 }
 
@@ -99,6 +142,7 @@ void FileWriter::release(RestoredFile& file) {
 }
 
 void FileWriter::complete(RestoredFile& file) {
+    put_waiting(file);
     auto const fd = file.failed ? nullptr : open(file, 0);
     {
         std::lock_guard const lock(mutex_);

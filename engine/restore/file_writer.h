@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "engine/restore/metadata.h"
+#include "engine/restore/page_joiner.h"
 #include "engine/restore/sync_behind.h"
 #include "engine/restore/target.h"
 #include "engine/util/lru_cache.h"
@@ -74,6 +75,11 @@ private:
     Fd open_again(RestoredFile const& file) const;
     Fd create(RestoredFile& file, std::uint64_t to_write) const;
     void set_size(RestoredFile const& file, Fd const& fd) const;
+    void put(RestoredFile const& file, Fd const& fd, ByteView bytes, std::uint64_t offset);
+    void put_past_cache(RestoredFile const& file, Fd const& fd, ByteView bytes,
+                        std::uint64_t offset);
+    void put_end(RestoredFile const& file, Fd const& fd, ByteView bytes, std::uint64_t offset);
+    void put_waiting(RestoredFile& file);
     void complete(RestoredFile& file);
     void note(std::vector<SourceFailure>& list, RestoredFile& file, std::string const& message);
     void note_failure(RestoredFile& file, SourceError const& error);
@@ -84,6 +90,7 @@ private:
     RestoreRequest const& request_;
     Progress& progress_;
     SyncBehind sync_behind_;
+    PageJoiner joiner_;
     std::atomic<std::uint64_t> bytes_written_{0};
     std::atomic<bool> is_full_{false};
     mutable std::mutex mutex_;

@@ -16,8 +16,7 @@ namespace coffre {
 namespace {
 
 constexpr std::size_t smallest = limits::mib;
-constexpr std::size_t smallest_part = 256 * std::size_t{1024};
-constexpr std::size_t part = 4 * limits::mib;
+constexpr std::size_t part = limits::mib;
 
 std::span<std::byte> aligned_buffer() {
     thread_local Pages buffer(part);
@@ -59,14 +58,6 @@ bool pwrite_last_page(int fd, ByteView rest, off_t offset) {
            ::ftruncate(fd, offset + static_cast<off_t>(rest.size())) == 0;
 }
 
-// By a descriptor of its own: other threads write to this one.
-bool pwrite_pages_directly(int fd, ByteView pages, off_t offset) {
-    std::string const self = "/proc/self/fd/" + std::to_string(fd);
-    Fd const direct(::open(self.c_str(), O_WRONLY | O_DIRECT | O_CLOEXEC));
-    if (direct && pwrite_pages(direct.get(), pages, offset)) return true;
-    return (!direct || errno == EINVAL) && pwrite_full(fd, pages, offset);
-}
-
 }  // namespace
 
 bool write_past_cache(int fd, ByteView bytes) {
@@ -80,15 +71,17 @@ bool write_past_cache(int fd, ByteView bytes) {
     return errno == EINVAL && set_direct(fd, false) && pwrite_full(fd, bytes, 0);
 }
 
-bool pwrite_past_cache(int fd, ByteView bytes, off_t offset) {
-    if (bytes.size() < smallest_part) return pwrite_full(fd, bytes, offset);
+PageShares page_shares(off_t offset, std::size_t size) {
     auto const start = static_cast<std::size_t>(offset);
-    std::size_t const head = in_whole_pages(start + page_size - 1) - start;
-    std::size_t const pages = in_whole_pages(bytes.size() - head);
-    off_t const body = offset + static_cast<off_t>(head);
-    return pwrite_full(fd, bytes.first(head), offset) &&
-           pwrite_pages_directly(fd, bytes.subspan(head, pages), body) &&
-           pwrite_full(fd, bytes.subspan(head + pages), body + static_cast<off_t>(pages));
+    std::size_t const head = std::min(size, in_whole_pages(start + page_size - 1) - start);
+    return {head, in_whole_pages(size - head)};
+}
+
+bool pwrite_pages_past_cache(int fd, ByteView pages, off_t offset) {
+    std::string const self = "/proc/self/fd/" + std::to_string(fd);
+    Fd const direct(::open(self.c_str(), O_WRONLY | O_DIRECT | O_CLOEXEC));
+    if (direct && pwrite_pages(direct.get(), pages, offset)) return true;
+    return (!direct || errno == EINVAL) && pwrite_full(fd, pages, offset);
 }
 
 }  // namespace coffre
