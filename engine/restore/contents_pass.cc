@@ -14,7 +14,7 @@ namespace coffre {
 
 namespace {
 
-constexpr unsigned waiting_workers = 8;  // for the disk, while others compute
+constexpr unsigned waiting_workers = 4;  // for the disk, while others compute
 
 bool looks_equal(struct stat const& there, Node const& node) {
     return static_cast<std::uint64_t>(there.st_size) == node.size &&

@@ -16,7 +16,7 @@ namespace coffre {
 namespace {
 
 constexpr std::size_t smallest = limits::mib;
-constexpr std::size_t part = limits::mib;
+constexpr std::size_t part = limits::mib + limits::mib / 2;  // of a block and more
 
 std::span<std::byte> aligned_buffer() {
     thread_local Pages buffer(part);
