@@ -16,6 +16,7 @@
 #include "engine/snapshot/walk.h"
 #include "engine/util/clock.h"
 #include "engine/util/host.h"
+#include "engine/util/workers.h"
 #include "engine/version.h"
 #include "format/limits.h"
 #include "format/mutant.h"
@@ -23,6 +24,8 @@
 namespace coffre {
 
 namespace {
+
+constexpr unsigned most_looking_ahead = 4;
 
 std::string user_name() {
     struct passwd const* const entry = ::getpwuid(::geteuid());
@@ -155,7 +158,8 @@ private:
                 ParentTree{*reader, parent_->snapshot.root, parent_->snapshot.started_ns,
                            [&](Node const& node) { return may_inherit(*reader, node); }});
         }
-        Walker walker(request_.exclude, before ? &*before : nullptr, split, progress_);
+        LookAhead ahead(std::min(worker_count(request_.threads) - 1, most_looking_ahead));
+        Walker walker(request_.exclude, before ? &*before : nullptr, ahead, split, progress_);
         walker.walk(paths_.outermost, paths_.named);
         snapshot_.failures = walker.failures();
         snapshot_.failure_count = walker.failure_count();

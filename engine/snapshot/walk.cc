@@ -18,62 +18,6 @@ namespace {
 constexpr std::size_t listed_text_size = 4096;
 constexpr std::string_view cache_signature = "Signature: 8a477f597d28d172789f06886806bc55";
 
-// The names of a folder in one piece of memory: there may be millions.
-class Names {
-public:
-    void add(std::string_view name) {
-        starts_.push_back(text_.size());
-        text_.append(name).push_back('\0');
-    }
-    // Some file systems give a name twice when it is replaced meanwhile: one stays.
-    void sort() {
-        std::sort(starts_.begin(), starts_.end(),
-                  [this](std::size_t a, std::size_t b) { return at(a) < at(b); });
-        auto const repeated =
-            std::unique(starts_.begin(), starts_.end(),
-                        [this](std::size_t a, std::size_t b) { return at(a) == at(b); });
-        starts_.erase(repeated, starts_.end());
-    }
-    void keep_only(std::string_view name) {
-        std::erase_if(starts_, [&](std::size_t start) { return at(start) != name; });
-    }
-    std::size_t size() const { return starts_.size(); }
-    std::string_view operator[](std::size_t i) const { return at(starts_[i]); }
-
-private:
-    std::string_view at(std::size_t start) const { return text_.c_str() + start; }
-
-    std::string text_;
-    std::vector<std::size_t> starts_;
-};
-
-// Sorted by bytes. Sets errno when the folder could not be listed to its end.
-Names list_names(int folder) {
-    Names names;
-    Fd copy(::openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!copy) return names;
-    OpenFolder const dir(::fdopendir(copy.get()));
-    if (!dir) return names;
-    copy.release();
-    errno = 0;
-    while (auto const* entry = ::readdir(dir.get())) {
-        std::string_view const name = entry->d_name;
-        if (name != "." && name != "..") names.add(name);
-        errno = 0;
-    }
-    int const error = errno;
-    names.sort();
-    errno = error;
-    return names;
-}
-
-// Without touching its access time where that is allowed.
-Fd open_source(int folder, char const* name, int flags) {
-    Fd fd(::openat(folder, name, flags | O_NOATIME));
-    if (!fd && errno == EPERM) fd = Fd(::openat(folder, name, flags));
-    return fd;
-}
-
 bool is_cache_tag(int folder) {
     Fd const tag(::openat(folder, "CACHEDIR.TAG", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
     Bytes head(cache_signature.size());
@@ -99,8 +43,14 @@ char const* Walker::Place::entry() const {
     return folder == AT_FDCWD ? path.c_str() : name.c_str();
 }
 
-Walker::Walker(Exclusions const& exclude, ParentTree* parent, Splitter& split, Progress& progress)
-    : exclude_(exclude), parent_(parent), split_(split), progress_(progress) {}
+Walker::Walker(Exclusions const& exclude, ParentTree* parent, LookAhead& ahead, Splitter& split,
+               Progress& progress)
+    : exclude_(exclude), parent_(parent), ahead_(ahead), split_(split), progress_(progress) {}
+
+void Walker::fail(std::string const& path, int error) {
+    errno = error;
+    fail(path, errno_text());
+}
 
 void Walker::fail(std::string const& path, std::string const& message) {
     is_partial_ = true;
@@ -131,7 +81,9 @@ void Walker::walk_above(std::vector<std::string> const& paths, std::string const
     if (!S_ISDIR(status.st_mode)) return fail(path, "is no folder");
     place.device = status.st_dev;
     Node folder = nodes_.make(place.name, status);
-    if (paths.size() == 1 && paths[0] == path) return walk_directory(place, folder, before);
+    if (paths.size() == 1 && paths[0] == path) {
+        return walk_directory(place, folder, before, nullptr);
+    }
     // What else happens in the folders above is no change of what is saved.
     folder.flags = node_flags::above;
     folder.mtime = folder.ctime = {};
@@ -156,7 +108,7 @@ void Walker::walk_beneath(std::vector<std::string> const& paths, std::string con
         });
         Node const* const found = cursor ? cursor->seek(name) : nullptr;
         if (*first == child) {
-            walk_entry({AT_FDCWD, name, child, 0, true}, found);
+            walk_given({AT_FDCWD, name, child, 0, true}, found);
         } else {
             std::optional<Node> const kept =
                 found != nullptr ? std::optional(*found) : std::nullopt;
@@ -166,22 +118,25 @@ void Walker::walk_beneath(std::vector<std::string> const& paths, std::string con
     }
 }
 
-void Walker::walk_entry(Place const& place, Node const* before) {
+// A path that was given.
+void Walker::walk_given(Place place, Node const* before) {
+    EntryLook look;
+    if (::fstatat(place.folder, place.entry(), &look.status, AT_SYMLINK_NOFOLLOW) != 0) {
+        return fail(place.path, errno);
+    }
+    if (S_ISDIR(look.status.st_mode)) place.device = look.status.st_dev;
+    walk_entry(place, look, before, nullptr);
+}
+
+void Walker::walk_entry(Place const& place, EntryLook const& look, Node const* before,
+                        Entries* beside) {
     progress_.check_stop();
-    struct stat status {};
-    if (::fstatat(place.folder, place.entry(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
-        return fail(place.path, errno_text());
-    }
-    Node node = nodes_.make(place.name, status);
-    if (!place.is_given && is_excluded(place, node)) return;
-    if (place.is_given) {
-        Place given = place;
-        given.device = status.st_dev;
-        if (node.is_directory()) return walk_directory(given, std::move(node), before);
-    }
+    if (look.error != 0) return fail(place.path, look.error);
+    Node node = nodes_.make(place.name, look.status);
+    if (!place.is_given && is_excluded(place.path, node)) return;
     switch (node.kind) {
         case NodeKind::directory:
-            return walk_directory(place, std::move(node), before);
+            return walk_directory(place, std::move(node), before, beside);
         case NodeKind::file:
             return save_file(place, std::move(node), before);
         default:
@@ -195,10 +150,14 @@ bool Walker::is_named(std::string const& path) const {
     return beneath != named_.end() && lies_beneath(*beneath, path);
 }
 
-bool Walker::is_excluded(Place const& place, Node const& node) const {
-    if (is_named(place.path)) return false;
-    if (exclude_.larger_than && node.is_file() && node.size > *exclude_.larger_than) return true;
-    return !exclude_.patterns.empty() && exclude_.patterns.matches(place.path);
+bool Walker::is_excluded(std::string const& path, Node const& node) const {
+    bool const is_too_large =
+        exclude_.larger_than && node.is_file() && node.size > *exclude_.larger_than;
+    return is_too_large ? !is_named(path) : matches_pattern(path);
+}
+
+bool Walker::matches_pattern(std::string const& path) const {
+    return !exclude_.patterns.empty() && exclude_.patterns.matches(path) && !is_named(path);
 }
 
 // True when the folder is to be kept with nothing but the file `tag`.
@@ -216,47 +175,53 @@ bool Walker::keeps_only_tag(int folder, std::string& tag) const {
     return false;
 }
 
-void Walker::walk_directory(Place const& place, Node node, Node const* before) {
+void Walker::walk_directory(Place const& place, Node node, Node const* before, Entries* beside) {
     bool const is_mount_point = node.device != place.device && !place.is_given;
-    Fd folder;
-    if (!(exclude_.other_file_systems && is_mount_point)) {
-        folder = open_source(place.folder, place.entry(),
-                             O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (!folder) return fail(place.path, errno_text());
-        read_attributes(place, Attributes::of_open(folder.get()), node);
+    bool const is_entered = !(exclude_.other_file_systems && is_mount_point);
+    Listing listing;
+    if (is_entered) {
+        listing =
+            beside != nullptr ? beside->take_listing() : list_folder(place.folder, place.entry());
+        if (listing.error != 0) return fail(place.path, listing.error);
+        read_attributes(place, Attributes::of_open(listing.folder.get()), node);
     }
     if (depth_ >= limits::tree_depth) return fail(place.path, "nested too deeply");
     if (progress_.on_item && before == nullptr) progress_.on_item("new", place.path + "/");
     split_.add(EnterDirectory{std::move(node)});
-    bool const is_above_partial = std::exchange(is_partial_, false);
+    bool const is_above_partial = std::exchange(is_partial_, !is_entered);
     ++depth_;
-    if (folder) {
-        walk_entries(place, folder.get(), before);
-    } else {
-        is_partial_ = true;
-    }
+    if (is_entered) walk_entries(place, std::move(listing), before);
     --depth_;
     split_.add(LeaveDirectory{is_partial_ ? node_flags::partial : 0});
     is_partial_ = is_above_partial;
 }
 
-void Walker::walk_entries(Place const& place, int folder, Node const* before) {
-    auto names = list_names(folder);
-    if (errno != 0) fail(place.path, errno_text());
+void Walker::walk_entries(Place const& place, Listing listing, Node const* before) {
+    if (listing.names_error != 0) fail(place.path, listing.names_error);
     std::string tag;
-    if (keeps_only_tag(folder, tag)) {
-        names.keep_only(tag);
+    if (keeps_only_tag(listing.folder.get(), tag)) {
+        listing.names.keep_only(tag);
+        listing.looks = look_at_entries(listing.folder.get(), listing.names, 0);
         is_partial_ = true;
     }
     std::optional<DirectoryCursor> cursor;
     if (before != nullptr && before->is_directory())
         cursor.emplace(parent_->reader, before->content);
-    for (std::size_t i = 0; i < names.size(); ++i) {
-        std::string name(names[i]);
+    Entries entries(ahead_, std::move(listing),
+                    [&](auto name, auto const& status) { return is_walked(place, name, status); });
+    for (; !entries.at_end(); entries.next()) {
+        std::string name(entries.name());
         Node const* const found = cursor ? cursor->seek(name) : nullptr;
         std::string path = join_path(place.path, name);
-        walk_entry({folder, std::move(name), std::move(path), place.device, false}, found);
+        walk_entry({entries.folder(), std::move(name), std::move(path), place.device, false},
+                   entries.look(), found, &entries);
     }
+}
+
+// Other file systems are not listed ahead: one that hangs would be waited for even when the walk
+// does not enter it.
+bool Walker::is_walked(Place const& above, std::string_view name, struct stat const& status) const {
+    return status.st_dev == above.device && !matches_pattern(join_path(above.path, name));
 }
 
 void Walker::save_file(Place const& place, Node node, Node const* before) {

@@ -6,6 +6,7 @@
 
 #include "engine/repository/tree_reader.h"
 #include "engine/snapshot.h"
+#include "engine/snapshot/entries.h"
 #include "engine/snapshot/read_inodes.h"
 #include "engine/snapshot/source_node.h"
 #include "engine/snapshot/split.h"
@@ -26,7 +27,8 @@ struct ParentTree {
 class Walker {
 public:
     // All arguments outlive this; `parent` may be null.
-    Walker(Exclusions const& exclude, ParentTree* parent, Splitter& split, Progress& progress);
+    Walker(Exclusions const& exclude, ParentTree* parent, LookAhead& ahead, Splitter& split,
+           Progress& progress);
 
     // The whole tree: the root, the folders above the paths, and the paths with all that is beneath
     // them. `paths` are absolute and sorted by components, none beneath another. A path that cannot
@@ -50,9 +52,12 @@ private:
                     Node const* before);
     void walk_beneath(std::vector<std::string> const& paths, std::string const& path,
                       Node const* before);
-    void walk_entry(Place const& place, Node const* before);
-    void walk_directory(Place const& place, Node node, Node const* before);
-    void walk_entries(Place const& place, int folder, Node const* before);
+    void walk_given(Place place, Node const* before);
+    // `beside`: the entries among which it stands; null for a path that was given.
+    void walk_entry(Place const& place, EntryLook const& look, Node const* before, Entries* beside);
+    void walk_directory(Place const& place, Node node, Node const* before, Entries* beside);
+    void walk_entries(Place const& place, Listing listing, Node const* before);
+    bool is_walked(Place const& above, std::string_view name, struct stat const& status) const;
     void save_file(Place const& place, Node node, Node const* before);
     void inherit_file(Place const& place, Node node, Node const& before);
     void read_file(Place const& place, Fd const& file, std::string name, Node const* before);
@@ -60,14 +65,17 @@ private:
     void save_other(Place const& place, Node node, Node const* before);
     void read_attributes(Place const& place, Attributes const& of, Node& node);
     bool is_named(std::string const& path) const;
-    bool is_excluded(Place const& place, Node const& node) const;
+    bool is_excluded(std::string const& path, Node const& node) const;
+    bool matches_pattern(std::string const& path) const;
     bool keeps_only_tag(int folder, std::string& tag) const;
     // A failure by which an entry is not in the snapshot; one by which it is, with a fault.
     void fail(std::string const& path, std::string const& message);
+    void fail(std::string const& path, int error);
     void report(std::string const& path, std::string const& message);
 
     Exclusions const& exclude_;
     ParentTree* parent_;
+    LookAhead& ahead_;
     Splitter& split_;
     Progress& progress_;
     SourceNodes nodes_;
