@@ -21,6 +21,7 @@ public:
     Entries(LookAhead& ahead, Listing listing, IsWalked is_walked);
     Entries(Entries const&) = delete;
     Entries& operator=(Entries const&) = delete;
+    ~Entries() = default;
 
     bool at_end() const { return at_ == listing_.names.size(); }
     void next();

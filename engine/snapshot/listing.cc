@@ -16,13 +16,14 @@ constexpr std::size_t looks_at_once = 512;
 
 // Returns errno when the folder could not be listed to its end.
 int list_names(int folder, Names& names) {
-    std::array<std::byte, 32 * limits::kib> buffer;
+    alignas(struct dirent64) std::array<std::byte, 32 * limits::kib> buffer;
     while (true) {
         ssize_t const size = ::getdents64(folder, buffer.data(), buffer.size());
         if (size < 0) return errno;
         if (size == 0) return 0;
         for (std::size_t at = 0; at < static_cast<std::size_t>(size);) {
-            auto const* entry = reinterpret_cast<struct dirent64 const*>(buffer.data() + at);
+            void const* const place = buffer.data() + at;
+            auto const* const entry = static_cast<struct dirent64 const*>(place);
             std::string_view const name = entry->d_name;
             if (name != "." && name != "..") names.add(name);
             at += entry->d_reclen;

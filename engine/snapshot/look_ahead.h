@@ -42,6 +42,8 @@ public:
     }
     Ahead(Ahead&&) noexcept = default;
     Ahead& operator=(Ahead&&) = delete;
+    Ahead(Ahead const&) = delete;
+    Ahead& operator=(Ahead const&) = delete;
     // The look may use what the owner of this holds: nobody begins it after this.
     ~Ahead() {
         if (!task_) return;
