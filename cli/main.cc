@@ -102,7 +102,7 @@ void prepare_process() {
     }
     ::mallopt(M_MMAP_THRESHOLD, 32 << 20);
     ::mallopt(M_TRIM_THRESHOLD, 256 << 20);
-    ::mallopt(M_ARENA_MAX, 2);
+    ::mallopt(M_ARENA_MAX, 1);
 }
 
 // Folders are walked by recursion: this stack holds the deepest tree that the format allows. Only
