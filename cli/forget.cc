@@ -89,10 +89,6 @@ void print_text(ForgetArguments const& arguments, ForgetReport const& report) {
     if (report.removed() > 0 && !dry_run && !arguments.prune) {
         print("`repo prune` frees it; until then `repo forget --undo ID` takes it back");
     }
-    if (report.removed() > 0 && dry_run && arguments.prune) {
-        print(
-            "the prune would run after that: `repo prune --dry-run` shows what it does by itself");
-    }
     if (!report.too_many.empty()) {
         print(report.too_many + ": without --dry-run that needs --allow-many");
     }
@@ -167,8 +163,9 @@ int run_forget(GlobalOptions const& options, ForgetArguments& arguments) {
         report = forget(*repository, arguments.request, progress);
     }
     print_report(options, arguments, report);
-    if (!arguments.prune || (arguments.request.dry_run && report.removed() > 0)) {
-        return exit_code::ok;
+    if (!arguments.prune) return exit_code::ok;
+    if (pruning.dry_run) {
+        for (auto const& [id, freed] : report.freed) pruning.as_if_forgotten.insert(id);
     }
     return run_prune(options, *repository, pruning);
 }

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <optional>
+#include <set>
 
 #include "engine/progress.h"
 #include "engine/repository.h"
@@ -19,6 +20,7 @@ struct PruneRequest {
     std::size_t slots_per_checkpoint = 32;               // void ones that are worth a record
     unsigned threads = 0;
     bool dry_run = false;
+    std::set<SessionId> as_if_forgotten;  // in a dry run: snapshots that would be by then
 };
 
 // Somebody who writes: until it ends, nothing that it may rely on can be removed.

@@ -100,6 +100,7 @@ private:
 
     std::vector<NamedSnapshot> list_all_snapshots() {
         auto list = list_snapshots(repository_);
+        if (request_.dry_run) leave_out_as_if_forgotten(list);
         if (!list.damaged.empty() && !mutant("unreadable-is-unneeded")) {
             throw corrupt(list.damaged[0] +
                           "; nothing is removed, since what it needs is "
@@ -107,6 +108,16 @@ private:
         }
         require_none_lost(list);
         return std::move(list.snapshots);
+    }
+
+    void leave_out_as_if_forgotten(SnapshotList& list) const {
+        auto const& going = request_.as_if_forgotten;
+        std::erase_if(list.snapshots, [&](auto const& named) { return going.contains(named.id); });
+        for (auto const& id : going) {
+            std::erase_if(list.damaged, [&](std::string const& text) {
+                return text.starts_with(names::snapshot(id));
+            });
+        }
     }
 
     // One whose slot is gone may come back, from a copy of the repository.

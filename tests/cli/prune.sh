@@ -44,7 +44,8 @@ expect_output "without --dry-run that needs --allow-many"
 expect_code 0 repo forget --keep-last 1 --dry-run --json
 expect_equal "$(field needs_allow_many)" True
 expect_code 0 repo forget latest --prune --dry-run
-expect_output "repo prune --dry-run"
+expect_output "would forget 1 snapshot"
+expect_output "to move "
 ! grep -E "^  keep|--undo" out || fail "a forget by name tells of what stays"
 expect_equal "$(count forgets)" 0
 
@@ -81,7 +82,7 @@ expect_code 0 repo restore latest:"$work/src" -t restored
 diff -r src restored || fail "the restored tree differs"
 
 # Pinned snapshots stay, whatever is asked.
-expect_code 0 repo tag latest --pin --add release
+expect_code 0 repo tag latest --pin --add release,spring
 expect_code 0 repo snapshots
 expect_output '(pinned)'
 read -r _ pinned <<<"$(ids)"
@@ -91,7 +92,9 @@ expect_code 0 repo forget --keep-tag nothing --allow-many
 expect_equal "$(ids)" "$pinned"
 expect_code 2 repo tag latest
 expect_code 2 repo tag --add x
-expect_code 0 repo tag --tag release --remove release --unpin --json
+expect_code 0 repo tag --tag release,spring --remove release,spring --unpin --json
+expect_code 0 repo snapshots --tag spring
+! grep -q spring out || fail "of two tags that were to go one is left"
 expect_code 0 repo forget latest --allow-many --prune
 ! grep -e --undo out || fail "what is pruned cannot be taken back"
 expect_equal "$(ids)" ""

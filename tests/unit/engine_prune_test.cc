@@ -9,6 +9,7 @@
 #include "engine/forget.h"
 #include "engine/repair.h"
 #include "engine/repository/gc_state.h"
+#include "engine/repository/names.h"
 #include "engine/repository/reserve.h"
 #include "engine/repository/session.h"
 #include "engine/restore.h"
@@ -201,6 +202,41 @@ TEST_P(Prune, ChangesNothingInADryRun) {
     auto const report = prune_all(*repo_, request);
     EXPECT_GT(report.unneeded.packs + report.repacked.packs, 0U);
     EXPECT_EQ(repo_.store().objects(), before);
+}
+
+// What it would do after a forget that is only thought of is what it then does; also when what
+// would be forgotten cannot be read, which else ends every prune.
+TEST_P(Prune, ForeseesWhatFollowsAForget) {
+    write_file(source_ / "file1", random_bytes(700, 30'000));
+    auto const third = repo_.save(source_.path());
+    PruneRequest foreseeing = tidy();
+    foreseeing.dry_run = true;
+    auto const without = prune_all(*repo_, foreseeing);
+    foreseeing.as_if_forgotten = {*second_.id};
+    auto const before = repo_.store().objects();
+    auto const foreseen = prune_all(*repo_, foreseeing);
+    EXPECT_EQ(repo_.store().objects(), before);
+    std::string const slot = names::snapshot(*second_.id);
+    repo_.store().remove(slot);
+    repo_.put(slot, as_bytes("damaged"));
+    auto const of_damaged = prune_all(*repo_, foreseeing);
+    repo_.store().remove(slot);
+    repo_.put(slot, before.at(slot));
+    forget_named(*repo_, *second_.id);
+    auto const done = prune_all(*repo_);
+    auto const left = [](PruneReport const& report) {
+        return report.total.bytes - report.unneeded.bytes + report.repacked.bytes;
+    };
+    EXPECT_LT(left(foreseen), left(without));
+    for (auto const& report : {foreseen, of_damaged}) {
+        EXPECT_EQ(report.unneeded.bytes, done.unneeded.bytes);
+        EXPECT_EQ(report.unneeded.packs, done.unneeded.packs);
+        EXPECT_EQ(report.repacked.bytes, done.repacked.bytes);
+        EXPECT_EQ(report.repacked.packs, done.repacked.packs);
+    }
+    second_ = third;
+    image_ = image_of(source_.path());
+    expect_all_is_well();
 }
 
 TEST_P(Prune, MovesSmallPacksTogether) {
