@@ -330,9 +330,9 @@ std::shared_ptr<Repository> init_repository(std::string const& location, InitOpt
                                             Credentials const& credentials,
                                             OpenOptions const& options) {
     create_local_store(location);
-    if (init.mode == Mode::none) ::unlink(encryption_mark(location, options).c_str());
     std::shared_ptr<Backend> const store = open_local_store(location);
     auto repository = init_repository(store, init, credentials, options);
+    if (init.mode == Mode::none) ::unlink(encryption_mark(location, options).c_str());
     make_reserve(*store);
     return repository;
 }
