@@ -51,7 +51,6 @@ void Entries::list_ahead() {
 }
 
 Listing Entries::take_listing() {
-    while (!subfolders_.empty() && subfolders_.front().entry < at_) subfolders_.pop_front();
     if (subfolders_.empty() || subfolders_.front().entry != at_) {
         scanned_ = std::max(scanned_, at_ + 1);
         return list_folder(folder(), name().data());

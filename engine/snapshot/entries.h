@@ -29,7 +29,7 @@ public:
     // Of the entry where this stands:
     std::string_view name() const { return listing_.names[at_]; }
     EntryLook const& look() const { return listing_.looks[at_ - first_]; }
-    // Once, if it is a folder.
+    // Of the folder that it is, walked or not. Once for each; for each that `is_walked`.
     Listing take_listing();
 
     int folder() const { return listing_.folder.get(); }

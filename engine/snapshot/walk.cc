@@ -47,11 +47,6 @@ Walker::Walker(Exclusions const& exclude, ParentTree* parent, LookAhead& ahead, 
                Progress& progress)
     : exclude_(exclude), parent_(parent), ahead_(ahead), split_(split), progress_(progress) {}
 
-void Walker::fail(std::string const& path, int error) {
-    errno = error;
-    fail(path, errno_text());
-}
-
 void Walker::fail(std::string const& path, std::string const& message) {
     is_partial_ = true;
     report(path, message);
@@ -122,7 +117,7 @@ void Walker::walk_beneath(std::vector<std::string> const& paths, std::string con
 void Walker::walk_given(Place place, Node const* before) {
     EntryLook look;
     if (::fstatat(place.folder, place.entry(), &look.status, AT_SYMLINK_NOFOLLOW) != 0) {
-        return fail(place.path, errno);
+        return fail(place.path, errno_text());
     }
     if (S_ISDIR(look.status.st_mode)) place.device = look.status.st_dev;
     walk_entry(place, look, before, nullptr);
@@ -131,7 +126,7 @@ void Walker::walk_given(Place place, Node const* before) {
 void Walker::walk_entry(Place const& place, EntryLook const& look, Node const* before,
                         Entries* beside) {
     progress_.check_stop();
-    if (look.error != 0) return fail(place.path, look.error);
+    if (look.error != 0) return fail(place.path, errno_text(look.error));
     Node node = nodes_.make(place.name, look.status);
     if (!place.is_given && is_excluded(place.path, node)) return;
     switch (node.kind) {
@@ -182,7 +177,7 @@ void Walker::walk_directory(Place const& place, Node node, Node const* before, E
     if (is_entered) {
         listing =
             beside != nullptr ? beside->take_listing() : list_folder(place.folder, place.entry());
-        if (listing.error != 0) return fail(place.path, listing.error);
+        if (listing.error != 0) return fail(place.path, errno_text(listing.error));
         read_attributes(place, Attributes::of_open(listing.folder.get()), node);
     }
     if (depth_ >= limits::tree_depth) return fail(place.path, "nested too deeply");
@@ -197,7 +192,7 @@ void Walker::walk_directory(Place const& place, Node node, Node const* before, E
 }
 
 void Walker::walk_entries(Place const& place, Listing listing, Node const* before) {
-    if (listing.names_error != 0) fail(place.path, listing.names_error);
+    if (listing.names_error != 0) fail(place.path, errno_text(listing.names_error));
     std::string tag;
     if (keeps_only_tag(listing.folder.get(), tag)) {
         listing.names.keep_only(tag);

@@ -70,7 +70,6 @@ private:
     bool keeps_only_tag(int folder, std::string& tag) const;
     // A failure by which an entry is not in the snapshot; one by which it is, with a fault.
     void fail(std::string const& path, std::string const& message);
-    void fail(std::string const& path, int error);
     void report(std::string const& path, std::string const& message);
 
     Exclusions const& exclude_;

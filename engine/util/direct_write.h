@@ -13,6 +13,10 @@ namespace coffre {
 // when it fails, with errno.
 bool write_past_cache(int fd, ByteView bytes);
 
+// The same for whole pages of a file, from `offset` on, the begin of one. Others may write to `fd`
+// meanwhile, but not to these.
+bool pwrite_pages_past_cache(int fd, ByteView pages, off_t offset);
+
 // How `size` bytes from `offset` of a file on lie in its pages: `head` of them before the first
 // that is whole, then `pages` in whole ones, then the others.
 struct PageShares {
@@ -20,9 +24,5 @@ struct PageShares {
     std::size_t pages = 0;
 };
 PageShares page_shares(off_t offset, std::size_t size);
-
-// The same for whole pages of a file, from `offset` on, the begin of one. Others may write to `fd`
-// meanwhile, but not to these.
-bool pwrite_pages_past_cache(int fd, ByteView pages, off_t offset);
 
 }  // namespace coffre

@@ -23,8 +23,12 @@ Fd open_nameless(std::string const& folder) {
     return file;
 }
 
+std::string errno_text(int error) {
+    return ::strerrordesc_np(error);
+}
+
 std::string errno_text() {
-    return ::strerrordesc_np(errno);
+    return errno_text(errno);
 }
 
 namespace {

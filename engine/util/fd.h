@@ -49,7 +49,8 @@ using OpenFolder = std::unique_ptr<DIR, CloseFolder>;
 // failure.
 Fd open_nameless(std::string const& folder);
 
-// The text of the current errno.
+// The text of an errno; of the current one.
+std::string errno_text(int error);
 std::string errno_text();
 
 // Reads until `into` is full or the file ends; returns how many bytes. -1 with errno on failure.

@@ -137,6 +137,12 @@ for id in $(key_ids typed 'sesame 2' | tail -n 4); do expect_code 0 typed 'sesam
 # What this machine has seen encrypted stays so, whatever became of the file that says it.
 for mark in "$REPO_CACHE_DIR"/encrypted/*; do echo ZZZZ >"$mark"; done
 expect_code 0 typed 'sesame 2' key list
+# Nor is it forgotten by an init without encryption that is refused, as the config is lost.
+mkdir files
+find store -maxdepth 1 -type f -exec mv -t files {} +
+expect_code 20 repo init -q --encryption none
+mv files/* store
+rmdir files
 mv store aside
 expect_code 0 env REPO_CACHE_DIR="$work/no.cache" "$program" init -q --encryption none
 expect_code 11 repo snapshots
