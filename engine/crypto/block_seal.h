@@ -4,13 +4,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include "engine/crypto/secret.h"
-#include "format/pack.h"
+#include "engine/crypto/aead.h"
 
 namespace coffre {
 
 inline constexpr std::size_t block_salt_size = 24;
-inline constexpr std::size_t block_tag_size = 16;
+inline constexpr std::size_t block_tag_size = aead_tag_size;
 
 // A session's key for one kind of block. With cipher none, blocks stay as they are.
 struct SessionKey {

@@ -3,6 +3,7 @@
 #include <sodium.h>
 
 #include <functional>
+#include <numeric>
 
 #include "engine/crypto/block_seal.h"
 #include "engine/crypto/hash.h"
@@ -264,6 +265,70 @@ TEST(Signature, FitsItsMessageAndKeyAlone) {
     with_each_damage(signature, [&](Bytes const& damaged) {
         EXPECT_FALSE(signature_fits(public_key, as_bytes("message"), damaged));
     });
+}
+
+std::string encrypted(Aead const& aead, SecretKey const& key, ByteView authenticated,
+                      ByteView content) {
+    Bytes sealed(content.size() + aead_tag_size);
+    aead.encrypt(key, authenticated, content, sealed);
+    return to_hex(sealed);
+}
+
+// The cases 13 and 14 of the GCM specification (McGrew, Viega): all zeros.
+TEST(Aead, EveryAesIsTheOneOfTheSpecification) {
+    for (auto const& aead : aeads(Cipher::aes_256_gcm)) {
+        EXPECT_EQ(encrypted(aead, SecretKey(), {}, {}), "530f8afbc74536b9a963b4f1c4cb738b");
+        EXPECT_EQ(encrypted(aead, SecretKey(), {}, Bytes(16)),
+                  "cea7403d4d606b6e074ec5d3baf39d18d0d1c8a799996bf0265b98b5d48ab919");
+    }
+}
+
+// Any two of a cipher, at all small lengths and around the strides of wide registers, wherever the
+// bytes lie.
+TEST(Aead, AllOfACipherComputeTheSame) {
+    std::vector<std::size_t> sizes(600);
+    std::iota(sizes.begin(), sizes.end(), 0);
+    for (std::size_t const size : {768U, 1024U, 4096U, 65'536U, 1'048'576U}) {
+        for (std::size_t near = size - 2; near <= size + 2; ++near) sizes.push_back(near);
+    }
+    for (auto const cipher : ciphers) {
+        auto const& all = aeads(cipher);
+        for (auto const size : sizes) {
+            std::size_t const shift = size % 7;
+            Bytes const plain = blake3_input(shift + size);
+            ByteView const content = ByteView(plain).subspan(shift);
+            ByteView const authenticated = content.first(std::min<std::size_t>(size, size % 67));
+            Bytes sealed(shift + size + aead_tag_size);
+            auto const place = std::span(sealed).subspan(shift);
+            all.front().encrypt(secret(1), authenticated, content, place);
+            for (auto const& other : all) {
+                ASSERT_EQ(encrypted(other, secret(1), authenticated, content), to_hex(place));
+                Bytes opened(size);
+                ASSERT_TRUE(other.decrypt(secret(1), authenticated, place, opened));
+                ASSERT_TRUE(std::equal(opened.begin(), opened.end(), content.begin()));
+            }
+        }
+    }
+}
+
+TEST(Aead, EachSeesAnyDamage) {
+    for (auto const cipher : ciphers) {
+        for (auto const& aead : aeads(cipher)) {
+            Bytes sealed(300 + aead_tag_size);
+            aead.encrypt(secret(1), as_bytes("name"), blake3_input(300), sealed);
+            auto const opens = [&](SecretKey const& key, std::string_view name, Bytes const& what) {
+                Bytes content(what.size() - aead_tag_size);
+                return aead.decrypt(key, as_bytes(name), what, content);
+            };
+            EXPECT_TRUE(opens(secret(1), "name", sealed));
+            EXPECT_FALSE(opens(secret(2), "name", sealed));
+            EXPECT_FALSE(opens(secret(1), "names", sealed));
+            with_each_damage(sealed, [&](Bytes const& damaged) {
+                if (damaged.size() < aead_tag_size) return;
+                EXPECT_FALSE(opens(secret(1), "name", damaged));
+            });
+        }
+    }
 }
 
 TEST(BlockSeal, GivesBackWhatWasSealed) {
