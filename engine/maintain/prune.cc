@@ -139,18 +139,29 @@ private:
                       "see `repo check`");
     }
 
+    // By number. Of two copies the one that is not condemned is needed; one that is not in the
+    // store is as good as none.
+    using Ranks = std::vector<std::optional<std::uint8_t>>;
+    Ranks rank(StoreListing const& listed, Index::View const& view) const {
+        Ranks ranks;
+        view.each_pack([&](PackNumber number, IndexedPack const& pack) {
+            ranks.resize(std::max(ranks.size(), std::size_t{number} + 1));
+            if (listed.holds(pack)) ranks[number] = log_.condemned.contains(pack.id) ? 1 : 0;
+        });
+        return ranks;
+    }
+
     Reachable mark(StoreListing const& listed, std::vector<NamedSnapshot> const& snapshots) {
         Index::View const view = repository_.index_view();
-        std::set<PackNumber> there;
-        view.each_pack([&](PackNumber number, IndexedPack const& pack) {
-            auto const found = listed.packs.find(pack.id);
-            if (found != listed.packs.end() && found->second == pack.size) there.insert(number);
-        });
-        Reachable reachable(repository_, [there](PackNumber pack) {
-            return there.contains(pack) ? std::optional(0U) : std::nullopt;
-        });
+        auto const ranks = std::make_shared<Ranks const>(rank(listed, view));
+        auto const rank_of = [ranks](PackNumber pack) {
+            return pack < ranks->size() ? (*ranks)[pack] : std::nullopt;
+        };
+        Reachable reachable(repository_, rank_of);
         mark_all(reachable, snapshots);
-        for (auto const pack : there) reachable.mark_bases(view.directory(pack));
+        for (PackNumber pack = 0; pack < ranks->size(); ++pack) {
+            if (rank_of(pack) == 0U) reachable.mark_bases(view.directory(pack));
+        }
         return reachable;
     }
 
@@ -268,27 +279,13 @@ private:
     // What the snapshots of now need is looked for elsewhere first.
     std::vector<PackId> still_unneeded(StoreListing const& listed,
                                        std::vector<NamedSnapshot> const& snapshots) {
+        Reachable reachable = mark(listed, snapshots);
         Index::View const view = repository_.index_view();
-        std::map<PackNumber, unsigned> ranks;
-        view.each_pack([&](PackNumber number, IndexedPack const& pack) {
-            auto const found = listed.packs.find(pack.id);
-            if (found == listed.packs.end() || found->second != pack.size) return;
-            ranks[number] = log_.condemned.contains(pack.id) ? 1 : 0;
-        });
-        Reachable reachable(repository_, [ranks](PackNumber pack) -> std::optional<unsigned> {
-            auto const found = ranks.find(pack);
-            if (found == ranks.end()) return std::nullopt;
-            return found->second;
-        });
-        mark_all(reachable, snapshots);
-        for (auto const& [pack, rank] : ranks) {
-            if (rank == 0) reachable.mark_bases(view.directory(pack));
-        }
         keep_bases_of_pardoned(reachable, view);
         std::vector<PackId> unneeded;
         for (auto const& pack : log_.condemned) {
             auto const number = view.number(pack);
-            bool const is_needed = number && reachable.needed_packs().contains(*number);
+            bool const is_needed = number && reachable.is_needed(*number);
             if (!is_needed || mutant("no-relist")) unneeded.push_back(pack);
         }
         return unneeded;
@@ -296,12 +293,11 @@ private:
 
     // A pack that is pardoned stays with all its blocks, and so with what those rest on.
     static void keep_bases_of_pardoned(Reachable& reachable, Index::View const& view) {
-        std::set<PackNumber> seen;
-        while (seen != reachable.needed_packs()) {
-            auto const needed = reachable.needed_packs();
-            for (auto const pack : needed) {
-                if (seen.insert(pack).second) reachable.mark_bases(view.directory(pack));
-            }
+        std::size_t seen = 0;
+        for (auto needed = reachable.needed_packs(); needed.size() > seen;
+             needed = reachable.needed_packs()) {
+            seen = needed.size();
+            for (auto const pack : needed) reachable.mark_bases(view.directory(pack));
         }
     }
 

@@ -56,13 +56,21 @@ private:
         }
         if (use.number) measure(use);
         if (use.is_needed) {
-            if (use.is_small) ++small_packs_[use.kind];
-            partly_.push_back(use);
+            keep(use);
         } else {
             ++plan_.sums.unneeded.packs;
             plan_.sums.unneeded.bytes += size;
             plan_.unneeded.push_back(use);
         }
+    }
+
+    // Only what may be moved is remembered.
+    void keep(PackUse const& use) {
+        kept_bytes_ += use.size;
+        needed_bytes_ += use.needed;
+        plan_.sums.unused += use.unused;
+        if (use.is_small) ++small_packs_[use.kind];
+        if (use.is_small || use.unused > 0) movable_.push_back(use);
     }
 
     // Nothing when another collector has removed it since it was listed.
@@ -93,28 +101,22 @@ private:
     }
 
     void choose() {
-        std::uint64_t needed = 0;
-        for (auto const& use : partly_) {
-            needed += use.needed;
-            plan_.sums.unused += use.unused;
-        }
         if (!request_.max_unused) return;
-        std::sort(partly_.begin(), partly_.end(), [](PackUse const& a, PackUse const& b) {
+        std::sort(movable_.begin(), movable_.end(), [](PackUse const& a, PackUse const& b) {
             auto const share = [](PackUse const& use) {
                 return static_cast<double>(use.unused) / static_cast<double>(use.size);
             };
             return share(a) > share(b);
         });
-        auto const tolerated = *request_.max_unused * static_cast<double>(needed);
-        move_until(needed + static_cast<std::uint64_t>(tolerated));
+        auto const tolerated = *request_.max_unused * static_cast<double>(needed_bytes_);
+        move_until(needed_bytes_ + static_cast<std::uint64_t>(tolerated));
     }
 
     // The emptiest first, until what is not needed is little enough, padding and directories
     // included.
     void move_until(std::uint64_t most) {
-        std::uint64_t total = 0;
-        for (auto const& use : partly_) total += use.size;
-        for (auto const& use : partly_) {
+        std::uint64_t total = kept_bytes_;
+        for (auto const& use : movable_) {
             bool const is_due = use.unused > 0 && total > most;
             if (!is_due && !is_one_of_many(use)) continue;
             if (plan_.sums.repacked.bytes + use.needed > request_.max_repack_bytes) continue;
@@ -137,19 +139,25 @@ private:
     Reachable const& reachable_;
     PruneRequest const& request_;
     Index::View view_;
-    std::vector<PackUse> partly_;
+    std::vector<PackUse> movable_;
+    std::uint64_t kept_bytes_ = 0;    // of packs that are needed
+    std::uint64_t needed_bytes_ = 0;  // and in them
     std::map<PackKind, std::size_t> small_packs_;
     PrunePlan plan_;
 };
 
 }  // namespace
 
+bool StoreListing::holds(IndexedPack const& pack) const {
+    return std::binary_search(packs.begin(), packs.end(), std::pair(pack.id, pack.size));
+}
+
 StoreListing list_store(Repository& repository, GcState const& log) {
     StoreListing listing;
     for (auto const& object : repository.store().list("packs/")) {
         auto const id = PackId::parse(last_component(object.name));
         if (!id || names::pack(*id) != object.name || log.swept.contains(*id)) continue;
-        listing.packs.emplace(*id, object.size);
+        listing.packs.emplace_back(*id, object.size);
     }
     for (auto const& object : repository.store().list("snapshots/")) {
         if (auto const id = SessionId::parse(last_component(object.name)))

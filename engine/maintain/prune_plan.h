@@ -29,8 +29,10 @@ struct PrunePlan {
 // What was in the store at one moment: the packs first, without those that were ever swept, since
 // deleting them may take a while; then the slots of snapshots, whatever they hold.
 struct StoreListing {
-    std::map<PackId, std::uint64_t> packs;  // and their sizes
+    std::vector<std::pair<PackId, std::uint64_t>> packs;  // and their sizes, ascending
     std::set<SessionId> slots;
+
+    bool holds(IndexedPack const& pack) const;  // with the size that the index knows
 };
 StoreListing list_store(Repository& repository, GcState const& log);
 

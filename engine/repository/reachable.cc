@@ -75,23 +75,14 @@ bool Reachable::resolves(Copy const& copy) {
            });
 }
 
-bool Reachable::set_bit(Marks& marks, Copy const& copy) {
-    auto const [entry, is_new] = marks.try_emplace(copy.pack);
-    if (is_new) entry->second.resize(chunks_of(copy.pack)->chunks.size());
-    if (entry->second[copy.chunk.ordinal]) return false;
-    entry->second[copy.chunk.ordinal] = true;
-    return true;
-}
-
-bool Reachable::is_marked(PackNumber pack, std::uint32_t ordinal) const {
-    auto const found = marks_.find(pack);
-    return found != marks_.end() && found->second[ordinal];
+bool Reachable::set_bit(ChunkBits& bits, Copy const& copy) {
+    if (!bits.has(copy.pack)) bits.add(copy.pack, chunks_of(copy.pack)->chunks.size());
+    return bits.set(copy.pack, copy.chunk.ordinal);
 }
 
 std::optional<Reachable::Copy> Reachable::mark_chunk(ChunkId const& id, unsigned depth_limit) {
     auto const copy = choose_copy(id, depth_limit);
     if (!copy || !set_bit(marks_, *copy)) return copy;
-    needed_.insert(copy->pack);
     newly_marked_ += copy->chunk.stored;
     auto const known = chunks_of(copy->pack);
     auto const bases = known->bases.find(copy->chunk.block);

@@ -1,9 +1,10 @@
-// Which chunks snapshots need: one bit for each chunk of the packs that hold any.
+// Which chunks snapshots need.
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
 #include <unordered_set>
 
+#include "engine/repository/chunk_bits.h"
 #include "engine/repository/chunk_reader.h"
 #include "engine/repository/repository.h"
 #include "engine/snapshots.h"
@@ -46,9 +47,12 @@ public:
     // come may. What cannot be found is left: then nobody can rely on that delta.
     void mark_bases(PackDirectory const& directory);
 
-    bool is_marked(PackNumber pack, std::uint32_t ordinal) const;
-    // Packs with a marked chunk.
-    std::set<PackNumber> const& needed_packs() const { return needed_; }
+    bool is_marked(PackNumber pack, std::uint32_t ordinal) const {
+        return marks_.is_set(pack, ordinal);
+    }
+    // Has it a marked chunk?
+    bool is_needed(PackNumber pack) const { return marks_.has(pack); }
+    std::vector<PackNumber> needed_packs() const { return marks_.packs(); }
     // The first of the chunks that have no copy, and where each is needed.
     std::map<ChunkId, std::string> const& missing() const { return missing_; }
 
@@ -63,14 +67,13 @@ private:
             return std::tie(rank, depth, pack) < std::tie(other.rank, other.depth, other.pack);
         }
     };
-    using Marks = std::map<PackNumber, std::vector<bool>>;
     std::optional<Copy> choose_copy(ChunkId const& id, unsigned depth_limit);
     // With what it rests on. Nothing when there is no copy.
     std::optional<Copy> mark_chunk(ChunkId const& id, unsigned depth_limit);
     std::shared_ptr<PackChunks const> chunks_of(PackNumber pack);
     bool resolves(Copy const& copy);
     // False when it is set.
-    bool set_bit(Marks& marks, Copy const& copy);
+    bool set_bit(ChunkBits& bits, Copy const& copy);
     void mark_node(Node const& node);
     void mark_list(PackKind leaves, Content const& content);
     void mark_entry(PackKind leaves, ListEntry const& entry, std::uint8_t level);
@@ -81,9 +84,8 @@ private:
     Rank rank_;
     ChunkReader reader_;
     LruCache<PackNumber, PackChunks> packs_;
-    Marks marks_;
-    Marks entered_;  // recipes and pieces of which all beneath is marked, or will be
-    std::set<PackNumber> needed_;
+    ChunkBits marks_;
+    ChunkBits entered_;  // recipes and pieces of which all beneath is marked, or will be
     std::map<ChunkId, std::string> missing_;
     std::vector<ChunkId> pieces_;                     // of directories, still to be read
     std::unordered_set<ChunkId, IdHash> remembered_;  // some of those that are marked

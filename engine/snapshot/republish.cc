@@ -23,7 +23,7 @@ void apply(TagChange const& change, Snapshot& snapshot) {
     if (change.pin) snapshot.pinned = *change.pin;
 }
 
-Census census_of(std::set<PackNumber> const& packs, Index::View const& view) {
+Census census_of(std::vector<PackNumber> const& packs, Index::View const& view) {
     Census census;
     for (auto const number : packs) {
         IndexedPack const pack = view.pack(number);
