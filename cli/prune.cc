@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cli/advice.h"
 #include "cli/output.h"
 #include "cli/progress_display.h"
 
@@ -73,6 +74,7 @@ nlohmann::json json_of(PruneReport const& report, bool dry_run) {
     nlohmann::json document{{"message_type", "prune"},
                             {"dry_run", dry_run},
                             {"resumed", report.resumed},
+                            {"lacked_room", report.lacked_room},
                             {"total", json_of(report.total)},
                             {"unneeded", json_of(report.unneeded)},
                             {"repacked", json_of(report.repacked)},
@@ -135,7 +137,7 @@ int run_prune(GlobalOptions const& options, Repository& repository, PruneRequest
     } else if (!options.quiet) {
         print_text(report, request.dry_run);
     }
-    return exit_code::ok;
+    return report.lacked_room ? exit_code_of(RepositoryFailure::no_space) : exit_code::ok;
 }
 
 void add_prune(CLI::App& app, Context& context) {

@@ -48,6 +48,7 @@ struct PruneReport : PruneSums {
     std::uint64_t ended_sessions = 0;      // that showed no sign of life
     std::vector<OpenSession> waiting_for;  // what is condemned goes once these have ended
     bool resumed = false;                  // an earlier run's collection was finished
+    bool lacked_room = false;              // so that what was to be moved stays where it is
 };
 
 // Marks what is needed, condemns the rest, and removes it as soon as no session is open that began

@@ -199,8 +199,10 @@ private:
             return repack(repository_, packs, reachable, request_, progress_);
         } catch (RepositoryError const& error) {
             if (error.kind() != RepositoryFailure::no_space) throw;
-            progress_.report_failure(
-                "", std::string(error.what()) + "; partly needed packs stay as they are");
+            report_.lacked_room = true;
+            progress_.report_failure("", std::string(error.what()) +
+                                             "; partly needed packs stay as they are: make room "
+                                             "and run prune again");
             return {};
         }
     }

@@ -254,6 +254,22 @@ if mount_tmpfs disk 24m; then
         expect_code 0 repo check --read-data
         expect_code 0 repo restore latest -t after-room
         expect_same_tree large "after-room$work/large"
+        # A pack whose needed rest finds no room elsewhere stays, and it is told.
+        mkdir mixed
+        head -c 5500000 /dev/urandom >mixed/stays
+        head -c 1500000 /dev/urandom >mixed/goes
+        expect_code 0 repo snapshot mixed
+        rm mixed/goes
+        expect_code 0 repo snapshot mixed
+        repo forget -q latest~1
+        dd if=/dev/zero of=disk/rest bs=4k 2>/dev/null || true
+        expect_code 21 repo prune --max-unused 0% --json
+        expect_error "partly needed packs stay as they are: make room and run prune again"
+        expect_output '"lacked_room":true'
+        rm disk/rest
+        expect_code 0 repo prune --max-unused 0% --json
+        expect_output '"lacked_room":false'
+        expect_code 0 repo check --read-data
     )
     mount_tmpfs small 1m
     expect_code 21 repo restore "latest:$work/src" -t small/one
