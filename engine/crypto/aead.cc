@@ -18,8 +18,6 @@ struct FreeContext {
 };
 using Context = std::unique_ptr<EVP_CIPHER_CTX, FreeContext>;
 
-constexpr std::array<unsigned char, 12> zero_nonce{};
-
 template <Cipher cipher>
 EVP_CIPHER const* algorithm() {
     static EVP_CIPHER const* const fetched = ::EVP_CIPHER_fetch(
@@ -41,7 +39,7 @@ void encrypt(SecretKey const& key, ByteView authenticated, ByteView content,
     Context const context(::EVP_CIPHER_CTX_new());
     int written = 0;
     require(context && ::EVP_EncryptInit_ex(context.get(), algorithm<cipher>(), nullptr, key.data(),
-                                            zero_nonce.data()) == 1);
+                                            aead_nonce.data()) == 1);
     require(::EVP_EncryptUpdate(context.get(), nullptr, &written, raw(authenticated),
                                 length(authenticated)) == 1);
     require(::EVP_EncryptUpdate(context.get(), raw(sealed), &written, raw(content),
@@ -59,7 +57,7 @@ bool decrypt(SecretKey const& key, ByteView authenticated, ByteView sealed,
     Context const context(::EVP_CIPHER_CTX_new());
     int written = 0;
     require(context && ::EVP_DecryptInit_ex(context.get(), algorithm<cipher>(), nullptr, key.data(),
-                                            zero_nonce.data()) == 1);
+                                            aead_nonce.data()) == 1);
     require(::EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_SET_TAG, aead_tag_size,
                                   tag.data()) == 1);
     require(::EVP_DecryptUpdate(context.get(), nullptr, &written, raw(authenticated),

@@ -4,12 +4,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <array>
+
 #include "engine/crypto/secret.h"
 #include "format/pack.h"
 
 namespace coffre {
 
 inline constexpr std::size_t aead_tag_size = 16;
+inline constexpr std::array<unsigned char, 12> aead_nonce{};
 
 // One library's implementation of a cipher. Any thread may call it.
 struct Aead {

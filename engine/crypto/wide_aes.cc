@@ -52,22 +52,20 @@ private:
     gcm_context_data state_;
 };
 
-constexpr std::array<unsigned char, 12> zero_nonce{};
-
-void encrypt(SecretKey const& key, ByteView authenticated, ByteView content,
-             std::span<std::byte> sealed) {
+void wide_encrypt(SecretKey const& key, ByteView authenticated, ByteView content,
+                  std::span<std::byte> sealed) {
     Schedule schedule(key);
     IMB_AES256_GCM_ENC(library(), schedule.data(), schedule.state(), raw(sealed), raw(content),
-                       content.size(), zero_nonce.data(), raw(authenticated), authenticated.size(),
+                       content.size(), aead_nonce.data(), raw(authenticated), authenticated.size(),
                        raw(sealed.last(aead_tag_size)), aead_tag_size);
 }
 
-bool decrypt(SecretKey const& key, ByteView authenticated, ByteView sealed,
-             std::span<std::byte> content) {
+bool wide_decrypt(SecretKey const& key, ByteView authenticated, ByteView sealed,
+                  std::span<std::byte> content) {
     Schedule schedule(key);
     std::array<unsigned char, aead_tag_size> tag{};
     IMB_AES256_GCM_DEC(library(), schedule.data(), schedule.state(), raw(content), raw(sealed),
-                       content.size(), zero_nonce.data(), raw(authenticated), authenticated.size(),
+                       content.size(), aead_nonce.data(), raw(authenticated), authenticated.size(),
                        tag.data(), tag.size());
     return ::sodium_memcmp(tag.data(), raw(sealed.last(aead_tag_size)), tag.size()) == 0;
 }
@@ -75,7 +73,7 @@ bool decrypt(SecretKey const& key, ByteView authenticated, ByteView sealed,
 }  // namespace
 
 std::optional<Aead> wide_aes() {
-    return library() != nullptr ? std::optional(Aead{encrypt, decrypt}) : std::nullopt;
+    return library() != nullptr ? std::optional(Aead{wide_encrypt, wide_decrypt}) : std::nullopt;
 }
 
 }  // namespace coffre
