@@ -100,6 +100,21 @@ void add_checks(Metrics& metrics, RepositoryStatus const& status) {
                    verification.bytes_never);
 }
 
+void add_copies(Metrics& metrics, std::vector<CopyElsewhere> const& copies) {
+    std::int64_t newest_ns = 0;
+    for (auto const& copy : copies) newest_ns = std::max(newest_ns, copy.time_ns);
+    metrics.single("coffre_newest_copy_timestamp_seconds",
+                   "The moment that the newest snapshot shows that was copied elsewhere.",
+                   seconds_text(newest_ns));
+    if (copies.empty()) return;
+    std::string const name = "coffre_copy_timestamp_seconds";
+    metrics.head(name, "The same of each repository that was copied to.");
+    for (auto const& copy : copies) {
+        metrics.sample(name, seconds_text(copy.time_ns),
+                       fmt::format(R"({{destination="{}"}})", label_value({copy.destination})));
+    }
+}
+
 }  // namespace
 
 std::string metrics_text(RepositoryStatus const& status) {
@@ -114,11 +129,7 @@ std::string metrics_text(RepositoryStatus const& status) {
     metrics.single("coffre_packs", "Packs.", status.packs);
     metrics.single("coffre_condemned_bytes", "Size of the packs that the next prune may remove.",
                    condemned.bytes);
-    std::int64_t newest_copy_ns = 0;
-    for (auto const& copy : status.copies) newest_copy_ns = std::max(newest_copy_ns, copy.time_ns);
-    metrics.single("coffre_newest_copy_timestamp_seconds",
-                   "The moment that the newest snapshot shows that was copied elsewhere.",
-                   seconds_text(newest_copy_ns));
+    add_copies(metrics, status.copies);
     metrics.single("coffre_open_sessions", "Snapshots that are being made.", open);
     metrics.single("coffre_damaged_objects", "Objects that could not be read.",
                    status.errors.size());

@@ -128,6 +128,18 @@ expect_equal "$(metric coffre_open_sessions)" 0
 expect_code 1 repo status --metrics missing/coffre.prom
 expect_error "missing/coffre.prom: cannot be written: No such file"
 
+# Copies, each for itself: one that stands still is seen beside another.
+expect_equal "$(metric coffre_newest_copy_timestamp_seconds)" 0.000
+for target in second 'third "one"'; do repo init -q -r "$target"; done
+expect_code 0 repo copy -q -r second --from store "$first"
+expect_code 0 repo copy -q -r 'third "one"' --from store latest
+expect_code 0 repo status -q --metrics coffre.prom
+check_metrics coffre.prom
+expect_equal "$(metric "coffre_copy_timestamp_seconds{destination=\"$work/second\"}")" \
+    "$(date -d '2026-08-02 12:00' +%s).000"
+expect_equal "$(metric "coffre_copy_timestamp_seconds{destination=\"$work/third \\\"one\\\"\"}")" \
+    "$(metric coffre_newest_copy_timestamp_seconds)"
+
 # What checks leave behind.
 before=$(date +%s)
 expect_code 0 repo check -q
