@@ -12,7 +12,7 @@ new_repository store
 expect_code 0 repo snapshot -q src
 user=$((60000 + RANDOM % 5000))
 chmod 755 "$work"
-cp "$program" "$work/repo" # the other user may not reach the folder it is in
+share_program
 chown -R $user "$work"
 
 # with_threads N COMMAND...: of a user that may have N; its exit code is in $code.
@@ -21,7 +21,7 @@ with_threads() {
     shift
     code=0
     timeout -k 1 60 setpriv --reuid=$user --clear-groups prlimit --nproc="$threads" \
-        "$work/repo" --threads 4 "$@" >out 2>err || code=$?
+        "$program" --threads 4 "$@" >out 2>err || code=$?
 }
 
 for threads in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 20 30; do

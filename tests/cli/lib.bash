@@ -37,6 +37,13 @@ exec </dev/null
 
 repo() { "$program" "$@"; }
 
+# From now on the program is a copy that others may run: they may not reach the folder it was built in.
+share_program() {
+    chmod a+x "$top"
+    cp "$program" "$top/program"
+    program=$top/program
+}
+
 fail() {
     echo "FAILED: ${BASH_SOURCE[-1]##*/}:${BASH_LINENO[-2]}: $*" >&2
     exit 1

@@ -10,8 +10,7 @@ as_nobody() {
 sys.exit(subprocess.run(sys.argv[1:], user=65534, group=65534, extra_groups=[]).returncode)' "$@"
 }
 chmod a+rwx "$work"
-cp "$program" "$work/repo" # the other user may not reach the folder it is in
-program=$work/repo
+share_program
 
 mkdir -p src/folder
 echo new >src/folder/first
