@@ -54,7 +54,7 @@ keep() {
 put_back() {
     rm -rf "$kept"
     cp -a "$work/kept" "$kept"
-    "$repo" snapshots -q -r "$work/second" >/dev/null
+    "$repo" snapshots -q -r "$work/second" --accept-rollback >/dev/null
 }
 
 cp -a "$1" "$work/files"
