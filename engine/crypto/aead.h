@@ -12,7 +12,7 @@
 namespace coffre {
 
 inline constexpr std::size_t aead_tag_size = 16;
-inline constexpr std::array<unsigned char, 12> aead_nonce{};
+inline constexpr std::array<unsigned char, 12> aead_nonce{};  // of both ciphers
 
 // One library's implementation of a cipher. Any thread may call it.
 struct Aead {

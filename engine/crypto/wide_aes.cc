@@ -31,7 +31,7 @@ IMB_MGR* library() {
     return found;
 }
 
-// The key's schedule, wiped when it goes.
+// The key's schedule, and what a call works on: wiped when they go.
 class Schedule {
 public:
     explicit Schedule(SecretKey const& key) { IMB_AES256_GCM_PRE(library(), key.data(), &data_); }
@@ -52,6 +52,7 @@ private:
     gcm_context_data state_;
 };
 
+// The library tells of no failure: it refuses nothing but absent memory and more than 64 GiB.
 void wide_encrypt(SecretKey const& key, ByteView authenticated, ByteView content,
                   std::span<std::byte> sealed) {
     Schedule schedule(key);
