@@ -2,6 +2,12 @@
 
 namespace coffre {
 
+std::vector<ObjectInfo> Backend::list(std::string const& prefix) {
+    std::vector<ObjectInfo> found;
+    each(prefix, [&](ObjectInfo const& object) { found.push_back(object); });
+    return found;
+}
+
 Bytes get_whole(Backend& backend, std::string const& name, std::uint64_t limit) {
     auto const info = backend.stat(name);
     if (!info) throw corrupt(name + ": is missing");

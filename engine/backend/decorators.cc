@@ -17,9 +17,9 @@ std::optional<ObjectInfo> ObservedBackend::stat(std::string const& name) {
     return inner_.stat(name);
 }
 
-std::vector<ObjectInfo> ObservedBackend::list(std::string const& prefix) {
+void ObservedBackend::each(std::string const& prefix, Visit const& visit) {
     before_(Verb::list, prefix);
-    return inner_.list(prefix);
+    inner_.each(prefix, visit);
 }
 
 void ObservedBackend::remove(std::string const& name) {

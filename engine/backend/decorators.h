@@ -25,7 +25,7 @@ public:
     PutResult put(std::string const& name, ByteView bytes) override;
     Bytes get(std::string const& name, std::uint64_t offset, std::uint64_t size) override;
     std::optional<ObjectInfo> stat(std::string const& name) override;
-    std::vector<ObjectInfo> list(std::string const& prefix) override;
+    void each(std::string const& prefix, Visit const& visit) override;
     void remove(std::string const& name) override;
     void barrier() override;
 

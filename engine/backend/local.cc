@@ -117,15 +117,12 @@ public:
         return info_of(name, status);
     }
 
-    std::vector<ObjectInfo> list(std::string const& prefix) override {
-        std::vector<ObjectInfo> found;
-        if (is_not_made_yet(prefix)) return found;
-        list_folder(prefix, found);
+    void each(std::string const& prefix, Visit const& visit) override {
+        if (is_not_made_yet(prefix)) return;
+        auto const entries = entries_of(prefix);
         // Another process may not have synced yet what the caller now relies on.
         mark_dirty(prefix + ".");
-        std::sort(found.begin(), found.end(),
-                  [](ObjectInfo const& a, ObjectInfo const& b) { return a.name < b.name; });
-        return found;
+        visit_all(entries, visit);
     }
 
     void remove(std::string const& name) override {
@@ -183,29 +180,48 @@ private:
                errno == ENOENT;
     }
 
-    void list_folder(std::string const& prefix, std::vector<ObjectInfo>& found) {
+    void visit_all(std::vector<ObjectInfo> const& entries, Visit const& visit) {
+        for (auto const& entry : entries) {
+            if (entry.name.ends_with('/')) {
+                visit_all(entries_of(entry.name), visit);
+            } else {
+                visit(entry);
+            }
+        }
+    }
+
+    // Of one folder, in order of names. Those of folders end in '/'.
+    std::vector<ObjectInfo> entries_of(std::string const& prefix) {
+        std::vector<ObjectInfo> found;
         Fd fd(::openat(root_.get(), (prefix + ".").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-        if (!fd && mutant("list-error-is-empty")) return;
+        if (!fd && mutant("list-error-is-empty")) return found;
         if (!fd) fail("list", prefix);
         OpenFolder const dir(::fdopendir(fd.get()));
         if (!dir) fail("list", prefix);
-        fd.release();
+        int const folder = fd.release();
         for (errno = 0; auto const* entry = ::readdir(dir.get()); errno = 0) {
-            std::string const name = entry->d_name;
+            std::string_view const name = entry->d_name;
             if (name == "." || name == ".." || name.starts_with(temporary_prefix)) continue;
-            add_entry(prefix + name, found);
+            add_entry(folder, entry->d_name, prefix, found);
         }
         if (errno != 0) fail("list", prefix);
+        std::sort(found.begin(), found.end(),
+                  [](ObjectInfo const& a, ObjectInfo const& b) { return a.name < b.name; });
+        return found;
     }
 
-    void add_entry(std::string const& name, std::vector<ObjectInfo>& found) {
+    static void add_entry(int folder, char const* entry, std::string const& prefix,
+                          std::vector<ObjectInfo>& found) {
         struct stat status {};
-        if (::fstatat(root_.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+        std::string name = prefix + entry;
+        if (::fstatat(folder, entry, &status, AT_SYMLINK_NOFOLLOW) != 0) {
             if (errno == ENOENT) return;  // removed since it was listed
             fail("look at", name);
         }
-        if (S_ISDIR(status.st_mode)) return list_folder(name + "/", found);
-        if (S_ISREG(status.st_mode)) found.push_back(info_of(name, status));
+        if (S_ISDIR(status.st_mode)) name += '/';
+        if (S_ISDIR(status.st_mode) || S_ISREG(status.st_mode)) {
+            found.push_back(info_of(std::move(name), status));
+        }
     }
 
     std::set<std::string> take_dirty_folders() {

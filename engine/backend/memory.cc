@@ -33,7 +33,11 @@ std::optional<ObjectInfo> MemoryBackend::stat(std::string const& name) {
     return info(name, found->second);
 }
 
-std::vector<ObjectInfo> MemoryBackend::list(std::string const& prefix) {
+void MemoryBackend::each(std::string const& prefix, Visit const& visit) {
+    for (auto const& object : found_under(prefix)) visit(object);
+}
+
+std::vector<ObjectInfo> MemoryBackend::found_under(std::string const& prefix) const {
     std::lock_guard const lock(mutex_);
     std::vector<ObjectInfo> found;
     for (auto it = objects_.lower_bound(prefix);

@@ -198,14 +198,14 @@ private:
 
     void check_packs() {
         PackSizes present;
-        for (auto const& object : repository_.store().list("packs/")) {
+        repository_.store().each("packs/", [&](ObjectInfo const& object) {
             auto const id = PackId::parse(last_component(object.name));
-            if (!id || names::pack(*id) != object.name) {
+            if (id && names::pack(*id) == object.name) {
+                present[*id] = object.size;
+            } else {
                 note(object.name + ": not a pack's name");
-                continue;
             }
-            present[*id] = object.size;
-        }
+        });
         for (auto const& [pack, expected] : expected_) {
             if (log_.swept.contains(pack)) continue;
             auto const found = present.find(pack);

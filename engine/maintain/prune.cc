@@ -75,11 +75,11 @@ private:
 
     // False when there is nothing to condemn, or this is a dry run.
     bool condemn() {
-        auto const listed = list_store(repository_, log_);
+        StoreListing const listed(repository_, log_);
         given_up_ = forgotten();
         auto const snapshots = list_all_snapshots();
         // What these need may have been stored since that listing.
-        auto const listed_later = list_store(repository_, log_);
+        StoredPacks const listed_later(repository_, log_.swept);
         level_index();
         return with_sound_index(repository_, [&] {
             auto const reachable = mark(listed_later, snapshots);
@@ -87,12 +87,10 @@ private:
             sums() = plan.sums;
             if (request_.dry_run || (plan.unneeded.empty() && plan.repack.empty())) return false;
             if (mutant("sessions-before-condemn") && !has_every_session_ended()) return false;
-            std::vector<PackUse> condemned = plan.unneeded;
             auto const moved = move_together(plan.repack, reachable);
             sum_up(plan.repack, moved);
-            condemned.insert(condemned.end(), moved.begin(), moved.end());
-            if (condemned.empty()) return false;
-            append(condemn_record(condemned));
+            if (plan.unneeded.empty() && moved.empty()) return false;
+            append(condemn_record(plan.unneeded, moved));
             if (!log_.ends_in_condemn) throw Overtaken();  // somebody has swept it already
             return true;
         });
@@ -139,28 +137,32 @@ private:
                       "see `repo check`");
     }
 
-    // By number. Of two copies the one that is not condemned is needed; one that is not in the
-    // store is as good as none.
-    using Ranks = std::vector<std::optional<std::uint8_t>>;
-    Ranks rank(StoreListing const& listed, Index::View const& view) const {
-        Ranks ranks;
+    // Of two copies the one that is not condemned is needed; one that is not in the store is as
+    // good as none.
+    enum class Rank : std::uint8_t { absent, condemned, sound };
+    using Ranks = SpilledArray<Rank>;  // by number
+    Ranks rank(StoredPacks const& listed, Index::View const& view) const {
+        Ranks ranks(repository_.folder());
         view.each_pack([&](PackNumber number, IndexedPack const& pack) {
             ranks.resize(std::max(ranks.size(), std::size_t{number} + 1));
-            if (listed.holds(pack)) ranks[number] = log_.condemned.contains(pack.id) ? 1 : 0;
+            if (!listed.holds(pack)) return;
+            ranks[number] = log_.condemned.contains(pack.id) ? Rank::condemned : Rank::sound;
         });
         return ranks;
     }
 
-    Reachable mark(StoreListing const& listed, std::vector<NamedSnapshot> const& snapshots) {
+    Reachable mark(StoredPacks const& listed, std::vector<NamedSnapshot> const& snapshots) {
         Index::View const view = repository_.index_view();
         auto const ranks = std::make_shared<Ranks const>(rank(listed, view));
-        auto const rank_of = [ranks](PackNumber pack) {
-            return pack < ranks->size() ? (*ranks)[pack] : std::nullopt;
+        auto const choose = [ranks](PackNumber pack) -> std::optional<unsigned> {
+            Rank const rank = pack < ranks->size() ? (*ranks)[pack] : Rank::absent;
+            if (rank == Rank::absent) return std::nullopt;
+            return rank == Rank::sound ? 0U : 1U;
         };
-        Reachable reachable(repository_, rank_of);
+        Reachable reachable(repository_, choose);
         mark_all(reachable, snapshots);
         for (PackNumber pack = 0; pack < ranks->size(); ++pack) {
-            if (rank_of(pack) == 0U) reachable.mark_bases(view.directory(pack));
+            if ((*ranks)[pack] == Rank::sound) reachable.mark_bases(view.directory(pack));
         }
         return reachable;
     }
@@ -220,9 +222,10 @@ private:
 
     PruneSums& sums() { return report_; }
 
-    static LogRecord condemn_record(std::vector<PackUse> const& packs) {
-        LogRecord record{LogKind::condemn, {}, {}, {}};
-        for (auto const& use : packs) record.packs.push_back(use.id);
+    static LogRecord condemn_record(std::vector<PackId> const& unneeded,
+                                    std::vector<PackUse> const& moved) {
+        LogRecord record{LogKind::condemn, unneeded, {}, {}};
+        for (auto const& use : moved) record.packs.push_back(use.id);
         std::sort(record.packs.begin(), record.packs.end());
         return record;
     }
@@ -262,7 +265,7 @@ private:
     void sweep() {
         if (report_.resumed) given_up_ = forgotten();
         auto const snapshots = list_all_snapshots();
-        auto const listed = list_store(repository_, log_);
+        StoredPacks const listed(repository_, log_.swept);
         level_index();
         LogRecord record{LogKind::sweep, {}, {}, {}};
         with_sound_index(repository_, [&] { record.packs = still_unneeded(listed, snapshots); });
@@ -279,7 +282,7 @@ private:
     }
 
     // What the snapshots of now need is looked for elsewhere first.
-    std::vector<PackId> still_unneeded(StoreListing const& listed,
+    std::vector<PackId> still_unneeded(StoredPacks const& listed,
                                        std::vector<NamedSnapshot> const& snapshots) {
         Reachable reachable = mark(listed, snapshots);
         Index::View const view = repository_.index_view();
@@ -296,22 +299,22 @@ private:
     // A pack that is pardoned stays with all its blocks, and so with what those rest on.
     static void keep_bases_of_pardoned(Reachable& reachable, Index::View const& view) {
         std::size_t seen = 0;
-        for (auto needed = reachable.needed_packs(); needed.size() > seen;
-             needed = reachable.needed_packs()) {
-            seen = needed.size();
-            for (auto const pack : needed) reachable.mark_bases(view.directory(pack));
+        while (reachable.needed_packs() > seen) {
+            seen = reachable.needed_packs();
+            reachable.each_needed(
+                [&](PackNumber pack) { reachable.mark_bases(view.directory(pack)); });
         }
     }
 
     // Exactly what the log says, whoever wrote that.
     void remove_what_was_swept() {
-        for (auto const& object : store_.list("packs/")) {
+        store_.each("packs/", [this](ObjectInfo const& object) {
             auto const id = PackId::parse(last_component(object.name));
-            if (!id || !log_.swept.contains(*id)) continue;
+            if (!id || !log_.swept.contains(*id)) return;
             store_.remove(object.name);
             ++report_.removed.packs;
             report_.removed.bytes += object.size;
-        }
+        });
         for (auto const& bundle : log_.replaced) store_.remove(names::bundle(bundle));
         remove_closed("snapshots/");
         remove_closed("forgets/");

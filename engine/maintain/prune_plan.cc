@@ -26,7 +26,8 @@ public:
           listed_(listed),
           reachable_(reachable),
           request_(request),
-          view_(repository.index_view()) {}
+          view_(repository.index_view()),
+          movable_(repository.folder()) {}
 
     PrunePlan plan() {
         for (auto const& [id, size] : listed_.packs) {
@@ -60,7 +61,7 @@ private:
         } else {
             ++plan_.sums.unneeded.packs;
             plan_.sums.unneeded.bytes += size;
-            plan_.unneeded.push_back(use);
+            plan_.unneeded.push_back(id);
         }
     }
 
@@ -139,7 +140,7 @@ private:
     Reachable const& reachable_;
     PruneRequest const& request_;
     Index::View view_;
-    std::vector<PackUse> movable_;
+    SpilledArray<PackUse> movable_;
     std::uint64_t kept_bytes_ = 0;    // of packs that are needed
     std::uint64_t needed_bytes_ = 0;  // and in them
     std::map<PackKind, std::size_t> small_packs_;
@@ -148,22 +149,11 @@ private:
 
 }  // namespace
 
-bool StoreListing::holds(IndexedPack const& pack) const {
-    return std::binary_search(packs.begin(), packs.end(), std::pair(pack.id, pack.size));
-}
-
-StoreListing list_store(Repository& repository, GcState const& log) {
-    StoreListing listing;
-    for (auto const& object : repository.store().list("packs/")) {
-        auto const id = PackId::parse(last_component(object.name));
-        if (!id || names::pack(*id) != object.name || log.swept.contains(*id)) continue;
-        listing.packs.emplace_back(*id, object.size);
-    }
+StoreListing::StoreListing(Repository& repository, GcState const& log)
+    : packs(repository, log.swept) {
     for (auto const& object : repository.store().list("snapshots/")) {
-        if (auto const id = SessionId::parse(last_component(object.name)))
-            listing.slots.insert(*id);
+        if (auto const id = SessionId::parse(last_component(object.name))) slots.insert(*id);
     }
-    return listing;
 }
 
 PrunePlan plan_prune(Repository& repository, GcState const& log, StoreListing const& listed,

@@ -5,6 +5,7 @@
 #include "engine/prune.h"
 #include "engine/repository/gc_state.h"
 #include "engine/repository/reachable.h"
+#include "engine/repository/stored_packs.h"
 
 namespace coffre {
 
@@ -21,7 +22,7 @@ struct PackUse {
 };
 
 struct PrunePlan {
-    std::vector<PackUse> unneeded;
+    std::vector<PackId> unneeded;
     std::vector<PackUse> repack;
     PruneSums sums;
 };
@@ -29,12 +30,11 @@ struct PrunePlan {
 // What was in the store at one moment: the packs first, without those that were ever swept, since
 // deleting them may take a while; then the slots of snapshots, whatever they hold.
 struct StoreListing {
-    std::vector<std::pair<PackId, std::uint64_t>> packs;  // and their sizes, ascending
+    StoredPacks packs;
     std::set<SessionId> slots;
 
-    bool holds(IndexedPack const& pack) const;  // with the size that the index knows
+    StoreListing(Repository& repository, GcState const& log);
 };
-StoreListing list_store(Repository& repository, GcState const& log);
 
 // `listed` is older than the list of snapshots that were marked, so that a pack that is not needed
 // by any of them, and whose session has a slot, is not needed by that one either. Throws

@@ -13,6 +13,7 @@
 #include "engine/repository/names.h"
 #include "engine/repository/session.h"
 #include "engine/repository/snapshot_store.h"
+#include "engine/repository/stored_packs.h"
 #include "engine/util/clock.h"
 #include "engine/util/workers.h"
 #include "format/limits.h"
@@ -123,15 +124,10 @@ private:
     }
 
     void look_at_packs() {
-        std::map<PackId, std::uint64_t> present;
-        for (auto const& object : store_.list("packs/")) {
-            auto const id = PackId::parse(last_component(object.name));
-            bool const is_pack = id && names::pack(*id) == object.name;
-            if (is_pack && !log_.swept.contains(*id)) present[*id] = object.size;
-        }
+        StoredPacks const present(repository_, log_.swept);
         report_.packs = present.size();
         for (auto const& [id, expected] : expected_) {
-            if (present.contains(id)) continue;
+            if (present.size_of(id)) continue;
             bad_.insert(id);
             note(report_.missing_packs, names::pack(id) + ": is missing");
         }

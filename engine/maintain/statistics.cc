@@ -6,7 +6,8 @@ namespace coffre {
 
 RepositoryStatistics gather_statistics(Repository& repository) {
     RepositoryStatistics statistics;
-    for (auto const& object : repository.store().list("")) statistics.stored_bytes += object.size;
+    repository.store().each(
+        "", [&](ObjectInfo const& object) { statistics.stored_bytes += object.size; });
     auto list = list_snapshots(repository);
     statistics.damaged = std::move(list.damaged);
     for (auto const& named : list.snapshots) {

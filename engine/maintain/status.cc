@@ -73,13 +73,13 @@ public:
 
 private:
     void list_objects() {
-        for (auto const& object : repository_.store().list("")) {
+        repository_.store().each("", [this](ObjectInfo const& object) {
             status_.stored_bytes += object.size;
-            if (!object.name.starts_with("packs/")) continue;
+            if (!object.name.starts_with("packs/")) return;
             ++status_.packs;
             auto const id = PackId::parse(last_component(object.name));
             if (id && !log_.swept.contains(*id)) packs_.emplace(*id, object.size);
-        }
+        });
     }
 
     void gather_snapshots() {

@@ -3,43 +3,60 @@
 #pragma once
 
 #include "engine/index/index.h"
+#include "engine/util/spilled_array.h"
 
 namespace coffre {
 
-// Packs are numbered from 0 on, so that a pack takes no more than a number beside its bits.
+// Packs are numbered from 0 on, so that a pack takes no more than a number beside its bits. What
+// grows large lies in a file in `folder`.
 class ChunkBits {
 public:
+    explicit ChunkBits(std::string const& folder) : begins_(folder), words_(folder) {}
+
     bool has(PackNumber pack) const { return pack < begins_.size() && begins_[pack] != none; }
     // The pack's bits, none of them set. To be called once for a pack.
     void add(PackNumber pack, std::size_t chunks) {
-        if (pack >= begins_.size()) begins_.resize(std::size_t{pack} + 1, none);
-        begins_[pack] = bits_.size();
-        bits_.resize(bits_.size() + chunks);
+        if (pack >= begins_.size()) begins_.resize(std::size_t{pack} + 1);
+        begins_[pack] = end_;
+        end_ += chunks;
+        words_.resize(end_ / word_bits + 1);
+        ++packs_;
     }
     // False when it is set already. The pack must have been added.
     bool set(PackNumber pack, std::uint32_t ordinal) {
-        auto bit = bits_[begins_[pack] + ordinal];
-        if (bit) return false;
-        bit = true;
+        auto const [word, bit] = place(pack, ordinal);
+        if ((words_[word] & bit) != 0) return false;
+        words_[word] |= bit;
         return true;
     }
     bool is_set(PackNumber pack, std::uint32_t ordinal) const {
-        return has(pack) && bits_[begins_[pack] + ordinal];
+        if (!has(pack)) return false;
+        auto const [word, bit] = place(pack, ordinal);
+        return (words_[word] & bit) != 0;
     }
-    // Those that were added, ascending.
-    std::vector<PackNumber> packs() const {
-        std::vector<PackNumber> added;
+    // How many were added.
+    std::size_t packs() const { return packs_; }
+    // Those that were added, ascending; `visit` may add more.
+    template <class Visit>
+    void each_pack(Visit const& visit) const {
         for (PackNumber pack = 0; pack < begins_.size(); ++pack) {
-            if (has(pack)) added.push_back(pack);
+            if (has(pack)) visit(pack);
         }
-        return added;
     }
 
 private:
-    static constexpr std::size_t none = ~std::size_t{0};
+    static constexpr std::uint64_t none = 0;  // so no pack's bits begin there
+    static constexpr std::size_t word_bits = 64;
 
-    std::vector<std::size_t> begins_;  // of each pack's bits, by its number
-    std::vector<bool> bits_;
+    std::pair<std::size_t, std::uint64_t> place(PackNumber pack, std::uint32_t ordinal) const {
+        std::uint64_t const at = begins_[pack] + ordinal;
+        return {at / word_bits, std::uint64_t{1} << (at % word_bits)};
+    }
+
+    SpilledArray<std::uint64_t> begins_;  // of each pack's bits, by its number
+    SpilledArray<std::uint64_t> words_;
+    std::uint64_t end_ = none + 1;
+    std::size_t packs_ = 0;
 };
 
 }  // namespace coffre

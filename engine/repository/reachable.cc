@@ -40,7 +40,11 @@ PackChunks::Chunk const* PackChunks::find(ChunkId const& id) const {
 }
 
 Reachable::Reachable(Repository& repository, Rank rank)
-    : rank_(std::move(rank)), reader_(repository, tree_cache), packs_(chunks_cache) {}
+    : rank_(std::move(rank)),
+      reader_(repository, tree_cache),
+      packs_(chunks_cache),
+      marks_(repository.folder()),
+      entered_(repository.folder()) {}
 
 std::shared_ptr<PackChunks const> Reachable::chunks_of(PackNumber pack) {
     if (auto known = packs_.find(pack)) return known;

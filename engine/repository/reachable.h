@@ -52,7 +52,12 @@ public:
     }
     // Has it a marked chunk?
     bool is_needed(PackNumber pack) const { return marks_.has(pack); }
-    std::vector<PackNumber> needed_packs() const { return marks_.packs(); }
+    std::size_t needed_packs() const { return marks_.packs(); }
+    // In order of numbers; `visit` may mark more.
+    template <class Visit>
+    void each_needed(Visit const& visit) const {
+        marks_.each_pack(visit);
+    }
     // The first of the chunks that have no copy, and where each is needed.
     std::map<ChunkId, std::string> const& missing() const { return missing_; }
 

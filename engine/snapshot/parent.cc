@@ -1,8 +1,7 @@
 #include "engine/snapshot/parent.h"
 
-#include <map>
-
 #include "engine/repository/names.h"
+#include "engine/repository/stored_packs.h"
 #include "engine/repository/tree_reader.h"
 
 namespace coffre {
@@ -27,23 +26,15 @@ std::optional<NamedSnapshot> choose(Repository& repository, SnapshotRequest cons
     return std::nullopt;
 }
 
-std::map<std::string, std::uint64_t> stored_packs(Backend& store) {
-    std::map<std::string, std::uint64_t> packs;
-    for (auto const& object : store.list("packs/")) packs.emplace(object.name, object.size);
-    return packs;
-}
-
 enum class Trees { whole, lost };
 
 // Tells whether packs of trees are among the lost ones.
 Trees condemn_lost_packs(Repository& repository, GcState& log, Progress const& progress) {
-    auto const stored = stored_packs(repository.store());
+    StoredPacks const stored(repository, log.swept);
     Trees trees = Trees::whole;
     Index::View const view = repository.index_view();
     view.each_pack([&](PackNumber number, IndexedPack const& pack) {
-        auto const found = stored.find(names::pack(pack.id));
-        bool const is_there = found != stored.end() && found->second == pack.size;
-        if (is_there || log.swept.contains(pack.id)) return;
+        if (log.swept.contains(pack.id) || stored.holds(pack)) return;
         if (view.directory(number).kind == PackKind::meta) trees = Trees::lost;
         if (!log.condemned.insert(pack.id).second) return;  // swept meanwhile
         log.ends_in_condemn = true;

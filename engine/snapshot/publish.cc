@@ -4,6 +4,7 @@
 #include "engine/repository/names.h"
 #include "engine/repository/session.h"
 #include "engine/repository/snapshot_store.h"
+#include "engine/repository/stored_packs.h"
 #include "engine/repository/tree_reader.h"
 #include "format/limits.h"
 #include "format/mutant.h"
@@ -25,16 +26,19 @@ std::vector<ChunkId> chunks_of(Bundle const& bundle) {
     return ids;
 }
 
-std::map<std::string, std::uint64_t> sizes_of(Backend& store, Census const& census) {
-    std::map<std::string, std::uint64_t> sizes;
-    if (census.size() >= listing_pays) {
-        for (auto const& object : store.list("packs/")) sizes[object.name] = object.size;
-        return sizes;
+// Tells the size that a pack has in the store; nothing when it is not there.
+using SizeOf = std::function<std::optional<std::uint64_t>(PackId const&)>;
+
+SizeOf sizes_now(Repository& repository, std::size_t asked) {
+    if (asked >= listing_pays) {
+        auto const listed = std::make_shared<StoredPacks>(repository);
+        return [listed](PackId const& pack) { return listed->size_of(pack); };
     }
-    for (auto const& [pack, size] : census) {
-        if (auto const info = store.stat(names::pack(pack))) sizes[info->name] = info->size;
-    }
-    return sizes;
+    return [&store = repository.store()](PackId const& pack) -> std::optional<std::uint64_t> {
+        auto const info = store.stat(names::pack(pack));
+        if (!info) return std::nullopt;
+        return info->size;
+    };
 }
 
 RepositoryError unreadable(std::string const& found) {
@@ -96,12 +100,11 @@ void Publisher::finish_packs() {
 void Publisher::take_census(Census const& reused) {
     Census census = written_;
     census.insert(reused.begin(), reused.end());
-    auto const sizes = sizes_of(repository_.store(), census);
+    auto const size_of = sizes_now(repository_, census.size());
     for (auto const& [pack, size] : census) {
-        auto const found = sizes.find(names::pack(pack));
-        if (found != sizes.end() && found->second == size) continue;
-        throw corrupt(names::pack(pack) + ": " +
-                      (found == sizes.end() ? "is missing" : "has another size") +
+        auto const found = size_of(pack);
+        if (found == size) continue;
+        throw corrupt(names::pack(pack) + ": " + (found ? "has another size" : "is missing") +
                       ", so no snapshot can rely on it; run `repo check`");
     }
 }

@@ -20,7 +20,7 @@ public:
     // All arguments outlive this.
     Publisher(Repository& repository, SessionId const& session, ClaimedChunks& claimed);
 
-    // A pack that was put; its bundle follows after 16 packs, 4 MiB of directories or a minute.
+    // A pack that was put; its bundle follows after 32 packs, 4 MiB of directories or a minute.
     void add(BundleRow row);
 
     // Everything but the snapshot itself is durable and known when this returns.

@@ -5,6 +5,7 @@
 #include "engine/repository/reachable.h"
 #include "engine/repository/session.h"
 #include "engine/repository/snapshot_store.h"
+#include "engine/repository/stored_packs.h"
 #include "engine/snapshot/chain.h"
 #include "engine/snapshot/publish.h"
 #include "engine/tag.h"
@@ -23,26 +24,23 @@ void apply(TagChange const& change, Snapshot& snapshot) {
     if (change.pin) snapshot.pinned = *change.pin;
 }
 
-Census census_of(std::vector<PackNumber> const& packs, Index::View const& view) {
+Census census_of(Reachable const& reachable, Index::View const& view) {
     Census census;
-    for (auto const number : packs) {
+    reachable.each_needed([&](PackNumber number) {
         IndexedPack const pack = view.pack(number);
         census.emplace(pack.id, pack.size);
-    }
+    });
     return census;
 }
 
 // The packs that hold all that is beneath the snapshot, none of them condemned. Throws
 // RepositoryError{failed} when there are no such packs.
 Census usable_packs(Repository& repository, GcState const& log, NamedSnapshot const& named) {
-    std::map<std::string, std::uint64_t> listed;
-    for (auto const& object : repository.store().list("packs/")) listed[object.name] = object.size;
+    StoredPacks const listed(repository, log.swept);
     Index::View const view = repository.index_view();
     auto const rank = [&](PackNumber number) -> std::optional<unsigned> {
         IndexedPack const pack = view.pack(number);
-        auto const found = listed.find(names::pack(pack.id));
-        bool const is_there = found != listed.end() && found->second == pack.size;
-        if (!is_there || !log.usable(pack.id)) return std::nullopt;
+        if (!log.usable(pack.id) || !listed.holds(pack)) return std::nullopt;
         return 0;
     };
     std::string const what = "snapshot " + named.id.hex().substr(0, 8);
@@ -54,7 +52,7 @@ Census usable_packs(Repository& repository, GcState const& log, NamedSnapshot co
         throw RepositoryError(RepositoryFailure::failed,
                               std::string(error.what()) + "; it has been collected in part");
     }
-    if (reachable.missing().empty()) return census_of(reachable.needed_packs(), view);
+    if (reachable.missing().empty()) return census_of(reachable, view);
     throw RepositoryError(RepositoryFailure::failed, what + ": some of it has been collected");
 }
 

@@ -42,8 +42,9 @@ public:
     std::optional<ObjectInfo> stat(std::string const& name) override {
         return call(Verb::stat, name, [&] { return inner_->stat(name); });
     }
-    std::vector<ObjectInfo> list(std::string const& prefix) override {
-        return call(Verb::list, prefix, [&] { return inner_->list(prefix); });
+    void each(std::string const& prefix, Visit const& visit) override {
+        auto const found = call(Verb::list, prefix, [&] { return inner_->list(prefix); });
+        for (auto const& object : found) visit(object);
     }
     void remove(std::string const& name) override {
         call(Verb::remove, name, [&] {

@@ -179,10 +179,10 @@ public:
     std::optional<ObjectInfo> stat(std::string const& name) override {
         return disk_.store_.stat(name);
     }
-    std::vector<ObjectInfo> list(std::string const& prefix) override {
-        auto found = disk_.store_.list(prefix);
+    void each(std::string const& prefix, Visit const& visit) override {
+        auto const found = disk_.store_.list(prefix);
         disk_.note({Kind::list, number_, prefix, {}});
-        return found;
+        for (auto const& object : found) visit(object);
     }
     void remove(std::string const& name) override {
         disk_.store_.remove(name);

@@ -52,10 +52,10 @@ public:
         return inner_.get(name, offset, size);
     }
     std::optional<ObjectInfo> stat(std::string const& name) override { return inner_.stat(name); }
-    std::vector<ObjectInfo> list(std::string const& prefix) override {
-        auto listed = inner_.list(prefix);
-        std::erase_if(listed, [this](auto const& object) { return object.name == name_; });
-        return listed;
+    void each(std::string const& prefix, Visit const& visit) override {
+        inner_.each(prefix, [&](ObjectInfo const& object) {
+            if (object.name != name_) visit(object);
+        });
     }
     void remove(std::string const& name) override { inner_.remove(name); }
     void barrier() override { inner_.barrier(); }
