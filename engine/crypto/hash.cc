@@ -1,7 +1,12 @@
 #include "engine/crypto/hash.h"
 
 #include <blake3.h>
+#if defined(__x86_64__)
+// The same functions by other names: with the widest registers that this processor has.
+#include <xxh_x86dispatch.h>
+#else
 #include <xxhash.h>
+#endif
 
 #include "engine/crypto/kdf.h"
 #include "engine/util/raw_bytes.h"
