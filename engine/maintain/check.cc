@@ -207,7 +207,7 @@ private:
             }
         });
         for (auto const& [pack, expected] : expected_) {
-            if (log_.swept.contains(pack)) continue;
+            if (log_.is_swept(pack)) continue;
             auto const found = present.find(pack);
             if (found == present.end()) {
                 note(names::pack(pack) + ": is missing");
@@ -222,7 +222,7 @@ private:
             ++report_.packs;
             report_.pack_bytes += size;
             if (!expected_.contains(pack)) unlisted_.insert(pack);
-            if (!log_.swept.contains(pack)) readable_.emplace(pack, size);
+            if (!log_.is_swept(pack)) readable_.emplace(pack, size);
         }
         note_unlisted();
     }

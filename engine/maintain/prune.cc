@@ -57,9 +57,12 @@ private:
             report_.ended_sessions += end_dead_sessions(repository_, log_, now_ns());
         }
         report_.resumed = log_.ends_in_condemn;
-        if (!log_.ends_in_condemn && !unless_overtaken([&] { return condemn(); })) return;
-        if (request_.dry_run || !has_every_session_ended()) return;
-        unless_overtaken([&] { sweep(); });
+        bool const is_condemned =
+            log_.ends_in_condemn || unless_overtaken([&] { return condemn(); });
+        if (request_.dry_run) return;
+        if (is_condemned && !has_every_session_ended()) return;
+        if (is_condemned) unless_overtaken([&] { sweep(); });
+        if (!report_.lacked_room) unless_overtaken([&] { checkpoint_if_due(); });
     }
 
     void read_log() { log_ = read_gc_log(store_, repository_.keys()); }
@@ -79,7 +82,7 @@ private:
         given_up_ = forgotten();
         auto const snapshots = list_all_snapshots();
         // What these need may have been stored since that listing.
-        StoredPacks const listed_later(repository_, log_.swept);
+        StoredPacks const listed_later(repository_, log_);
         level_index();
         return with_sound_index(repository_, [&] {
             auto const reachable = mark(listed_later, snapshots);
@@ -265,18 +268,17 @@ private:
     void sweep() {
         if (report_.resumed) given_up_ = forgotten();
         auto const snapshots = list_all_snapshots();
-        StoredPacks const listed(repository_, log_.swept);
+        StoredPacks const listed(repository_, log_);
         level_index();
         LogRecord record{LogKind::sweep, {}, {}, {}};
         with_sound_index(repository_, [&] { record.packs = still_unneeded(listed, snapshots); });
         std::set<PackId> const going(record.packs.begin(), record.packs.end());
         record.bundles = merge_bundles(repository_, [&](PackId const& pack) {
-            return going.contains(pack) || log_.swept.contains(pack);
+            return going.contains(pack) || log_.is_swept(pack);
         });
-        if (mutant("unlogged-sweep")) log_.swept.insert(record.packs.begin(), record.packs.end());
+        if (mutant("unlogged-sweep")) log_.add_swept(record.packs);
         if (!mutant("unlogged-sweep")) append(record);
         remove_what_was_swept();
-        checkpoint_if_due();
         // On this machine there is nothing to look for in packs that are gone.
         repository_.refresh_index();
     }
@@ -310,7 +312,7 @@ private:
     void remove_what_was_swept() {
         store_.each("packs/", [this](ObjectInfo const& object) {
             auto const id = PackId::parse(last_component(object.name));
-            if (!id || !log_.swept.contains(*id)) return;
+            if (!id || !log_.is_swept(*id)) return;
             store_.remove(object.name);
             ++report_.removed.packs;
             report_.removed.bytes += object.size;
@@ -340,22 +342,35 @@ private:
     void checkpoint_if_due() {
         if (log_.ends_in_condemn) return;  // by another collector
         LogRecord record{LogKind::checkpoint, {}, {}, {}};
+        bool is_due = log_.since_checkpoint >= records_per_checkpoint;
         for (auto const& object : store_.list("snapshots/")) {
             auto const id = SessionId::parse(last_component(object.name));
-            if (id && (given_up_.contains(*id) || is_killed(object.name))) {
-                record.slots.push_back(*id);
-            }
+            if (!id) continue;
+            bool const is_forgotten = given_up_.contains(*id);
+            if (!is_forgotten && !is_killed(object.name)) continue;
+            record.slots.push_back(*id);
+            // Else each check would tell of it.
+            is_due = is_due || (is_forgotten && is_damaged(object.name));
         }
-        bool const is_due = record.slots.size() >= request_.slots_per_checkpoint ||
-                            log_.since_checkpoint >= records_per_checkpoint;
+        is_due = is_due || record.slots.size() >= request_.slots_per_checkpoint;
         if (!is_due) return;
         record.slots.insert(record.slots.end(), log_.closed.begin(), log_.closed.end());
-        record.packs = {log_.swept.begin(), log_.swept.end()};
+        record.packs = log_.swept;
         append(record);
         remove_what_was_swept();
     }
 
     bool is_killed(std::string const& slot) { return read_slot(repository_, slot).killed(); }
+
+    bool is_damaged(std::string const& slot) {
+        try {
+            read_slot(repository_, slot);
+        } catch (RepositoryError const& error) {
+            if (error.kind() != RepositoryFailure::corrupt) throw;
+            return store_.stat(slot).has_value();
+        }
+        return false;
+    }
 
     Repository& repository_;
     Backend& store_;

@@ -117,14 +117,14 @@ private:
             });
             if (!sound) going_.push_back(object.name);
             for (auto const& row : bundle) {
-                if (log_.swept.contains(row.pack)) continue;
+                if (log_.is_swept(row.pack)) continue;
                 expected_[row.pack] = {row.pack_size, xxh3(row.directory), row.session};
             }
         }
     }
 
     void look_at_packs() {
-        StoredPacks const present(repository_, log_.swept);
+        StoredPacks const present(repository_, log_);
         report_.packs = present.size();
         for (auto const& [id, expected] : expected_) {
             if (present.size_of(id)) continue;

@@ -78,7 +78,7 @@ private:
             if (!object.name.starts_with("packs/")) return;
             ++status_.packs;
             auto const id = PackId::parse(last_component(object.name));
-            if (id && !log_.swept.contains(*id)) packs_.emplace(*id, object.size);
+            if (id && !log_.is_swept(*id)) packs_.emplace(*id, object.size);
         });
     }
 

@@ -17,13 +17,13 @@ void apply(GcState& state, LogRecord const& record) {
             return;
         case LogKind::sweep:
             // What the sweep does not list is pardoned.
-            state.swept.insert(record.packs.begin(), record.packs.end());
+            state.add_swept(record.packs);
             state.replaced = {record.bundles.begin(), record.bundles.end()};
             state.condemned.clear();
             state.ends_in_condemn = false;
             return;
         case LogKind::checkpoint:
-            state.swept.insert(record.packs.begin(), record.packs.end());
+            state.add_swept(record.packs);
             state.closed.insert(record.slots.begin(), record.slots.end());
             return;
         case LogKind::wait:
@@ -57,6 +57,12 @@ std::uint64_t count_records(Backend& store) {
 }
 
 }  // namespace
+
+void GcState::add_swept(std::vector<PackId> const& packs) {
+    swept.insert(swept.end(), packs.begin(), packs.end());
+    std::sort(swept.begin(), swept.end());
+    swept.erase(std::unique(swept.begin(), swept.end()), swept.end());
+}
 
 GcState read_gc_log(Backend& store, KeyRing const& keys) {
     GcState state;

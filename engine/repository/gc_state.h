@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <set>
 
@@ -13,7 +14,7 @@ namespace coffre {
 
 struct GcState {
     std::set<PackId> condemned;  // by a condemn record that no sweep has answered yet
-    std::set<PackId> swept;      // ever
+    std::vector<PackId> swept;   // ever; ascending
     std::set<SessionId> closed;  // slots void for ever
     std::optional<std::set<SessionId>> waits_for;  // all that may not know what is condemned
     std::set<BundleId> replaced;                   // by the last sweep
@@ -23,8 +24,12 @@ struct GcState {
 
     // May a writer that has read this log rely on the pack?
     bool usable(PackId const& pack) const {
-        return !condemned.contains(pack) && !swept.contains(pack);
+        return !condemned.contains(pack) && !is_swept(pack);
     }
+    bool is_swept(PackId const& pack) const {
+        return std::binary_search(swept.begin(), swept.end(), pack);
+    }
+    void add_swept(std::vector<PackId> const& packs);
 };
 
 // Reads the log from its last checkpoint on, which repeats what counts of all before it. Throws

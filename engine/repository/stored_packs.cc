@@ -6,12 +6,12 @@
 
 namespace coffre {
 
-StoredPacks::StoredPacks(Repository& repository, std::set<PackId> const& without)
+StoredPacks::StoredPacks(Repository& repository, GcState const& log)
     : packs_(repository.folder()) {
     repository.store().each("packs/", [&](ObjectInfo const& object) {
         auto const id = PackId::parse(last_component(object.name));
         bool const is_pack = id && names::pack(*id) == object.name;
-        if (is_pack && !without.contains(*id)) packs_.push_back({*id, object.size});
+        if (is_pack && !log.is_swept(*id)) packs_.push_back({*id, object.size});
     });
 }
 

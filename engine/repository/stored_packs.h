@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include "engine/repository/gc_state.h"
 #include "engine/repository/repository.h"
 #include "engine/util/spilled_array.h"
 
@@ -16,8 +17,9 @@ struct StoredPack {
 
 class StoredPacks {
 public:
-    // Throws RepositoryError.
-    explicit StoredPacks(Repository& repository, std::set<PackId> const& without = {});
+    // Without those that `log` has ever swept: deleting them may take a while. Throws
+    // RepositoryError.
+    explicit StoredPacks(Repository& repository, GcState const& log = {});
 
     // Nothing when it is not there.
     std::optional<std::uint64_t> size_of(PackId const& id) const;

@@ -30,11 +30,11 @@ enum class Trees { whole, lost };
 
 // Tells whether packs of trees are among the lost ones.
 Trees condemn_lost_packs(Repository& repository, GcState& log, Progress const& progress) {
-    StoredPacks const stored(repository, log.swept);
+    StoredPacks const stored(repository, log);
     Trees trees = Trees::whole;
     Index::View const view = repository.index_view();
     view.each_pack([&](PackNumber number, IndexedPack const& pack) {
-        if (log.swept.contains(pack.id) || stored.holds(pack)) return;
+        if (log.is_swept(pack.id) || stored.holds(pack)) return;
         if (view.directory(number).kind == PackKind::meta) trees = Trees::lost;
         if (!log.condemned.insert(pack.id).second) return;  // swept meanwhile
         log.ends_in_condemn = true;

@@ -36,7 +36,7 @@ Census census_of(Reachable const& reachable, Index::View const& view) {
 // The packs that hold all that is beneath the snapshot, none of them condemned. Throws
 // RepositoryError{failed} when there are no such packs.
 Census usable_packs(Repository& repository, GcState const& log, NamedSnapshot const& named) {
-    StoredPacks const listed(repository, log.swept);
+    StoredPacks const listed(repository, log);
     Index::View const view = repository.index_view();
     auto const rank = [&](PackNumber number) -> std::optional<unsigned> {
         IndexedPack const pack = view.pack(number);

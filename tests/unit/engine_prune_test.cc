@@ -413,6 +413,38 @@ TEST_P(Prune, ClosesADamagedSlotThatIsForgottenWhenItGoesOn) {
     expect_all_is_well();
 }
 
+// Also when there is nothing else to do.
+TEST_P(Prune, ClosesADamagedSlotOnceItIsForgotten) {
+    auto const third = repo_.save(source_.path());
+    prune_all(*repo_);
+    std::string const slot = names::snapshot(*third.id);
+    repo_.store().remove(slot);
+    repo_.put(slot, as_bytes("damaged"));
+    forget_named(*repo_, *third.id);
+    EXPECT_EQ(repo_.errors(CheckDepth::structure).size(), 1U);
+    EXPECT_EQ(prune_all(*repo_).removed.packs, 0U);
+    EXPECT_FALSE(repo_.store().stat(slot));
+    EXPECT_EQ(repo_.errors(CheckDepth::read_data), Names{});
+    expect_all_is_well();
+}
+
+TEST_P(Prune, ClosesSlotsWhenThereIsNothingElseToDo) {
+    PruneRequest request = tidy();
+    request.slots_per_checkpoint = 2;
+    prune_all(*repo_, request);
+    auto const third = repo_.save(source_.path());
+    auto const before = repo_.objects("packs/");
+    forget_named(*repo_, *third.id);
+    request.dry_run = true;
+    prune_all(*repo_, request);
+    EXPECT_EQ(repo_.objects("snapshots/").size(), 3U);
+    request.dry_run = false;
+    EXPECT_EQ(prune_all(*repo_, request).removed.packs, 0U);
+    EXPECT_EQ(repo_.objects("packs/"), before);
+    EXPECT_EQ(repo_.objects("snapshots/"), Names{names::snapshot(*second_.id)});
+    expect_all_is_well();
+}
+
 // Of a writer that failed: no bundle tells of it.
 TEST_P(Prune, MeetsAPackThatAnotherRemovesMeanwhile) {
     write_file(source_ / "unknown", random_bytes(700, 9'000));
