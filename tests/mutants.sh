@@ -65,18 +65,18 @@ TABLE
 # Not here, as no interleaving over a store that keeps what it has can show them: no-barrier and no-read-back; no-census
 # and missing-is-unneeded, since what is missing has been collected, and then the log has grown, or the session was
 # ended, which is noticed first; unreadable-is-unneeded and lost-is-unneeded; count-on-condemned, since only damage makes a repair count.
-# inherit-condemned is met by one crowd in thousands: none of the first four thousand.
+# inherit-condemned is met by one crowd in thousands, if any.
 crowds() {
     cat <<'TABLE'
 copy-on-collected       580-589
 ignore-fence            50-69
-log-before-session      205-214
+log-before-session      885-894
 no-relist               0-19
 no-wait                 0-19
 repair-unannounced      334-343
 reuse-condemned         50-59
 sessions-before-condemn 95-104
-stale-wait              555-564
+stale-wait              52-61
 undo-unchecked          0-19
 unlogged-sweep          0-9
 TABLE

@@ -149,8 +149,7 @@ private:
 
 }  // namespace
 
-StoreListing::StoreListing(Repository& repository, GcState const& log)
-    : packs(repository, log) {
+StoreListing::StoreListing(Repository& repository, GcState const& log) : packs(repository, log) {
     for (auto const& object : repository.store().list("snapshots/")) {
         if (auto const id = SessionId::parse(last_component(object.name))) slots.insert(*id);
     }

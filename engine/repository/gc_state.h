@@ -23,9 +23,7 @@ struct GcState {
     std::uint64_t next_record = 0;  // the number that the log's next record will have
 
     // May a writer that has read this log rely on the pack?
-    bool usable(PackId const& pack) const {
-        return !condemned.contains(pack) && !is_swept(pack);
-    }
+    bool usable(PackId const& pack) const { return !condemned.contains(pack) && !is_swept(pack); }
     bool is_swept(PackId const& pack) const {
         return std::binary_search(swept.begin(), swept.end(), pack);
     }

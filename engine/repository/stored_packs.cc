@@ -6,8 +6,7 @@
 
 namespace coffre {
 
-StoredPacks::StoredPacks(Repository& repository, GcState const& log)
-    : packs_(repository.folder()) {
+StoredPacks::StoredPacks(Repository& repository, GcState const& log) : packs_(repository.folder()) {
     repository.store().each("packs/", [&](ObjectInfo const& object) {
         auto const id = PackId::parse(last_component(object.name));
         bool const is_pack = id && names::pack(*id) == object.name;
