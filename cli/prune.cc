@@ -118,6 +118,7 @@ PruneRequest prune_request(GlobalOptions const& options, PruneArguments const& a
     }
     request.compression_level = compression_level(arguments.compression);
     request.threads = options.threads;
+    request.gives_way = true;
     request.dry_run = arguments.dry_run;
     return request;
 }

@@ -19,6 +19,7 @@ struct PruneRequest {
     int compression_level = 1;                           // of blocks that must be made anew
     std::size_t slots_per_checkpoint = 32;               // void ones that are worth a record
     unsigned threads = 0;
+    bool gives_way = false;  // while others write it moves packs at a quarter of its speed
     bool dry_run = false;
     std::set<SessionId> as_if_forgotten;  // in a dry run: snapshots that would be by then
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/crypto/hash.h"
+#include "engine/maintain/give_way.h"
 #include "engine/repository/block_builder.h"
 #include "engine/repository/names.h"
 #include "engine/repository/pack_store.h"
@@ -111,13 +112,14 @@ private:
 
 class Repacking {
 public:
-    Repacking(Repository& repository, Reachable const& reachable, PruneRequest const& request,
-              Progress& progress)
+    Repacking(Repository& repository, GcState const& log, Reachable const& reachable,
+              PruneRequest const& request, Progress& progress)
         : repository_(repository),
           reachable_(reachable),
           request_(request),
           progress_(progress),
-          keys_(repository.keys()) {}
+          keys_(repository.keys()),
+          give_way_(repository, log) {}
 
     std::vector<PackUse> run(std::vector<PackUse> const& packs) {
         // Each holds a pack twice.
@@ -141,6 +143,7 @@ public:
         std::vector<PackUse> moved;
         for (auto const& use : packs) {
             progress_.check_stop();
+            if (request_.gives_way) give_way_.rest_if_others_write();
             if (is_late()) break;
             extract.push(use);
             moved.push_back(use);
@@ -177,18 +180,19 @@ private:
     Progress& progress_;
     std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
     SessionKeys keys_;  // of blocks that are made anew
+    GiveWay give_way_;
     OpenBundle open_;
 };
 
 }  // namespace
 
-std::vector<PackUse> repack(Repository& repository, std::vector<PackUse> const& packs,
-                            Reachable const& reachable, PruneRequest const& request,
-                            Progress& progress) {
+std::vector<PackUse> repack(Repository& repository, GcState const& log,
+                            std::vector<PackUse> const& packs, Reachable const& reachable,
+                            PruneRequest const& request, Progress& progress) {
     if (packs.empty()) return {};
     progress.bytes = 0;
     for (auto const& use : packs) progress.total_bytes += use.size;
-    return Repacking(repository, reachable, request, progress).run(packs);
+    return Repacking(repository, log, reachable, request, progress).run(packs);
 }
 
 }  // namespace coffre

@@ -413,6 +413,27 @@ TEST_P(Prune, ClosesADamagedSlotThatIsForgottenWhenItGoesOn) {
     expect_all_is_well();
 }
 
+TEST_P(Prune, GivesWayToWhoeverWrites) {
+    auto const other = elsewhere();
+    Session const writer(repo_.store(), other->keys());
+    auto const image = repo_.store().objects();
+    std::vector<std::size_t> looks;
+    for (bool const gives_way : {false, true}) {
+        repo_.reset_to(image);
+        std::size_t looked = 0;
+        repo_.observe([&](Verb verb, std::string const& name) {
+            if (verb == Verb::list && name == "sessions/") ++looked;
+        });
+        PruneRequest request = tidy();
+        request.gives_way = gives_way;
+        EXPECT_GT(prune_all(*repo_, request).repacked.packs, 0U);
+        repo_.observe_nothing();
+        looks.push_back(looked);
+        expect_all_is_well();
+    }
+    EXPECT_GT(looks[1], looks[0]);
+}
+
 // Also when there is nothing else to do.
 TEST_P(Prune, ClosesADamagedSlotOnceItIsForgotten) {
     auto const third = repo_.save(source_.path());

@@ -1,0 +1,46 @@
+// A collection must not be in the way of those for whom the repository is.
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include "engine/maintain/open_sessions.h"
+
+namespace coffre {
+
+// Rests three times as long as it has worked, while others write. For one who has no session.
+class GiveWay {
+public:
+    // Both outlive this.
+    GiveWay(Repository& repository, GcState const& log) : repository_(repository), log_(log) {}
+
+    // To be called between pieces of work. Throws RepositoryError.
+    void rest_if_others_write() {
+        auto const worked = Clock::now() - resumed_;
+        if (do_others_write()) std::this_thread::sleep_for(std::min(3 * worked, longest_rest));
+        resumed_ = Clock::now();
+    }
+
+private:
+    using Clock = std::chrono::steady_clock;
+    static constexpr Clock::duration longest_rest = std::chrono::seconds(1);
+    static constexpr Clock::duration believed = std::chrono::milliseconds(100);
+
+    bool do_others_write() {
+        if (Clock::now() - looked_ > believed) {
+            do_others_write_ = !list_sessions(repository_, log_).open.empty();
+            looked_ = Clock::now();
+        }
+        return do_others_write_;
+    }
+
+    Repository& repository_;
+    GcState const& log_;
+    Clock::time_point resumed_ = Clock::now();
+    Clock::time_point looked_{};
+    bool do_others_write_ = false;
+};
+
+}  // namespace coffre
