@@ -13,8 +13,8 @@ namespace coffre {
 // Rests three times as long as it has worked, while others write. For one who has no session.
 class GiveWay {
 public:
-    // Both outlive this.
-    GiveWay(Repository& repository, GcState const& log) : repository_(repository), log_(log) {}
+    // `repository` outlives this.
+    explicit GiveWay(Repository& repository) : repository_(repository) {}
 
     // To be called between pieces of work. Throws RepositoryError.
     void rest_if_others_write() {
@@ -30,14 +30,15 @@ private:
 
     bool do_others_write() {
         if (Clock::now() - looked_ > believed) {
-            do_others_write_ = !list_sessions(repository_, log_).open.empty();
+            if (!log_) log_ = read_gc_log(repository_.store(), repository_.keys());
+            do_others_write_ = !list_sessions(repository_, *log_).open.empty();
             looked_ = Clock::now();
         }
         return do_others_write_;
     }
 
     Repository& repository_;
-    GcState const& log_;
+    std::optional<GcState> log_;
     Clock::time_point resumed_ = Clock::now();
     Clock::time_point looked_{};
     bool do_others_write_ = false;

@@ -201,7 +201,7 @@ private:
     std::vector<PackUse> move_together(std::vector<PackUse> const& packs,
                                        Reachable const& reachable) {
         try {
-            return repack(repository_, log_, packs, reachable, request_, progress_);
+            return repack(repository_, packs, reachable, request_, progress_);
         } catch (RepositoryError const& error) {
             if (error.kind() != RepositoryFailure::no_space) throw;
             report_.lacked_room = true;

@@ -112,14 +112,14 @@ private:
 
 class Repacking {
 public:
-    Repacking(Repository& repository, GcState const& log, Reachable const& reachable,
-              PruneRequest const& request, Progress& progress)
+    Repacking(Repository& repository, Reachable const& reachable, PruneRequest const& request,
+              Progress& progress)
         : repository_(repository),
           reachable_(reachable),
           request_(request),
           progress_(progress),
           keys_(repository.keys()),
-          give_way_(repository, log) {}
+          give_way_(repository) {}
 
     std::vector<PackUse> run(std::vector<PackUse> const& packs) {
         // Each holds a pack twice.
@@ -186,13 +186,13 @@ private:
 
 }  // namespace
 
-std::vector<PackUse> repack(Repository& repository, GcState const& log,
-                            std::vector<PackUse> const& packs, Reachable const& reachable,
-                            PruneRequest const& request, Progress& progress) {
+std::vector<PackUse> repack(Repository& repository, std::vector<PackUse> const& packs,
+                            Reachable const& reachable, PruneRequest const& request,
+                            Progress& progress) {
     if (packs.empty()) return {};
     progress.bytes = 0;
     for (auto const& use : packs) progress.total_bytes += use.size;
-    return Repacking(repository, log, reachable, request, progress).run(packs);
+    return Repacking(repository, reachable, request, progress).run(packs);
 }
 
 }  // namespace coffre

@@ -11,8 +11,8 @@ namespace coffre {
 // its id. Returns the packs whose rest is durable elsewhere, in packs of no session, and known by a
 // bundle: all of `packs` but what request.repack_time cuts off, or a full disk, in order.
 // Throws RepositoryError; then some packs may be in the store that no bundle knows: garbage.
-std::vector<PackUse> repack(Repository& repository, GcState const& log,
-                            std::vector<PackUse> const& packs, Reachable const& reachable,
-                            PruneRequest const& request, Progress& progress);
+std::vector<PackUse> repack(Repository& repository, std::vector<PackUse> const& packs,
+                            Reachable const& reachable, PruneRequest const& request,
+                            Progress& progress);
 
 }  // namespace coffre
