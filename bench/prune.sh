@@ -6,7 +6,7 @@
 # MEGABYTES (10240) is the size, WORK a folder with room for three times that (a new temporary one, removed
 # at the end), REPO_BIN the program (build/release/cli/repo). Two snapshots: of all files, and without a random half
 # of them; the first is forgotten, and what then takes time is prune with at most 5 % unused. restic is left out
-# when it is not installed. The last rows: a first snapshot of other files, alone and while a prune runs.
+# when it is not installed. The last rows: first snapshots of other files, alone and while a prune runs.
 # shellcheck source=bench/lib.bash
 . "$(dirname "$0")/lib.bash"
 
@@ -72,15 +72,11 @@ fi
 
 rm -rf "$work/repository" "$work/cache" "$work/restic"
 mv "$work/again" "$work/repository"
-make_files "$work/other" $((megabytes / 10)) 3
-cp -a "$work/repository" "$work/again"
+for i in 1 2 3 4 5 6; do make_files "$work/other/$i" $((megabytes / 20)) "$((2 + i))"; done
 "$repo" snapshots -q >/dev/null
-timed "repo snapshot of others" "$repo" snapshot -q "$work/other"
-rm -rf "$work/repository" "$work/cache"
-mv "$work/again" "$work/repository"
-"$repo" snapshots -q >/dev/null
+for i in 1 2 3; do timed "repo snapshot of others" "$repo" snapshot -q "$work/other/$i"; done
 "$repo" prune -q --max-unused 5% &
-timed "the same while prune runs" "$repo" snapshot -q "$work/other"
+for i in 4 5 6; do timed "the same while prune runs" "$repo" snapshot -q "$work/other/$i"; done
 wait
 "$repo" prune -q
 "$repo" check
