@@ -57,7 +57,7 @@ struct PruneReport : PruneSums {
 // anew, also by several at a time. The protocol: docs/ordering.md.
 // Throws RepositoryError and then has removed nothing that was not condemned: {corrupt} when a
 // snapshot or tree cannot be read, since what it needs is not known; {no_space} when not even the
-// reserve was room enough.
+// reserve was room enough. SourceError when the cache's folder has no room for millions of packs.
 PruneReport prune(Repository& repository, PruneRequest const& request, Progress& progress);
 
 }  // namespace coffre

@@ -8,7 +8,7 @@
 namespace coffre {
 
 // Packs are numbered from 0 on, so that a pack takes no more than a number beside its bits. What
-// grows large lies in a file in `folder`.
+// grows large lies in a file in `folder`: add() throws SourceError when there is no room.
 class ChunkBits {
 public:
     explicit ChunkBits(std::string const& folder) : begins_(folder), words_(folder) {}

@@ -8,6 +8,7 @@ namespace coffre {
 
 namespace {
 
+// All but what is swept: that is sorted once for all records.
 void apply(GcState& state, LogRecord const& record) {
     switch (record.kind) {
         case LogKind::condemn:
@@ -17,13 +18,11 @@ void apply(GcState& state, LogRecord const& record) {
             return;
         case LogKind::sweep:
             // What the sweep does not list is pardoned.
-            state.add_swept(record.packs);
             state.replaced = {record.bundles.begin(), record.bundles.end()};
             state.condemned.clear();
             state.ends_in_condemn = false;
             return;
         case LogKind::checkpoint:
-            state.add_swept(record.packs);
             state.closed.insert(record.slots.begin(), record.slots.end());
             return;
         case LogKind::wait:
@@ -73,7 +72,13 @@ GcState read_gc_log(Backend& store, KeyRing const& keys) {
         if (records.back().kind == LogKind::checkpoint) break;
         ++state.since_checkpoint;
     }
-    for (auto it = records.rbegin(); it != records.rend(); ++it) apply(state, *it);
+    std::vector<PackId> swept;
+    for (auto it = records.rbegin(); it != records.rend(); ++it) {
+        apply(state, *it);
+        bool const removes = it->kind == LogKind::sweep || it->kind == LogKind::checkpoint;
+        if (removes) swept.insert(swept.end(), it->packs.begin(), it->packs.end());
+    }
+    state.add_swept(swept);
     return state;
 }
 

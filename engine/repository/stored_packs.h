@@ -18,7 +18,7 @@ struct StoredPack {
 class StoredPacks {
 public:
     // Without those that `log` has ever swept: deleting them may take a while. Throws
-    // RepositoryError.
+    // RepositoryError; SourceError when many packs find no room in the repository's folder here.
     explicit StoredPacks(Repository& repository, GcState const& log = {});
 
     // Nothing when it is not there.

@@ -25,7 +25,6 @@ public:
     // is no room, std::bad_alloc when there is no memory.
     void reserve(std::size_t bytes);
     void* data() const { return data_; }
-    std::size_t capacity() const { return capacity_; }
     bool has_spilled() const { return static_cast<bool>(file_); }
 
 private:
@@ -40,6 +39,7 @@ private:
     std::size_t capacity_ = 0;
 };
 
+// Of rows without owners, in `folder` when they take more than `bytes_in_memory`.
 template <class Row>
 class SpilledArray {
     static_assert(std::is_trivially_copyable_v<Row>);
@@ -57,12 +57,13 @@ public:
     Row const* end() const { return begin() + size_; }
     bool has_spilled() const { return bytes_.has_spilled(); }
 
-    // Not smaller than before. The bytes of new rows are zero.
+    // Not smaller than before. The bytes of new rows are zero. Rows may move. Throws as
+    // SpilledBytes::reserve().
     void resize(std::size_t size) {
         bytes_.reserve(size * sizeof(Row));
         size_ = size;
     }
-    void push_back(Row const& row) {
+    void push_back(Row row) {
         resize(size_ + 1);
         begin()[size_ - 1] = row;
     }
