@@ -3,7 +3,8 @@
 #include <algorithm>
 
 // This file is compiled once for each instruction set, each time in a namespace of its own.
-#define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_RVV)  // vectors of unknown length
+// Not for vectors whose length, to the compiler, is unknown: these cannot be members.
+#define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "engine/chunk/candidates.cc"
 #include <hwy/cache_control.h>

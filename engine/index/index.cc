@@ -3,6 +3,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
+
 #include "engine/index/page_check.h"
 #include "engine/index/rows.h"
 
@@ -11,7 +13,8 @@ namespace coffre {
 namespace {
 
 // Address space only: the file grows as it is written. Enough for 100 TiB of 64 KiB chunks.
-constexpr std::size_t map_size = std::size_t{256} << 30U;
+constexpr std::size_t largest_map = std::size_t{256} << 30U;
+constexpr std::size_t smallest_map = std::size_t{64} << 20U;
 constexpr std::size_t pack_row_size = PackId::size + SessionId::size + 8;
 constexpr unsigned table_count = 5;
 
@@ -22,6 +25,16 @@ std::optional<MDB_dbi> open_table(MDB_txn* transaction, char const* name, unsign
     if (code == MDB_NOTFOUND) return std::nullopt;
     lmdb_checked(code, "open a table");
     return table;
+}
+
+int open_environment(LmdbEnvironment& environment, char const* path, std::size_t map_size) {
+    MDB_env* made = nullptr;
+    lmdb_checked(::mdb_env_create(&made), "create");
+    environment.reset(made);
+    guard(made);
+    lmdb_checked(::mdb_env_set_maxdbs(made, table_count), "set tables");
+    lmdb_checked(::mdb_env_set_mapsize(made, map_size), "set size");
+    return lmdb_call([&] { return ::mdb_env_open(made, path, MDB_NOTLS | MDB_NOMETASYNC, 0600); });
 }
 
 IndexedPack read_pack_row(ByteView row) {
@@ -36,15 +49,10 @@ IndexedPack read_pack_row(ByteView row) {
 }  // namespace
 
 Index::Index(std::string const& path, std::uint64_t seed) : path_(path), seed_(seed) {
-    MDB_env* environment = nullptr;
-    lmdb_checked(::mdb_env_create(&environment), "create");
-    environment_.reset(environment);
-    guard(environment);
-    lmdb_checked(::mdb_env_set_maxdbs(environment, table_count), "set tables");
-    lmdb_checked(::mdb_env_set_mapsize(environment, map_size), "set size");
-    int const code = lmdb_call([&] {
-        return ::mdb_env_open(environment, path.c_str(), MDB_NOTLS | MDB_NOMETASYNC, 0600);
-    });
+    int code = ENOMEM;  // where a process, or the processor, has less address space
+    for (auto size = largest_map; code == ENOMEM && size >= smallest_map; size /= 2) {
+        code = open_environment(environment_, path.c_str(), size);
+    }
     require_room(code, path.c_str());
     lmdb_checked(code, "open");
     require_whole_file();
