@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "engine/maintain/check_memory.h"
+#include "engine/maintain/lost_snapshots.h"
 #include "engine/maintain/pack_reads.h"
 #include "engine/maintain/read_plan.h"
 #include "engine/maintain/tree_check.h"
@@ -249,7 +250,7 @@ private:
             if (error.kind() != RepositoryFailure::corrupt) throw;
             note(error.what());
         }
-        check_chain(list);
+        check_slots(list);
     }
 
     void check_trees(std::vector<NamedSnapshot> const& snapshots) {
@@ -277,13 +278,10 @@ private:
         throw corrupt("chunk " + id.hex() + " was in a pack that is missing");
     }
 
-    // Each snapshot names the one its writer made before: one that is neither there nor forgotten
-    // was taken away.
-    void check_chain(SnapshotList const& list) {
-        for (auto const& [lost, follower] : lost_before(repository_, list, log_)) {
-            note(names::snapshot(lost) + ": is missing; " + names::snapshot(follower) +
-                 " followed it");
-        }
+    void check_slots(SnapshotList const& list) {
+        LostSnapshots lost;
+        with_sound_index(repository_, [&] { lost = lost_snapshots(repository_, list, log_); });
+        for (auto const& one : lost) note(describe_lost(one));
         Backend& store = repository_.store();
         for (auto const& [writer, head] : repository_.local_state().heads) {
             if (log_.closed.contains(head) || store.stat(names::snapshot(head)) ||

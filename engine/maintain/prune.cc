@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "engine/maintain/bundle_merge.h"
+#include "engine/maintain/lost_snapshots.h"
 #include "engine/maintain/open_sessions.h"
 #include "engine/maintain/prune_plan.h"
 #include "engine/maintain/repack.h"
@@ -54,6 +55,8 @@ private:
         read_log();
         if (!request_.dry_run) {
             remove_what_was_swept();
+            // One whose slot is gone may seem to be of a writer that has died.
+            unless_overtaken([&] { return list_all_snapshots(); });
             report_.ended_sessions += end_dead_sessions(repository_, log_, now_ns());
         }
         report_.resumed = log_.ends_in_condemn;
@@ -99,7 +102,7 @@ private:
         });
     }
 
-    std::vector<NamedSnapshot> list_all_snapshots() {
+    SnapshotList list_all_snapshots() {
         auto list = list_snapshots(repository_);
         if (request_.dry_run) leave_out_as_if_forgotten(list);
         if (!list.damaged.empty() && !mutant("unreadable-is-unneeded")) {
@@ -107,8 +110,8 @@ private:
                           "; nothing is removed, since what it needs is "
                           "not known: see `repo check`");
         }
-        require_none_lost(list);
-        return std::move(list.snapshots);
+        require_none(lost_before(repository_, list, log_));
+        return list;
     }
 
     void leave_out_as_if_forgotten(SnapshotList& list) const {
@@ -122,13 +125,11 @@ private:
     }
 
     // One whose slot is gone may come back, from a copy of the repository.
-    void require_none_lost(SnapshotList const& list) {
-        auto const lost = lost_before(repository_, list, log_);
+    void require_none(LostSnapshots const& lost) {
         if (lost.empty() || mutant("lost-is-unneeded")) return;
         if (has_log_grown(store_, log_)) throw Overtaken();
-        throw corrupt(names::snapshot(lost.begin()->first) + ": is missing, and " +
-                      names::snapshot(lost.begin()->second) +
-                      " followed it; nothing is removed until it is back, or given up by "
+        throw corrupt(describe_lost(*lost.begin()) +
+                      "; nothing is removed until it is back, or given up by "
                       "`repo repair --apply`");
     }
 
@@ -154,7 +155,8 @@ private:
         return ranks;
     }
 
-    Reachable mark(StoredPacks const& listed, std::vector<NamedSnapshot> const& snapshots) {
+    Reachable mark(StoredPacks const& listed, SnapshotList const& list) {
+        require_none(lost_owners(repository_, list, log_));
         Index::View const view = repository_.index_view();
         auto const ranks = std::make_shared<Ranks const>(rank(listed, view));
         auto const choose = [ranks](PackNumber pack) -> std::optional<unsigned> {
@@ -163,7 +165,7 @@ private:
             return rank == Rank::sound ? 0U : 1U;
         };
         Reachable reachable(repository_, choose);
-        mark_all(reachable, snapshots);
+        mark_all(reachable, list.snapshots);
         for (PackNumber pack = 0; pack < ranks->size(); ++pack) {
             if ((*ranks)[pack] == Rank::sound) reachable.mark_bases(view.directory(pack));
         }
@@ -284,8 +286,7 @@ private:
     }
 
     // What the snapshots of now need is looked for elsewhere first.
-    std::vector<PackId> still_unneeded(StoredPacks const& listed,
-                                       std::vector<NamedSnapshot> const& snapshots) {
+    std::vector<PackId> still_unneeded(StoredPacks const& listed, SnapshotList const& snapshots) {
         Reachable reachable = mark(listed, snapshots);
         Index::View const view = repository_.index_view();
         keep_bases_of_pardoned(reachable, view);

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "engine/maintain/bundle_merge.h"
+#include "engine/maintain/lost_snapshots.h"
 #include "engine/maintain/open_sessions.h"
 #include "engine/maintain/pack_reads.h"
 #include "engine/maintain/quarantine.h"
@@ -305,11 +306,11 @@ private:
 
     void look_at_trees() {
         SnapshotList list;
-        std::map<SessionId, SessionId> lost;
+        LostSnapshots lost;
         do {
             log_ = read_gc_log(store_, repository_.keys());
             list = list_snapshots(repository_);
-            lost = lost_before(repository_, list, log_);
+            lost = lost_now(list);
             if (without_bundle_.empty()) find_hurt(list.snapshots);
         } while (!(hurt_.empty() && lost.empty()) && has_log_grown(store_, log_));
         for (auto const& message : list.damaged) {
@@ -319,6 +320,12 @@ private:
         if (!without_bundle_.empty()) return;
         auto& hurt = report_.hurt.emplace();
         for (auto& [path, entry] : hurt_) hurt.push_back(std::move(entry));
+    }
+
+    LostSnapshots lost_now(SnapshotList const& list) {
+        LostSnapshots lost;
+        with_sound_index(repository_, [&] { lost = lost_snapshots(repository_, list, log_); });
+        return lost;
     }
 
     void find_hurt(std::vector<NamedSnapshot> const& snapshots) {
@@ -334,14 +341,16 @@ private:
     }
 
     // Nothing brings them back. Once they are given up, nobody looks for them any more.
-    void give_up(std::map<SessionId, SessionId> const& lost) {
+    void give_up(LostSnapshots const& lost) {
         std::vector<SessionId> ids;
-        for (auto const& [gone, follower] : lost) {
-            ids.push_back(gone);
-            note(report_.lost_snapshots, names::snapshot(gone) + ": is missing; " +
-                                             names::snapshot(follower) + " followed it");
+        for (auto const& one : lost) {
+            ids.push_back(one.first);
+            note(report_.lost_snapshots, describe_lost(one));
         }
-        if (request_.apply && !ids.empty()) put_forgets(repository_, ids, "lost");
+        if (!request_.apply || ids.empty()) return;
+        put_forgets(repository_, ids, "lost");
+        // Their packs are nobody's any more.
+        for (auto const& id : ids) end_session(store_, repository_.keys(), id);
     }
 
     void require_chunk(ChunkReader& reader, ChunkId const& id) {

@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include <map>
 #include <set>
 
 #include "engine/repository/gc_state.h"
@@ -20,11 +19,6 @@ std::set<SessionId> read_forgets(Repository& repository, std::vector<std::string
 
 // Whether there is a slot of this id that is not given up, by now and by `log`. Does not read it.
 bool is_live(Repository& repository, SessionId const& id, GcState const& log);
-
-// Snapshots that are neither there nor given up, though a listed one says that it followed them: by
-// which one.
-std::map<SessionId, SessionId> lost_before(Repository& repository, SnapshotList const& list,
-                                           GcState const& log);
 
 // Gives the snapshots up, durably. Another process may have done so already.
 void put_forgets(Repository& repository, std::vector<SessionId> const& ids,

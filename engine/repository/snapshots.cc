@@ -193,20 +193,6 @@ bool is_live(Repository& repository, SessionId const& id, GcState const& log) {
            !log.closed.contains(id);
 }
 
-std::map<SessionId, SessionId> lost_before(Repository& repository, SnapshotList const& list,
-                                           GcState const& log) {
-    Backend& store = repository.store();
-    std::map<SessionId, SessionId> lost;
-    for (auto const& named : list.snapshots) {
-        SessionId const& previous = named.snapshot.previous;
-        bool const is_there = list.slots.contains(previous);
-        if (previous.is_zero() || is_there || log.closed.contains(previous)) continue;
-        if (store.stat(names::snapshot(previous)) || store.stat(names::forget(previous))) continue;
-        lost.emplace(previous, named.id);
-    }
-    return lost;
-}
-
 void require_not_given_up(Repository& repository, SessionId const& id) {
     if (is_live(repository, id, read_gc_log(repository.store(), repository.keys()))) return;
     throw not_there("snapshot " + id.hex().substr(0, 8) +

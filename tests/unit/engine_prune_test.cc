@@ -564,6 +564,13 @@ protected:
         EXPECT_EQ(failure_of([&] { prune_all(*repo_); }), RepositoryFailure::corrupt) << name;
         EXPECT_EQ(repo_.objects("packs/"), packs) << name;
     }
+    void expect_named_and_refused(std::string const& name) {
+        expect_refusal(name);
+        EXPECT_TRUE(any_contains(repo_.errors(CheckDepth::structure), name)) << name;
+        RepairRequest look;
+        Progress progress;
+        EXPECT_TRUE(any_contains(repair_repository(*repo_, look, progress).lost_snapshots, name));
+    }
 };
 
 INSTANTIATE_TEST_SUITE_P(Modes, PruneRefuses, testing::Values(Mode::encrypted));
@@ -609,6 +616,41 @@ TEST_P(PruneRefuses, WhileASnapshotIsMissing) {
     EXPECT_EQ(repo_.errors(CheckDepth::read_data), Names{});
 }
 
+// Its session's record is still there, as that of a writer that has died has none.
+TEST_P(PruneRefuses, WhileASnapshotOfASilentWriterIsMissing) {
+    repo_.save(source_.path());
+    std::string const slot = names::snapshot(*second_.id);
+    Bytes const bytes = repo_.store().objects().at(slot);
+    repo_.store().remove(slot);
+    repo_.store().set_modified(names::session(*second_.id), 1);
+    expect_refusal(slot);
+    EXPECT_FALSE(repo_.store().stat(slot));
+    repo_.put(slot, bytes);
+    EXPECT_GT(prune_all(*repo_).removed.packs, 0U);
+    expect_all_is_well();
+}
+
+// Who followed it is no snapshot any more, at first by a record, then without a trace.
+TEST_P(PruneRefuses, WhileASnapshotIsMissingWhoseFollowerWasForgotten) {
+    auto const third = repo_.save(source_.path());
+    repo_.save(source_.path());
+    prune_all(*repo_);  // whose sessions leave no record now
+    std::string const slot = names::snapshot(*second_.id);
+    Bytes const bytes = repo_.store().objects().at(slot);
+    forget_named(*repo_, *third.id);
+    repo_.store().remove(slot);
+    expect_named_and_refused(slot);
+    repo_.put(slot, bytes);
+    PruneRequest closing = tidy();
+    closing.slots_per_checkpoint = 1;
+    prune_all(*repo_, closing);
+    ASSERT_FALSE(repo_.store().stat(names::snapshot(*third.id)));
+    repo_.store().remove(slot);
+    expect_named_and_refused(slot);
+    repo_.put(slot, bytes);
+    expect_all_is_well();
+}
+
 TEST_P(PruneRefuses, UntilAMissingSnapshotIsGivenUp) {
     repo_.save(source_.path());
     repo_.store().remove(names::snapshot(*second_.id));
@@ -616,8 +658,6 @@ TEST_P(PruneRefuses, UntilAMissingSnapshotIsGivenUp) {
     give_up.apply = true;
     Progress progress;
     EXPECT_EQ(repair_repository(*repo_, give_up, progress).lost_snapshots.size(), 1U);
-    // Else its writer, this process, seems to be at it still.
-    repo_.store().remove(names::session(*second_.id));
     EXPECT_GT(prune_all(*repo_).removed.packs, 0U);
     EXPECT_EQ(repo_.errors(CheckDepth::read_data), Names{});
 }

@@ -1,0 +1,81 @@
+#include "engine/maintain/lost_snapshots.h"
+
+#include "engine/index/index.h"
+#include "engine/repository/names.h"
+#include "engine/repository/snapshot_store.h"
+
+namespace coffre {
+
+namespace {
+
+bool is_there(Repository& repository, SessionId const& id) {
+    Backend& store = repository.store();
+    return store.stat(names::snapshot(id)) || store.stat(names::forget(id));
+}
+
+// Of a slot that is damaged: nothing. That is told of elsewhere.
+std::optional<SessionId> previous_of(Repository& repository, SessionId const& id) {
+    try {
+        auto const slot = read_slot(repository, names::snapshot(id));
+        if (!slot.killed()) return slot.snapshot->previous;
+    } catch (RepositoryError const& error) {
+        if (error.kind() != RepositoryFailure::corrupt) throw;
+    }
+    return std::nullopt;
+}
+
+// The sessions of all packs, each with one of them.
+std::map<SessionId, PackId> owners_of_packs(Repository& repository, GcState const& log) {
+    std::map<SessionId, PackId> owners;
+    repository.index_view().each_pack([&](PackNumber, IndexedPack const& pack) {
+        if (!pack.session.is_zero() && !log.is_swept(pack.id))
+            owners.emplace(pack.session, pack.id);
+    });
+    return owners;
+}
+
+}  // namespace
+
+LostSnapshots lost_before(Repository& repository, SnapshotList const& list, GcState const& log) {
+    std::map<SessionId, SessionId> followed;  // by whom
+    auto forgotten = list.slots;
+    for (auto const& named : list.snapshots) {
+        followed.emplace(named.snapshot.previous, named.id);
+        forgotten.erase(named.id);
+    }
+    for (auto const& id : forgotten) {
+        if (auto const previous = previous_of(repository, id)) followed.emplace(*previous, id);
+    }
+    LostSnapshots lost;
+    for (auto const& [previous, follower] : followed) {
+        bool const is_known =
+            previous.is_zero() || list.slots.contains(previous) || log.closed.contains(previous);
+        if (is_known || is_there(repository, previous)) continue;
+        lost.emplace(previous, names::snapshot(follower) + " followed it");
+    }
+    return lost;
+}
+
+LostSnapshots lost_owners(Repository& repository, SnapshotList const& list, GcState const& log) {
+    LostSnapshots lost;
+    for (auto const& [session, pack] : owners_of_packs(repository, log)) {
+        if (list.slots.contains(session) || log.closed.contains(session)) continue;
+        // In this order: the record goes when the slot is there.
+        bool const is_open = repository.store().stat(names::session(session)).has_value();
+        if (is_open || is_there(repository, session)) continue;
+        lost.emplace(session, names::pack(pack) + " was stored for it");
+    }
+    return lost;
+}
+
+LostSnapshots lost_snapshots(Repository& repository, SnapshotList const& list, GcState const& log) {
+    LostSnapshots lost = lost_before(repository, list, log);
+    lost.merge(lost_owners(repository, list, log));
+    return lost;
+}
+
+std::string describe_lost(LostSnapshots::value_type const& lost) {
+    return names::snapshot(lost.first) + ": is missing; " + lost.second;
+}
+
+}  // namespace coffre
