@@ -19,9 +19,9 @@ enum class How { structure, read_data, scrub };
 
 struct CheckArguments {
     How how = How::structure;
-    std::string subset;
-    std::string max_age;
-    std::string budget;
+    std::optional<std::string> subset;
+    std::optional<std::string> max_age;
+    std::optional<std::string> budget;
 };
 
 std::invalid_argument bad_subset(std::string const& text) {
@@ -55,18 +55,18 @@ PackChoice parse_subset(std::string const& text) {
         return PackShare{*percent};
     }
     try {
-        return PackBytes{parse_size(text)};
+        if (auto const bytes = parse_size(text); bytes > 0) return PackBytes{bytes};
     } catch (std::invalid_argument const&) {
-        throw bad_subset(text);
     }
+    throw bad_subset(text);
 }
 
 CheckRequest make_request(GlobalOptions const& options, CheckArguments const& arguments) {
     CheckRequest request;
     if (arguments.how == How::read_data) request.depth = CheckDepth::read_data;
-    if (!arguments.subset.empty()) request.packs = parse_subset(arguments.subset);
-    if (!arguments.max_age.empty()) request.max_age_s = parse_duration(arguments.max_age);
-    if (!arguments.budget.empty()) request.budget_s = parse_duration(arguments.budget);
+    if (arguments.subset) request.packs = parse_subset(*arguments.subset);
+    if (arguments.max_age) request.max_age_s = parse_duration(*arguments.max_age);
+    if (arguments.budget) request.budget_s = parse_duration(*arguments.budget);
     request.threads = options.threads;
     return request;
 }
@@ -159,18 +159,21 @@ void add_options(CLI::App& command, CheckArguments& a) {
         "--scrub", [&a] { a.how = How::scrub; },
         "compare all with its checksums, and nothing else: fast, and without any key");
     auto const read_data = [&a] { a.how = How::read_data; };
-    command
-        .add_flag_callback("--read-data", read_data, "read and compare every byte of every pack")
-        ->excludes(scrub);
+    auto* const all = command
+                          .add_flag_callback("--read-data", read_data,
+                                             "read and compare every byte of every pack")
+                          ->excludes(scrub);
     // Each of these asks for --read-data, too.
-    auto const add_limit = [&](char const* name, std::string& value, char const* help) {
-        command.add_option(name, value, help)
+    auto const add_limit = [&](char const* name, std::optional<std::string>& value,
+                               char const* help) {
+        return command.add_option(name, value, help)
             ->excludes(scrub)
             ->each([read_data](std::string const&) { read_data(); });
     };
     add_limit("--read-data-subset", a.subset,
               "read a part of the packs: 2/7 (the second of seven parts), or, chosen at random, 5% "
-              "or 10G");
+              "or 10G")
+        ->excludes(all);
     add_limit("--max-age", a.max_age,
               "read only packs that this machine has not verified for so long (90s 10m 26h 30d)");
     add_limit("--budget", a.budget, "begin no further pack after this time (90s 10m 26h 30d)");

@@ -317,11 +317,15 @@ std::string check_text(std::string const& text) {
     return "at most " + std::to_string(limits::text_size) + " bytes";
 }
 
+std::string check_tag(std::string const& text) {
+    return text.empty() ? "a tag has at least one character" : check_text(text);
+}
+
 void add_filter(CLI::App& command, SnapshotFilter& filter) {
     command.add_option("-H,--host", filter.host, "only snapshots of this host");
     command.add_option("--path", filter.paths, "only snapshots of this path (repeatable)");
     command.add_option("--tag", filter.tags,
-                       "only snapshots with this tag (a,b: both; repeatable: any)");
+                       "only snapshots with this tag (a,b: both; '': with none; repeatable: any)");
 }
 
 }  // namespace coffre::cli

@@ -72,6 +72,8 @@ int compression_level(std::string const& name);
 
 // What is wrong with a text that a snapshot is to hold, for CLI::Option::check; else empty.
 std::string check_text(std::string const& text);
+// The same for a tag.
+std::string check_tag(std::string const& text);
 
 // Options that narrow a search for a snapshot.
 void add_filter(CLI::App& command, SnapshotFilter& filter);

@@ -32,12 +32,14 @@ GlobalOptions options_of_source(GlobalOptions const& options, CopyArguments cons
     return source;
 }
 
-// Two repositories: a failure says of which.
-std::shared_ptr<Repository> open_as(std::string const& which, GlobalOptions const& options) {
+// Two repositories: a failure says of which, and how that one's key is given.
+std::shared_ptr<Repository> open_as(std::string const& which, GlobalOptions const& options,
+                                    std::string const& key_hint = "") {
     try {
         return open(options);
     } catch (RepositoryError const& error) {
-        throw RepositoryError(error.kind(), which + ": " + error.what());
+        bool const is_key = error.kind() == RepositoryFailure::wrong_key;
+        throw RepositoryError(error.kind(), which + ": " + error.what() + (is_key ? key_hint : ""));
     }
 }
 
@@ -82,7 +84,9 @@ int run_copy(GlobalOptions const& options, CopyArguments& arguments) {
     arguments.request.destination =
         std::filesystem::absolute(repository_location(options)).lexically_normal();
     GlobalOptions const source_options = options_of_source(options, arguments);
-    auto const source = open_as("the source (--from)", source_options);
+    auto const source = open_as("the source (--from)", source_options,
+                                "; its key is given with --from-key-file, --from-password-file or "
+                                "--from-password-command");
     auto const destination = open_as("the destination (-r)", options);
     Progress progress;
     CopyReport report;

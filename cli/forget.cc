@@ -178,7 +178,7 @@ void add_rules(CLI::App& command, ForgetArguments& arguments) {
         std::string const suffix = name.empty() ? "" : "-" + name;
         command.add_option("--keep-within" + suffix, arguments.withins[name], what)->group("Rules");
     };
-    count("last", "the newest N, or `unlimited` as in all of these");
+    count("last", "the newest N, or `unlimited` as in all of these that count");
     count("hourly", "the newest of each of the last N hours that have any");
     count("daily", "the same for days");
     count("weekly", "for weeks, which begin on Mondays");

@@ -70,9 +70,10 @@ private:
 };
 
 void add_groups(Metrics& metrics, std::vector<SnapshotGroup> const& groups) {
-    metrics.of_groups(groups, "coffre_last_snapshot_timestamp_seconds",
-                      "The moment that the newest snapshot shows.",
-                      [](auto const& g) { return seconds_text(g.newest.snapshot.time_ns); });
+    metrics.of_groups(
+        groups, "coffre_last_snapshot_timestamp_seconds",
+        "The moment that the newest snapshot shows; when it was made, if that lies ahead.",
+        [](auto const& g) { return seconds_text(g.newest_ns); });
     metrics.of_groups(groups, "coffre_last_snapshot_size_bytes",
                       "Size of the files and streams of the newest snapshot.",
                       [](auto const& g) { return g.newest.snapshot.statistics.bytes; });

@@ -17,6 +17,7 @@ namespace {
 // "5%", or "unlimited": nothing is moved. Throws std::invalid_argument.
 std::optional<double> parse_share(std::string const& text) {
     if (text == "unlimited") return std::nullopt;
+    if (text == "0") return 0;
     bool const is_share = text.ends_with('%') && text.size() > 1 &&
                           text.find_first_not_of("0123456789.") == text.size() - 1;
     double const percent = is_share ? std::strtod(text.c_str(), nullptr) : -1;

@@ -225,7 +225,7 @@ void add_options(CLI::App& command, SnapshotArguments& a) {
                      "stay on the file systems of the paths");
     command.add_option("--tag", a.tags, "tag for the snapshot (repeatable; a,b: two)")
         ->delimiter(',')
-        ->check(check_text);
+        ->check(check_tag);
     command.add_option("-H,--host", a.host, "host name to record")->check(check_text);
     command.add_option("--time", a.time, "time to record (default: now)");
     command.add_option("--parent", a.parent,

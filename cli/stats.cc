@@ -61,6 +61,7 @@ int run_version(GlobalOptions const& options) {
 
 void add_stats(CLI::App& app, Context& context) {
     auto* const command = app.add_subcommand("stats", "how much is stored");
+    command->footer("Examples:\n  repo stats\n  repo stats --json");
     command->callback(
         [&context] { context.run = [&context] { return run_stats(context.options); }; });
 }

@@ -89,14 +89,18 @@ void add_tag(CLI::App& app, Context& context) {
     auto* const command = app.add_subcommand("tag", "change the tags of snapshots, or pin them");
     auto const arguments = std::make_shared<TagArguments>();
     command->add_option("snapshots", arguments->names, "IDs, latest, latest~N, latest@TIME");
-    command->add_option("--add", arguments->change.add, "a tag they get (a,b: two)")
-        ->delimiter(',')
-        ->check(check_text);
-    command->add_option("--remove", arguments->change.remove, "a tag they lose (a,b: two)")
-        ->delimiter(',');
+    auto* const add =
+        command->add_option("--add", arguments->change.add, "a tag they get (a,b: two)")
+            ->delimiter(',')
+            ->check(check_tag);
+    auto* const remove =
+        command->add_option("--remove", arguments->change.remove, "a tag they lose (a,b: two)")
+            ->delimiter(',');
     command->add_option("--set", arguments->set, "the tags they have instead of theirs (a,b: two)")
         ->delimiter(',')
-        ->check(check_text);
+        ->check(check_tag)
+        ->excludes(add)
+        ->excludes(remove);
     command->add_flag("--pin", arguments->pin, "never forget them");
     command->add_flag("--unpin", arguments->unpin, "let them go again");
     add_filter(*command, arguments->filter);

@@ -12,8 +12,9 @@ namespace coffre {
 struct SnapshotGroup {
     NamedSnapshot newest;
     std::uint64_t snapshots = 0;
-    // Since the moment that the newest one shows; since it was made, when that lies ahead.
-    std::int64_t age_s = 0;
+    // The moment that the newest one shows; when it was made, when that lies ahead.
+    std::int64_t newest_ns = 0;
+    std::int64_t age_s = 0;  // since then
 };
 
 // What snapshots made within the last days have stored, as far as they are still there.

@@ -18,6 +18,7 @@ namespace coffre {
 
 namespace {
 
+constexpr std::int64_t hour_ns = 3600 * second_ns;
 constexpr std::int64_t day_ns = 86'400 * second_ns;
 
 std::optional<dev_t> device_of(std::string const& path) {
@@ -32,9 +33,14 @@ std::vector<SnapshotGroup> group(std::vector<NamedSnapshot> const& oldest_first,
     for (auto const& named : oldest_first) {
         Snapshot const& snapshot = named.snapshot;
         SnapshotGroup& one = groups[{snapshot.host, snapshot.paths, snapshot.streams}];
-        ++one.snapshots;
+        std::int64_t const shown_ns = std::min(snapshot.time_ns, snapshot.started_ns);
+        // By a clock that was wrong: it would hide all that is saved until then.
+        bool const is_ahead = shown_ns > now_ns + hour_ns;
+        bool const is_newer = shown_ns >= one.newest_ns && !is_ahead;
+        if (++one.snapshots > 1 && !is_newer) continue;
         one.newest = named;
-        one.age_s = (now_ns - std::min(snapshot.time_ns, snapshot.started_ns)) / second_ns;
+        one.newest_ns = shown_ns;
+        one.age_s = (now_ns - shown_ns) / second_ns;
     }
     std::vector<SnapshotGroup> list;
     list.reserve(groups.size());

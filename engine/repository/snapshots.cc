@@ -20,7 +20,9 @@ RepositoryError not_there(std::string const& message) {
     return {RepositoryFailure::failed, message};
 }
 
+// With "": has none.
 bool has_tags(Snapshot const& snapshot, std::string const& all_of) {
+    if (all_of.empty()) return snapshot.tags.empty();
     auto const tags = split_at_commas(all_of);
     return std::all_of(tags.begin(), tags.end(), [&](std::string const& tag) {
         return std::find(snapshot.tags.begin(), snapshot.tags.end(), tag) != snapshot.tags.end();

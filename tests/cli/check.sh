@@ -57,14 +57,17 @@ expect_code 0 repo check
 expect_code 0 repo check --cache-dir elsewhere --read-data-subset 1/2
 expect_output "verified  never: $((packs - first)) packs"
 
-for odd in 0/2 3/2 1/0 /2 1/ 1/2/3 -1/2 0% 101% % x% nan% x -5 1.5; do
+for odd in 0/2 3/2 1/0 /2 1/ 1/2/3 -1/2 0% 101% % x% nan% x -5 1.5 0 0G; do
     expect_code 2 repo check "--read-data-subset=$odd"
     expect_error "write 2/7"
 done
+expect_code 2 repo check --read-data-subset ''
 expect_code 2 repo check --budget 10
 expect_error "is not a duration"
 expect_code 2 repo check --max-age 1w
 expect_code 2 repo check --scrub --budget 10m
 expect_code 2 repo check --scrub --max-age 10m
 expect_code 2 repo check --scrub --read-data-subset 1/2
+expect_code 2 repo check --read-data --read-data-subset 1/2
+expect_error "excludes"
 echo "all as expected"

@@ -71,6 +71,12 @@ for option in "snapshot src --tag" "snapshot src --host" "tag latest --add" "tag
     expect_code 2 repo $option "$long_text"
     expect_error "at most 65536 bytes"
 done
+for option in "snapshot src --tag" "tag latest --add" "tag latest --set"; do
+    # shellcheck disable=SC2086
+    expect_code 2 repo $option ''
+    expect_error "at least one character"
+done
+expect_code 2 repo tag latest --set a --add b
 expect_code 0 repo snapshots
 expect_output "0 snapshots"
 

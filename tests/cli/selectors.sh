@@ -38,6 +38,11 @@ expect_code 2 repo ls latest~x
 expect_code 2 repo ls latest-1
 expect_code 2 repo ls latest~-1
 
+# With none.
+expect_number 4 latest --tag ''
+expect_number 4 latest --tag '' --tag weekly
+expect_code 1 repo ls latest~1 --tag ''
+
 # The newest not after a moment.
 expect_number 1 'latest@2026-08-02'
 expect_number 1 'latest@2026-08-02 12:00:05'

@@ -116,6 +116,17 @@ TEST_F(Status, ATimeThatLiesAheadMakesNoSnapshotYoung) {
     EXPECT_EQ(status_at(now_ns).groups.at(0).age_s, 600);
 }
 
+TEST_F(Status, ATimeThatLiesAheadHidesNoSnapshotThatIsNewer) {
+    save("a", {source_.path()}, 4'000'000'000);
+    auto const newest = save("a", {source_.path()});
+    save("a", {source_.path()}, 1000);
+    auto const group = status_at(newest.snapshot.time_ns + 60 * second_ns).groups.at(0);
+    EXPECT_EQ(group.newest.id, newest.id);
+    EXPECT_EQ(group.newest_ns, newest.snapshot.time_ns);
+    EXPECT_EQ(group.age_s, 60);
+    EXPECT_EQ(group.snapshots, 3U);
+}
+
 TEST_F(Status, CountsWhatIsStored) {
     save("a", {source_.path()});
     auto const objects = repo_.store().objects();
