@@ -201,27 +201,39 @@ SnapshotResult take_once(Repository& repository, SnapshotRequest& request, Progr
     return Run(repository, request, progress, EarlierTrees::distrusted).take();
 }
 
+// A second attempt would save the remainder of a stream as a whole: false when one cannot begin
+// anew.
+bool restart_streams(SnapshotRequest const& request) {
+    return std::all_of(request.streams.begin(), request.streams.end(),
+                       [](auto const& stream) { return stream->restart(); });
+}
+
+SnapshotResult take_with_sound_index(Repository& repository, SnapshotRequest& request,
+                                     Progress& progress) {
+    try {
+        return take_once(repository, request, progress);
+    } catch (IndexDamaged const&) {
+        repository.rebuild_index();
+        if (!restart_streams(request)) {
+            throw RepositoryError(
+                RepositoryFailure::failed,
+                "this machine's index was damaged; it is built anew, run it again");
+        }
+    }
+    return with_index([&] { return take_once(repository, request, progress); });
+}
+
 }  // namespace
 
 SnapshotResult take_snapshot(Repository& repository, SnapshotRequest& request, Progress& progress) {
-    auto const take = [&] { return take_once(repository, request, progress); };
-    if (request.streams.empty()) {
-        try {
-            return with_sound_index(repository, take);
-        } catch (RepositoryError const& error) {
-            if (error.kind() != RepositoryFailure::fenced) throw;
-            progress.report_failure("", std::string(error.what()) + "; trying once more");
-        }
-        return with_sound_index(repository, take);
-    }
+    auto const take = [&] { return take_with_sound_index(repository, request, progress); };
     try {
         return take();
-    } catch (IndexDamaged const&) {
-        // What the streams gave is gone: a second attempt would save their remainder as a whole.
-        repository.rebuild_index();
-        throw RepositoryError(RepositoryFailure::failed,
-                              "this machine's index was damaged; it is built anew, run it again");
+    } catch (RepositoryError const& error) {
+        if (error.kind() != RepositoryFailure::fenced || !restart_streams(request)) throw;
+        progress.report_failure("", std::string(error.what()) + "; trying once more");
     }
+    return take();
 }
 
 }  // namespace coffre

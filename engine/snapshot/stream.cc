@@ -28,6 +28,7 @@ constexpr int poll_interval_ms = 100;
 class CancellableReader {
 public:
     void cancel() { cancelled_ = true; }
+    void restart() { cancelled_ = false; }
 
     std::size_t read(std::string const& name, int fd, std::span<std::byte> into) const {
         std::size_t done = 0;
@@ -147,12 +148,10 @@ pid_t spawn(std::string const& name, std::vector<std::string> const& argv, int o
 
 class CommandStream final : public StreamSource {
 public:
-    CommandStream(std::string name, std::vector<std::string> const& argv) : name_(std::move(name)) {
-        if (argv.empty()) fail(name_, "no command");
-        command_ = argv[0];
-        Pipe pipe = make_pipe(name_);
-        child_ = Child(spawn(name_, argv, pipe.write_end.get()));
-        output_ = std::move(pipe.read_end);
+    CommandStream(std::string name, std::vector<std::string> argv)
+        : name_(std::move(name)), argv_(std::move(argv)) {
+        if (argv_.empty()) fail(name_, "no command");
+        start();
     }
     std::string const& name() const override { return name_; }
     std::size_t read(std::span<std::byte> into) override {
@@ -163,16 +162,30 @@ public:
         output_.reset();
         int const status = child_.wait();
         if (WIFSIGNALED(status)) {
-            fail(name_, command_ + " was ended by signal " + std::to_string(WTERMSIG(status)));
+            fail(name_, argv_[0] + " was ended by signal " + std::to_string(WTERMSIG(status)));
         }
         if (WEXITSTATUS(status) != 0) {
-            fail(name_, command_ + " failed with exit code " + std::to_string(WEXITSTATUS(status)));
+            fail(name_, argv_[0] + " failed with exit code " + std::to_string(WEXITSTATUS(status)));
         }
     }
 
+    bool restart() override {
+        output_.reset();
+        child_ = Child();
+        reader_.restart();
+        start();
+        return true;
+    }
+
 private:
+    void start() {
+        Pipe pipe = make_pipe(name_);
+        child_ = Child(spawn(name_, argv_, pipe.write_end.get()));
+        output_ = std::move(pipe.read_end);
+    }
+
     std::string name_;
-    std::string command_;
+    std::vector<std::string> argv_;
     Child child_;
     Fd output_;
     CancellableReader reader_;

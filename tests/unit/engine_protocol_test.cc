@@ -1,11 +1,14 @@
 // The order of store operations, and what a writer may rely on: the rules that let collectors and
 // writers work at the same time.
+#include <fcntl.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 
 #include "engine/crypto/key_ring.h"
 #include "engine/status.h"
+#include "engine/stream.h"
+#include "engine/util/fd.h"
 #include "engine_test_repo.h"
 
 namespace coffre {
@@ -153,6 +156,29 @@ TEST_F(Protocol, ASessionThatWasFencedPublishesNothing) {
     EXPECT_EQ(repo_.ids(), Names{taken.id->hex()});
     EXPECT_EQ(repo_.errors(CheckDepth::read_data), Names{});
     EXPECT_EQ(repo_.dumped(taken.snapshot, source_ / "small"), "small");
+}
+
+TEST_F(Protocol, ACommandIsStartedAgainForTheSecondAttempt) {
+    when_a_session_begins([&](SessionId const& id) { fence(id); });
+    SnapshotRequest request;
+    request.paths = {source_.path()};
+    request.streams.push_back(stream_from_command("out", {"sh", "-c", "echo whole"}));
+    auto const taken = repo_.take(std::move(request));
+    repo_.observe_nothing();
+    ASSERT_TRUE(taken.id);
+    EXPECT_EQ(repo_.dumped(taken.snapshot, "out"), "whole\n");
+    EXPECT_EQ(repo_.dumped(taken.snapshot, source_ / "small"), "small");
+}
+
+TEST_F(Protocol, WhatComesOnceIsNotSavedByHalves) {
+    when_a_session_begins([&](SessionId const& id) { fence(id); });
+    write_file(source_ / "input", "once");
+    Fd const input(::open((source_ / "input").c_str(), O_RDONLY));
+    SnapshotRequest request;
+    request.streams.push_back(stream_from_fd("in", input.get()));
+    EXPECT_EQ(failure_of([&] { repo_.take(std::move(request)); }), RepositoryFailure::fenced);
+    repo_.observe_nothing();
+    EXPECT_EQ(repo_.ids(), Names{});
 }
 
 TEST_F(Protocol, TriesOnlyTwice) {

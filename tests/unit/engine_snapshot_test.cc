@@ -487,6 +487,19 @@ TEST(ThreadsStreams, AreReadAtTheSameTime) {
     EXPECT_EQ(repo.take(std::move(request)).snapshot.streams, (Names{"a", "b", "c"}));
 }
 
+TEST(SnapshotStreams, OfACommandBeginAnewWhereverTheyAre) {
+    auto const stream = stream_from_command("out", {"sh", "-c", "echo first; exec sleep 1000"});
+    Bytes read(6);
+    for (int again = 0; again < 3; ++again) {
+        ASSERT_EQ(stream->read(read), read.size());
+        EXPECT_EQ(std::string(reinterpret_cast<char const*>(read.data()), read.size()), "first\n");
+        if (again == 1) stream->cancel();
+        EXPECT_TRUE(stream->restart());
+    }
+    auto const once = stream_from_fd("in", 0);
+    EXPECT_FALSE(once->restart());
+}
+
 TEST(SnapshotStreams, RefuseNamesThatCannotBe) {
     for (std::string const& name : {std::string(), std::string("."), std::string(".."),
                                     std::string("a/b"), std::string(256, 'x')}) {
