@@ -34,6 +34,7 @@ std::string advice_when_interrupted(std::string const& command) {
 int exit_code_of(RepositoryFailure failure) {
     switch (failure) {
         case RepositoryFailure::failed:
+        case RepositoryFailure::denied:
             return exit_code::failed;
         case RepositoryFailure::not_found:
             return 10;
@@ -80,6 +81,8 @@ std::string advice_for(RepositoryFailure failure, std::string const& command) {
             return "No snapshot was made.";
         case RepositoryFailure::interrupted:
             return advice_when_interrupted(command);
+        case RepositoryFailure::denied:
+            return "Run it as the user whose repository it is, or give this one the right to read.";
         case RepositoryFailure::failed:
         case RepositoryFailure::rolled_back:
             break;

@@ -31,15 +31,19 @@ std::string amount_text(PruneReport::Amount const& amount) {
     return fmt::format("{:>9} packs  {:>11}", number_text(amount.packs), size_text(amount.bytes));
 }
 
-void print_plan(PruneReport const& report) {
-    print("stored      " + amount_text(report.total));
-    print("unneeded    " + amount_text(report.unneeded));
-    print("to move     " + amount_text(report.repacked));
-    print(fmt::format("stays       {:>15}  {:>11}  unneeded, among what is needed", "",
-                      size_text(report.unused)));
-    if (report.kept_for_writers.packs > 0) {
-        print("of writers  " + amount_text(report.kept_for_writers) + "  left alone");
+std::string bytes_text(char const* name, std::uint64_t bytes) {
+    return fmt::format("{:<12}{:>15}  {:>11}", name, "", size_text(bytes));
+}
+
+std::string plan_text(PruneSums const& plan) {
+    std::string text = "stored      " + amount_text(plan.total) +  //
+                       "\nunneeded    " + amount_text(plan.unneeded) + "\nto move     " +
+                       amount_text(plan.repacked) + "\n" + bytes_text("stays", plan.unused) +
+                       "  unneeded, among what is needed\n";
+    if (plan.kept_for_writers.packs > 0) {
+        text += "of writers  " + amount_text(plan.kept_for_writers) + "  left alone\n";
     }
+    return text + bytes_text("frees", plan.frees) + "  about";
 }
 
 void print_waiting(PruneReport const& report) {
@@ -55,9 +59,7 @@ void print_waiting(PruneReport const& report) {
 void print_text(PruneReport const& report, bool dry_run) {
     if (report.resumed) {
         print(dry_run ? "an earlier collection waits to be finished"
-                      : "an earlier collection is taken up");
-    } else {
-        print_plan(report);
+                      : "an earlier collection was taken up");
     }
     if (report.ended_sessions > 0) {
         print(fmt::format("ended {} session{} without a sign of life", report.ended_sessions,
@@ -80,6 +82,7 @@ nlohmann::json json_of(PruneReport const& report, bool dry_run) {
                             {"unneeded", json_of(report.unneeded)},
                             {"repacked", json_of(report.repacked)},
                             {"unused_bytes", report.unused},
+                            {"freed_bytes", report.frees},
                             {"kept_for_writers", json_of(report.kept_for_writers)},
                             {"removed", json_of(report.removed)},
                             {"ended_sessions", report.ended_sessions},
@@ -124,7 +127,7 @@ PruneRequest prune_request(GlobalOptions const& options, PruneArguments const& a
     return request;
 }
 
-int run_prune(GlobalOptions const& options, Repository& repository, PruneRequest const& request) {
+int run_prune(GlobalOptions const& options, Repository& repository, PruneRequest request) {
     // Snapshots and restores that run meanwhile come first.
     ::setpriority(PRIO_PROCESS, 0, 10);
     Progress progress;
@@ -132,6 +135,9 @@ int run_prune(GlobalOptions const& options, Repository& repository, PruneRequest
     {
         ProgressDisplay display(progress, options);
         report_failures(progress, display, options);
+        if (!options.json && !options.quiet) {
+            request.on_plan = [&](PruneSums const& plan) { display.print(plan_text(plan)); };
+        }
         report = prune(repository, request, progress);
     }
     if (options.json) {

@@ -21,6 +21,6 @@ void add_prune_options(CLI::App& command, PruneArguments& arguments);
 PruneRequest prune_request(GlobalOptions const& options, PruneArguments const& arguments);
 
 // Returns the exit code.
-int run_prune(GlobalOptions const& options, Repository& repository, PruneRequest const& request);
+int run_prune(GlobalOptions const& options, Repository& repository, PruneRequest request);
 
 }  // namespace coffre::cli

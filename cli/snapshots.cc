@@ -63,7 +63,7 @@ void add_snapshots(CLI::App& app, Context& context) {
     auto* const command = app.add_subcommand("snapshots", "list the snapshots");
     auto const arguments = std::make_shared<SnapshotsArguments>();
     command->add_flag("--forgotten", arguments->forgotten,
-                      "those that are forgotten and not collected yet: `repo forget --undo ID`");
+                      "those that are forgotten and can be taken back: `repo forget --undo ID`");
     add_filter(*command, arguments->filter);
     command->footer(
         "Examples:\n  repo snapshots\n  repo snapshots --host web1 --tag weekly --json");

@@ -27,6 +27,7 @@ public:
 
 enum class RepositoryFailure {
     failed,         // anything without a code of its own
+    denied,         // an object is there that this user may not read
     not_found,      // no repository there
     unusable,       // newer format
     fenced,         // the session was ended by a collector

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <set>
 
@@ -10,6 +11,19 @@
 #include "engine/repository.h"
 
 namespace coffre {
+
+struct PruneSums {
+    struct Amount {
+        std::uint64_t packs = 0;
+        std::uint64_t bytes = 0;
+    };
+    Amount total;              // before
+    Amount unneeded;           // packs that nobody needs anything of
+    Amount repacked;           // packs whose needed rest is moved; bytes: that rest
+    std::uint64_t unused = 0;  // bytes in other packs that nobody needs: they stay
+    Amount kept_for_writers;   // of sessions that are open: not looked into
+    std::uint64_t frees = 0;   // bytes, about: of unneeded packs, and by moving
+};
 
 struct PruneRequest {
     // Of what packs hold afterwards; the rest of it is moved together. None: nothing is moved.
@@ -22,6 +36,9 @@ struct PruneRequest {
     bool gives_way = false;  // while others write it moves packs at a quarter of its speed
     bool dry_run = false;
     std::set<SessionId> as_if_forgotten;  // in a dry run: snapshots that would be by then
+    // Told what is going to be done before anything is moved or condemned; again when another
+    // collection was faster and all is planned anew.
+    std::function<void(PruneSums const&)> on_plan = {};
 };
 
 // Somebody who writes: until it ends, nothing that it may rely on can be removed.
@@ -32,24 +49,13 @@ struct OpenSession {
     std::int64_t seen_ns = 0;  // its last sign of life, by the store's clock
 };
 
-struct PruneSums {
-    struct Amount {
-        std::uint64_t packs = 0;
-        std::uint64_t bytes = 0;
-    };
-    Amount total;              // before
-    Amount unneeded;           // packs that nobody needs anything of
-    Amount repacked;           // packs whose needed rest is moved; bytes: that rest
-    std::uint64_t unused = 0;  // bytes in other packs that nobody needs: they stay
-    Amount kept_for_writers;   // of sessions that are open: not looked into
-};
-
 struct PruneReport : PruneSums {
     Amount removed;                        // in this run, also what an earlier one had condemned
     std::uint64_t ended_sessions = 0;      // that showed no sign of life
     std::vector<OpenSession> waiting_for;  // what is condemned goes once these have ended
-    bool resumed = false;                  // an earlier run's collection was finished
-    bool lacked_room = false;              // so that what was to be moved stays where it is
+    bool resumed = false;  // an earlier run's collection was finished: `unneeded` is what it had
+                           // condemned and what is there of it
+    bool lacked_room = false;  // so that what was to be moved stays where it is
 };
 
 // Marks what is needed, condemns the rest, and removes it as soon as no session is open that began

@@ -29,8 +29,8 @@ struct Republished {
 std::optional<Republished> change_tags(Repository& repository, NamedSnapshot const& named,
                                        TagChange const& change, Progress& progress);
 
-// The snapshots that are forgotten and not collected yet, but for those of which there is a newer
-// slot: with other tags, or taken back.
+// The snapshots that are forgotten and of which nothing is collected, or about to be, but for those
+// of which there is a newer slot: with other tags, or taken back. Walks their trees.
 SnapshotList forgotten_snapshots(Repository& repository);
 
 // Takes back the forgetting of the snapshot whose id begins with `prefix`, unless that was done

@@ -51,7 +51,19 @@ bool is_of_store(std::string_view folder) {
 [[noreturn]] void fail_to_read(char const* action, std::string const& name) {
     bool const is_lost = errno == EIO || errno == EBADMSG || errno == EUCLEAN;
     if (is_lost) throw corrupt(name + ": cannot " + action + ": " + errno_text());
+    if (errno == EACCES || errno == EPERM) {
+        throw RepositoryError(RepositoryFailure::denied,
+                              name + ": cannot " + action + ": " + errno_text());
+    }
     fail(action, name);
+}
+
+// A folder that is not there may hold anything elsewhere.
+[[noreturn]] void fail_to_find(std::string const& folder) {
+    throw RepositoryError(RepositoryFailure::failed,
+                          folder +
+                              ": cannot list: there is no such folder; bring it back, or make "
+                              "it if it was empty and a copy was made without empty folders");
 }
 
 void make_folder(int root, std::string const& folder) {
@@ -195,6 +207,7 @@ private:
         std::vector<ObjectInfo> found;
         Fd fd(::openat(root_.get(), (prefix + ".").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
         if (!fd && mutant("list-error-is-empty")) return found;
+        if (!fd && errno == ENOENT) fail_to_find(prefix);
         if (!fd) fail("list", prefix);
         OpenFolder const dir(::fdopendir(fd.get()));
         if (!dir) fail("list", prefix);

@@ -89,7 +89,8 @@ private:
             return true;
         } catch (RepositoryError const& error) {
             bool const of_object = error.kind() == RepositoryFailure::corrupt ||
-                                   error.kind() == RepositoryFailure::unusable;
+                                   error.kind() == RepositoryFailure::unusable ||
+                                   error.kind() == RepositoryFailure::denied;
             if (!of_object) throw;
             note(error.what(), name);
             return false;
@@ -308,6 +309,7 @@ private:
     }
 
     void add(PackReading const& reading) {
+        if (!reading.denied.empty()) note(reading.denied, names::pack(reading.pack));
         if (!reading.begun_s) return;
         ++report_.packs_read;
         read_.insert(reading.pack);

@@ -54,6 +54,11 @@ PackReading PackReads::read(PackId const& id) {
     try {
         read_pack(names::pack(id), reading);
     } catch (RepositoryError const& error) {
+        if (error.kind() == RepositoryFailure::denied) {
+            reading.begun_s.reset();
+            reading.denied = error.what();
+            return reading;
+        }
         if (error.kind() != RepositoryFailure::corrupt) throw;
         reading.errors.emplace_back(error.what());
     }

@@ -21,7 +21,8 @@ struct ExpectedPack {
 // What reading a pack showed.
 struct PackReading {
     PackId pack;
-    std::optional<std::int64_t> begun_s;  // nothing: it was not read, there was no time
+    std::optional<std::int64_t> begun_s;  // nothing: it was not read, there was no time, or
+    std::string denied;                   // what says that this user may not
     std::vector<std::string> errors;
     std::uint64_t chunks = 0;
     std::uint64_t bytes = 0;

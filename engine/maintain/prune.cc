@@ -60,6 +60,7 @@ private:
             report_.ended_sessions += end_dead_sessions(repository_, log_, now_ns());
         }
         report_.resumed = log_.ends_in_condemn;
+        if (report_.resumed) sum_up_condemned();
         bool const is_condemned =
             log_.ends_in_condemn || unless_overtaken([&] { return condemn(); });
         if (request_.dry_run) return;
@@ -91,6 +92,7 @@ private:
             auto const reachable = mark(listed_later, snapshots);
             auto const plan = plan_prune(repository_, log_, listed, reachable, request_);
             sums() = plan.sums;
+            if (request_.on_plan) request_.on_plan(plan.sums);
             if (request_.dry_run || (plan.unneeded.empty() && plan.repack.empty())) return false;
             if (mutant("sessions-before-condemn") && !has_every_session_ended()) return false;
             auto const moved = move_together(plan.repack, reachable);
@@ -212,6 +214,18 @@ private:
                                              "and run prune again");
             return {};
         }
+    }
+
+    void sum_up_condemned() {
+        for (auto const& [id, size] : StoredPacks(repository_, log_)) {
+            ++report_.total.packs;
+            report_.total.bytes += size;
+            if (!log_.condemned.contains(id)) continue;
+            ++report_.unneeded.packs;
+            report_.unneeded.bytes += size;
+        }
+        report_.frees = report_.unneeded.bytes;
+        if (request_.on_plan) request_.on_plan(sums());
     }
 
     // Not all that was planned may have been moved.

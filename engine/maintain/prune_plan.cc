@@ -35,6 +35,7 @@ public:
             plan_.sums.total.bytes += size;
             look_at(id, size);
         }
+        plan_.sums.frees = plan_.sums.unneeded.bytes;
         choose();
         return std::move(plan_);
     }
@@ -125,7 +126,9 @@ private:
             plan_.sums.repacked.bytes += use.needed;
             plan_.sums.unused -= use.unused;
             std::uint64_t const moved = use.needed + use.needed / padding_share;
-            total -= use.size - std::min(use.size, moved);
+            std::uint64_t const freed = use.size - std::min(use.size, moved);
+            plan_.sums.frees += freed;
+            total -= freed;
             plan_.repack.push_back(use);
         }
     }

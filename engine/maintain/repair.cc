@@ -167,13 +167,17 @@ private:
     }
 
     void read_packs(std::vector<PackId> packs) {
-        auto const add = [this](PackReading const& reading) {
+        std::string denied;
+        auto const add = [&](PackReading const& reading) {
+            if (!reading.denied.empty()) denied = reading.denied;
             if (!expected_.contains(reading.pack)) without_bundle_.push_back(reading.pack);
             if (!reading.errors.empty()) add_damaged(reading.pack, reading.errors[0]);
         };
         PackReads reads(repository_, expected_, worker_count(request_.threads), progress_, add);
         reads.begin(std::move(packs), [] { return std::optional(now_ns() / 1'000'000'000); });
         reads.finish();
+        // It may well be sound.
+        if (!denied.empty()) throw RepositoryError(RepositoryFailure::denied, denied);
         report_.packs_without_bundle = static_cast<std::uint64_t>(
             std::count_if(without_bundle_.begin(), without_bundle_.end(),
                           [this](PackId const& id) { return !bad_.contains(id); }));

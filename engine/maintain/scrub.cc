@@ -55,7 +55,8 @@ Scrubbed scrub(Backend& store, std::string const& name) {
         result.error = name + ": " + error.what();
     } catch (RepositoryError const& error) {
         bool const of_object = error.kind() == RepositoryFailure::corrupt ||
-                               error.kind() == RepositoryFailure::unusable;
+                               error.kind() == RepositoryFailure::unusable ||
+                               error.kind() == RepositoryFailure::denied;
         if (!of_object) throw;
         result.error = error.what();
     }

@@ -33,28 +33,62 @@ Census census_of(Reachable const& reachable, Index::View const& view) {
     return census;
 }
 
-// The packs that hold all that is beneath the snapshot, none of them condemned. Throws
-// RepositoryError{failed} when there are no such packs.
-Census usable_packs(Repository& repository, GcState const& log, NamedSnapshot const& named) {
-    StoredPacks const listed(repository, log);
-    Index::View const view = repository.index_view();
-    auto const rank = [&](PackNumber number) -> std::optional<unsigned> {
-        IndexedPack const pack = view.pack(number);
-        if (!log.usable(pack.id) || !listed.holds(pack)) return std::nullopt;
-        return 0;
-    };
-    std::string const what = "snapshot " + named.id.hex().substr(0, 8);
-    Reachable reachable(repository, rank);
-    try {
-        reachable.mark(what, named.snapshot.root);
-    } catch (RepositoryError const& error) {
-        if (error.kind() != RepositoryFailure::corrupt) throw;
+// The packs that are there and not condemned, and what they hold. Its arguments outlive it.
+class UsablePacks {
+public:
+    UsablePacks(Repository& repository, GcState const& log)
+        : repository_(repository),
+          log_(log),
+          listed_(repository, log),
+          view_(repository.index_view()) {}
+
+    // Those that hold all that is beneath the snapshot. Throws RepositoryError{failed} when there
+    // are no such packs.
+    Census that_hold(NamedSnapshot const& named) {
+        Reachable found = nothing();
+        try {
+            found.mark(what(named), named.snapshot.root);
+        } catch (RepositoryError const& error) {
+            if (error.kind() != RepositoryFailure::corrupt) throw;
+            throw RepositoryError(RepositoryFailure::failed,
+                                  std::string(error.what()) + "; it has been collected in part");
+        }
+        if (found.missing().empty()) return census_of(found, view_);
         throw RepositoryError(RepositoryFailure::failed,
-                              std::string(error.what()) + "; it has been collected in part");
+                              what(named) + ": some of it has been collected");
     }
-    if (reachable.missing().empty()) return census_of(reachable, view);
-    throw RepositoryError(RepositoryFailure::failed, what + ": some of it has been collected");
-}
+
+    // Whether there are such packs. What one snapshot shares with the one before is looked at once.
+    bool hold(NamedSnapshot const& named) {
+        if (!whole_) whole_.emplace(nothing());
+        try {
+            whole_->mark(what(named), named.snapshot.root);
+            if (whole_->missing().empty()) return true;
+        } catch (RepositoryError const& error) {
+            if (error.kind() != RepositoryFailure::corrupt) throw;
+        }
+        whole_.reset();
+        return false;
+    }
+
+private:
+    static std::string what(NamedSnapshot const& named) {
+        return "snapshot " + named.id.hex().substr(0, 8);
+    }
+    Reachable nothing() {
+        return Reachable(repository_, [this](PackNumber number) -> std::optional<unsigned> {
+            IndexedPack const pack = view_.pack(number);
+            if (!log_.usable(pack.id) || !listed_.holds(pack)) return std::nullopt;
+            return 0;
+        });
+    }
+
+    Repository& repository_;
+    GcState const& log_;
+    StoredPacks const listed_;
+    Index::View const view_;
+    std::optional<Reachable> whole_;
+};
 
 // Each republication is a session like that of a new snapshot: announced first, then the log is
 // read.
@@ -74,8 +108,8 @@ public:
         Census needed;
         bool const is_sure = trust == Trust::listed && !log_.ends_in_condemn;
         if (!is_sure && !mutant("undo-unchecked")) {
-            needed = with_sound_index(repository_,
-                                      [&] { return usable_packs(repository_, log_, named); });
+            needed = with_sound_index(
+                repository_, [&] { return UsablePacks(repository_, log_).that_hold(named); });
         }
         changed.was = named.id;
         continue_chain(repository_, changed);
@@ -132,6 +166,20 @@ SnapshotList all_forgotten(Repository& repository) {
     return list;
 }
 
+void leave_out_collected(Repository& repository, std::vector<NamedSnapshot>& snapshots) {
+    if (snapshots.empty()) return;
+    repository.refresh_index();
+    GcState const log = read_gc_log(repository.store(), repository.keys());
+    std::set<SessionId> whole;
+    with_sound_index(repository, [&] {
+        UsablePacks packs(repository, log);
+        for (auto const& named : snapshots) {
+            if (packs.hold(named)) whole.insert(named.id);
+        }
+    });
+    std::erase_if(snapshots, [&](auto const& named) { return !whole.contains(named.id); });
+}
+
 // Which snapshot has taken the place of which.
 std::map<SessionId, NamedSnapshot> successors(SnapshotList const& list) {
     std::map<SessionId, NamedSnapshot> found;
@@ -163,6 +211,7 @@ SnapshotList forgotten_snapshots(Repository& repository) {
     std::erase_if(list.snapshots, [&](auto const& named) {
         return forgotten.contains(named.id) || live.contains(named.id);
     });
+    leave_out_collected(repository, list.snapshots);
     return list;
 }
 

@@ -70,4 +70,32 @@ expect_code 2 repo check --scrub --max-age 10m
 expect_code 2 repo check --scrub --read-data-subset 1/2
 expect_code 2 repo check --read-data --read-data-subset 1/2
 expect_error "excludes"
+
+# A folder that a copy left out is named, with what to do.
+mv store/forgets aside
+expect_code 1 repo check
+expect_error "forgets/: cannot list: there is no such folder"
+mv aside store/forgets
+
+# What may not be read is named like damage, and everything else looked at all the same.
+if is_root && command -v setpriv >/dev/null; then
+    user=$((60000 + RANDOM % 5000))
+    chmod 755 "$work"
+    share_program
+    chown -R $user "$work"
+    denied=$(find store/packs -type f | head -n 1)
+    chmod 0 "$denied"
+    expect_code 20 setpriv --reuid=$user --clear-groups "$program" check --read-data
+    expect_error "${denied#store/}: cannot open: Permission denied"
+    expect_error "errors found: 1;"
+    expect_output "read      $((packs - 1)) of $packs packs"
+    expect_code 20 setpriv --reuid=$user --clear-groups "$program" check --scrub
+    expect_error "errors found: 1;"
+    # It may be sound, so nothing is set aside.
+    expect_code 1 setpriv --reuid=$user --clear-groups "$program" repair --apply
+    expect_error "${denied#store/}: cannot open: Permission denied"
+    [ ! -e store/quarantine ] || fail "what may not be read was set aside"
+    chmod 600 "$denied"
+    expect_code 0 setpriv --reuid=$user --clear-groups "$program" check --read-data
+fi
 echo "all as expected"

@@ -794,6 +794,61 @@ TEST_P(Prune, AForgottenSnapshotComesBackUntilItIsCollected) {
     expect_all_is_well();
 }
 
+// Before, every one of these had been shown as one that can be taken back.
+TEST_P(Prune, ShowsOnlyWhatCanBeTakenBack) {
+    for (unsigned i = 0; i < 3; ++i) {
+        write_file(source_ / "file1", random_bytes(600 + i, 9'000));
+        repo_.save(source_.path());
+    }
+    auto const shared = repo_.save(source_.path());  // its data are the last one's, too
+    ForgetRequest all_but_one;
+    all_but_one.rules.count.last = 1;
+    all_but_one.allow_many = true;
+    Progress progress;
+    auto const last = repo_.save(source_.path());
+    forget(*repo_, all_but_one, progress);
+    EXPECT_EQ(forgotten_snapshots(*repo_).snapshots.size(), 6U);
+    prune_all(*repo_);
+    auto const forgotten = forgotten_snapshots(*repo_);
+    EXPECT_TRUE(forgotten.damaged.empty());
+    std::size_t refused = 0;
+    for (auto const& name : repo_.objects("forgets/")) {
+        auto const id = *SessionId::parse(last_component(name));
+        bool const is_shown =
+            std::any_of(forgotten.snapshots.begin(), forgotten.snapshots.end(),
+                        [&](NamedSnapshot const& named) { return named.id == id; });
+        bool const comes_back = !failure_of([&] { unforget(*repo_, id.hex(), progress); });
+        EXPECT_EQ(comes_back, is_shown) << name;
+        refused += comes_back ? 0 : 1;
+    }
+    EXPECT_GE(refused, 4U);
+    EXPECT_EQ(repo_.errors(CheckDepth::read_data), Names{});
+}
+
+// The plan comes before the first change, and says what is gained.
+TEST_P(Prune, SaysFirstWhatItIsGoingToDo) {
+    auto const before = stored();
+    std::vector<PruneSums> plans;
+    bool has_changed = false;
+    PruneRequest request = tidy();
+    request.on_plan = [&](PruneSums const& plan) {
+        EXPECT_FALSE(has_changed);
+        plans.push_back(plan);
+    };
+    repo_.observe([&](Verb verb, std::string const& name) {
+        bool const changes = verb == Verb::put || verb == Verb::remove;
+        has_changed = has_changed || (changes && name.starts_with("packs/"));
+    });
+    auto const report = prune_all(*repo_, request);
+    repo_.observe_nothing();
+    ASSERT_EQ(plans.size(), 1U);
+    EXPECT_EQ(plans[0].total.bytes, before);
+    EXPECT_EQ(plans[0].unneeded.packs, report.unneeded.packs);
+    EXPECT_GT(plans[0].frees, plans[0].unneeded.bytes);
+    double const foreseen = static_cast<double>(plans[0].frees);
+    EXPECT_NEAR(static_cast<double>(before - stored()), foreseen, 0.1 * foreseen);
+}
+
 TEST_P(Prune, IsTakenBackOnce) {
     Progress progress;
     auto const back = unforget(*repo_, first_.id->hex(), progress);
