@@ -245,12 +245,7 @@ private:
         for (auto const& message : list.damaged) note(message);
         guarded([&] { repository_.refresh_index(); });
         for (auto const& [name, what] : repository_.damaged_bundles()) note(what, name);
-        try {
-            with_sound_index(repository_, [&] { check_trees(list.snapshots); });
-        } catch (RepositoryError const& error) {
-            if (error.kind() != RepositoryFailure::corrupt) throw;
-            note(error.what());
-        }
+        guarded([&] { with_sound_index(repository_, [&] { check_trees(list.snapshots); }); });
         check_slots(list);
     }
 
