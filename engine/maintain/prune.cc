@@ -210,8 +210,27 @@ private:
             if (error.kind() != RepositoryFailure::no_space) throw;
             report_.lacked_room = true;
             progress_.report_failure("", std::string(error.what()) +
-                                             "; partly needed packs stay as they are: make room "
-                                             "and run prune again");
+                                             "; partly needed packs stay as they are: make room, "
+                                             "or run prune again while it removes any");
+        }
+        return release_reserve(store_) ? move_into_reserve(packs, reachable)
+                                       : std::vector<PackUse>{};
+    }
+
+    // What this frees is room for more, by the next run.
+    std::vector<PackUse> move_into_reserve(std::vector<PackUse> const& packs,
+                                           Reachable const& reachable) {
+        std::vector<PackUse> little;
+        std::uint64_t needed = 0;
+        for (auto const& use : packs) {
+            if (use.unused == 0 || needed + use.needed > reserve_size / 2) continue;
+            needed += use.needed;
+            little.push_back(use);
+        }
+        try {
+            return repack(repository_, little, reachable, request_, progress_);
+        } catch (RepositoryError const& error) {
+            if (error.kind() != RepositoryFailure::no_space) throw;
             return {};
         }
     }

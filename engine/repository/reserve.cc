@@ -2,16 +2,8 @@
 
 #include "engine/crypto/secret.h"
 #include "engine/repository/names.h"
-#include "format/limits.h"
 
 namespace coffre {
-
-namespace {
-
-// Thousands of records and some bundles.
-constexpr std::size_t reserve_size = 4 * limits::mib;
-
-}  // namespace
 
 void make_reserve(Backend& store) {
     if (store.stat(names::reserve)) return;

@@ -4,10 +4,14 @@
 
 #include "engine/backend/backend.h"
 #include "engine/error.h"
+#include "format/limits.h"
 
 namespace coffre {
 
-// Makes the reserve, of 4 MiB, unless it is there or there is no room for it. Throws
+// Thousands of records and some bundles.
+inline constexpr std::size_t reserve_size = 4 * limits::mib;
+
+// Makes the reserve unless it is there or there is no room for it. Throws
 // RepositoryError.
 void make_reserve(Backend& store);
 
