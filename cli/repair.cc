@@ -33,6 +33,8 @@ void print_counts(RepairReport const& report, bool apply) {
     line("damaged bundles", report.damaged_bundles.size(), apply ? "set aside" : "to be set aside");
     line("damaged forget records", report.damaged_forgets.size(),
          "their snapshots are there again");
+    line("damaged log records", report.damaged_log.size(), "no longer needed");
+    line("other files", report.strays.size(), apply ? "set aside" : "to be set aside");
     line("lost snapshots", report.lost_snapshots.size(),
          apply ? "no longer looked for" : "no longer to be looked for");
     if (apply) line("chunks", report.chunks_saved, "saved from damaged packs");
@@ -80,6 +82,8 @@ void print_json(RepairReport const& report, bool apply) {
     put_texts(document, "missing_packs", report.missing_packs);
     put_texts(document, "damaged_bundles", report.damaged_bundles);
     put_texts(document, "damaged_forgets", report.damaged_forgets);
+    put_texts(document, "damaged_log", report.damaged_log);
+    put_texts(document, "strays", report.strays);
     put_texts(document, "lost_snapshots", report.lost_snapshots);
     put_texts(document, "beyond_repair", report.beyond_repair);
     print(document.dump());

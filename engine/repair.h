@@ -26,8 +26,10 @@ struct RepairReport {
     std::vector<std::string> missing_packs;
     std::vector<std::string> damaged_bundles;
     std::vector<std::string> damaged_forgets;  // their snapshots are there again
+    std::vector<std::string> damaged_log;      // records that are missing, too: done without
+    std::vector<std::string> strays;           // that are no objects of a repository
     std::vector<std::string> lost_snapshots;   // that others followed: they are given up
-    std::vector<std::string> beyond_repair;    // slots, keys and log records: left as they are
+    std::vector<std::string> beyond_repair;    // slots and keys: left as they are
     std::uint64_t packs = 0;
     std::uint64_t packs_without_bundle = 0;  // sound ones: they get one
     std::uint64_t chunks_saved = 0;          // that were only in damaged packs; stored anew
@@ -38,7 +40,8 @@ struct RepairReport {
     // Whether there is something to be done.
     bool is_needed() const {
         return !damaged_packs.empty() || !missing_packs.empty() || !damaged_bundles.empty() ||
-               !damaged_forgets.empty() || !lost_snapshots.empty() || packs_without_bundle > 0;
+               !damaged_forgets.empty() || !damaged_log.empty() || !strays.empty() ||
+               !lost_snapshots.empty() || packs_without_bundle > 0;
     }
     bool is_whole() const { return beyond_repair.empty() && hurt && hurt->empty(); }
 };
@@ -47,8 +50,7 @@ struct RepairReport {
 // elsewhere; then moves what is damaged to "quarantine/", where nothing looks for it. Destroys
 // nothing, may be stopped at any moment and run again, and beside all others: its session keeps
 // collectors from removing anything meanwhile.
-// Throws RepositoryError: {corrupt} when the collections' log cannot be read, since then it is not
-// known what was removed on purpose.
+// Throws RepositoryError.
 RepairReport repair_repository(Repository& repository, RepairRequest const& request,
                                Progress& progress);
 

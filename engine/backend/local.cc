@@ -214,7 +214,8 @@ private:
         int const folder = fd.release();
         for (errno = 0; auto const* entry = ::readdir(dir.get()); errno = 0) {
             std::string_view const name = entry->d_name;
-            if (name == "." || name == ".." || name.starts_with(temporary_prefix)) continue;
+            // Temporary ones, and what network and other file systems leave.
+            if (name.starts_with('.')) continue;
             add_entry(folder, entry->d_name, prefix, found);
         }
         if (errno != 0) fail("list", prefix);

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "engine/maintain/bundle_merge.h"
+#include "engine/maintain/log_repair.h"
 #include "engine/maintain/lost_snapshots.h"
 #include "engine/maintain/open_sessions.h"
 #include "engine/maintain/pack_reads.h"
@@ -52,6 +53,7 @@ public:
 
 private:
     void look_and_mend() {
+        look_at_log();
         look_at_objects();
         tell();
         if (request_.apply) mend();
@@ -87,15 +89,32 @@ private:
 
     // --- what is wrong ---
 
+    // Everything else needs the log, so it is mended first.
+    void look_at_log() {
+        do {
+            log_damage_ = look_at_gc_log(store_, repository_.keys());
+            if (!request_.apply || log_damage_.messages.empty()) return;
+        } while (!mend_gc_log(store_, repository_.keys(), log_damage_));
+    }
+
+    bool knows_log() const { return request_.apply || log_damage_.messages.empty(); }
+
+    GcState read_log() const {
+        return knows_log() ? read_gc_log(store_, repository_.keys()) : log_damage_.state();
+    }
+
+    bool has_grown() const { return knows_log() && has_log_grown(store_, log_); }
+
     // A collection that had condemned before goes on meanwhile: what it removes is not damaged.
     void look_at_objects() {
         do {
             forget_what_was_seen();
-            log_ = read_gc_log(store_, repository_.keys());
+            log_ = read_log();
             look_at_bundles();
             look_at_packs();
             look_at_small_objects();
-        } while ((is_overtaken_ || !noted_.empty()) && has_log_grown(store_, log_));
+        } while ((is_overtaken_ || !noted_.empty()) && has_grown());
+        for (auto const& message : log_damage_.messages) note(report_.damaged_log, message);
     }
 
     void forget_what_was_seen() {
@@ -197,6 +216,11 @@ private:
                 keys.open_signed_object(ObjectKind::forget, object.name, bytes);
             });
             if (!sound) going_.push_back(object.name);
+        }
+        for (auto const& object : store_.list("snapshots/")) {
+            if (SessionId::parse(last_component(object.name))) continue;
+            going_.push_back(object.name);
+            note(report_.strays, object.name + ": no snapshot has such a name");
         }
         for (auto const& object : store_.list("keys/")) {
             is_sound(report_.beyond_repair, object.name,
@@ -312,18 +336,24 @@ private:
         SnapshotList list;
         LostSnapshots lost;
         do {
-            log_ = read_gc_log(store_, repository_.keys());
+            log_ = read_log();
             list = list_snapshots(repository_);
             lost = lost_now(list);
             if (without_bundle_.empty()) find_hurt(list.snapshots);
-        } while (!(hurt_.empty() && lost.empty()) && has_log_grown(store_, log_));
-        for (auto const& message : list.damaged) {
-            if (!message.starts_with("forgets/")) note(report_.beyond_repair, message);
-        }
+        } while (!(hurt_.empty() && lost.empty()) && has_grown());
+        for (auto const& message : list.damaged) note_beyond_repair(message);
         give_up(lost);
         if (!without_bundle_.empty()) return;
         auto& hurt = report_.hurt.emplace();
         for (auto& [path, entry] : hurt_) hurt.push_back(std::move(entry));
+    }
+
+    void note_beyond_repair(std::string const& message) {
+        bool const is_told = message.starts_with("forgets/") || message.starts_with("gclog/") ||
+                             std::any_of(going_.begin(), going_.end(), [&](auto const& name) {
+                                 return message.starts_with(name);
+                             });
+        if (!is_told) note(report_.beyond_repair, message);
     }
 
     LostSnapshots lost_now(SnapshotList const& list) {
@@ -378,6 +408,7 @@ private:
     Backend& store_;
     RepairRequest const& request_;
     Progress& progress_;
+    LogDamage log_damage_;
     GcState log_;
     std::map<PackId, ExpectedPack> expected_;  // by the bundles
     std::set<PackId> bad_;                     // damaged or missing

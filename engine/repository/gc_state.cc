@@ -31,16 +31,6 @@ void apply(GcState& state, LogRecord const& record) {
     }
 }
 
-LogRecord read_record(Backend& store, KeyRing const& keys, std::string const& name) {
-    Bytes const bytes = get_whole(store, name, limits::object_size);
-    Bytes const content = keys.open_signed_object(ObjectKind::gc_log, name, bytes);
-    try {
-        return decode_log_record(content);
-    } catch (FormatError const& error) {
-        throw corrupt(name + ": " + error.what());
-    }
-}
-
 // The number of records, which have no gaps.
 std::uint64_t count_records(Backend& store) {
     std::uint64_t count = 0;
@@ -48,7 +38,9 @@ std::uint64_t count_records(Backend& store) {
         // A folder's listing may lack what was put while it was read, and show what came later.
         for (; object.name != names::log_record(count); ++count) {
             std::string const expected = names::log_record(count);
-            if (!store.stat(expected)) throw corrupt(expected + ": is missing");
+            if (!store.stat(expected)) {
+                throw corrupt(expected + ": is missing, before " + object.name);
+            }
         }
         ++count;
     }
@@ -63,12 +55,23 @@ void GcState::add_swept(std::vector<PackId> const& packs) {
     swept.erase(std::unique(swept.begin(), swept.end()), swept.end());
 }
 
+LogRecord read_log_record(Backend& store, KeyRing const& keys, std::uint64_t number) {
+    std::string const name = names::log_record(number);
+    Bytes const bytes = get_whole(store, name, limits::object_size);
+    Bytes const content = keys.open_signed_object(ObjectKind::gc_log, name, bytes);
+    try {
+        return decode_log_record(content);
+    } catch (FormatError const& error) {
+        throw corrupt(name + ": " + error.what());
+    }
+}
+
 GcState read_gc_log(Backend& store, KeyRing const& keys) {
     GcState state;
     state.next_record = count_records(store);
     std::vector<LogRecord> records;  // the last one first
     for (auto number = state.next_record; number > 0; --number) {
-        records.push_back(read_record(store, keys, names::log_record(number - 1)));
+        records.push_back(read_log_record(store, keys, number - 1));
         if (records.back().kind == LogKind::checkpoint) break;
         ++state.since_checkpoint;
     }

@@ -30,6 +30,9 @@ struct GcState {
     void add_swept(std::vector<PackId> const& packs);
 };
 
+// Throws RepositoryError when it is missing or damaged.
+LogRecord read_log_record(Backend& store, KeyRing const& keys, std::uint64_t number);
+
 // Reads the log from its last checkpoint on, which repeats what counts of all before it. Throws
 // RepositoryError when a record is missing or damaged.
 GcState read_gc_log(Backend& store, KeyRing const& keys);

@@ -221,7 +221,14 @@ void require_no_rollback(Repository& repository, OpenOptions const& options) {
                repository.store().stat(names::forget(seen.second));
     });
     // After that: what closed a slot is written before the slot is removed.
-    GcState const log = read_gc_log(repository.store(), repository.keys());
+    GcState log;
+    try {
+        log = read_gc_log(repository.store(), repository.keys());
+    } catch (RepositoryError const& error) {
+        bool const may_go_on = error.kind() == RepositoryFailure::corrupt && lost.empty();
+        if (!may_go_on) throw;
+        return;  // to restore from it takes no log
+    }
     std::erase_if(lost, [&](auto const& seen) { return log.closed.contains(seen.second); });
     std::string missing;
     if (log.next_record < state.log_records) missing = names::log_record(state.log_records - 1);

@@ -212,18 +212,33 @@ void put_forgets(Repository& repository, std::vector<SessionId> const& ids,
     repository.store().barrier();
 }
 
+namespace {
+
+// What is saved can be restored also without the collectors' log.
+std::set<SessionId> closed_slots(Repository& repository, std::vector<std::string>& damaged) {
+    try {
+        return read_gc_log(repository.store(), repository.keys()).closed;
+    } catch (RepositoryError const& error) {
+        if (error.kind() != RepositoryFailure::corrupt) throw;
+        damaged.emplace_back(error.what());
+        return {};
+    }
+}
+
+}  // namespace
+
 SnapshotList list_snapshots(Repository& repository) {
     SnapshotList list;
     std::set<SessionId> const forgotten = read_forgets(repository, list.damaged);
     auto const slots = repository.store().list("snapshots/");
     // After the slots: one that was closed and removed may have been made again since.
-    GcState const log = read_gc_log(repository.store(), repository.keys());
+    auto const closed = closed_slots(repository, list.damaged);
     for (auto const& object : slots) {
         use_listed(repository, object.name, list.damaged, [&] {
             auto const id = SessionId::parse(last_component(object.name));
             if (!id) throw corrupt(object.name + ": not a snapshot's name");
             list.slots.insert(*id);
-            if (forgotten.contains(*id) || log.closed.contains(*id)) return;
+            if (forgotten.contains(*id) || closed.contains(*id)) return;
             auto slot = read_slot(repository, object.name);
             if (!slot.killed()) list.snapshots.push_back({*id, std::move(*slot.snapshot)});
         });

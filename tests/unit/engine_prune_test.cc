@@ -701,6 +701,151 @@ TEST_P(Prune, MayBeStoppedAnywhere) {
     FAIL() << "never succeeds";
 }
 
+using Objects = std::map<std::string, Bytes>;
+
+// Of each record in turn: what is saved can be restored all the same, and then the log is mended.
+class DamagedLog : public Prune {
+protected:
+    void SetUp() override {
+        Prune::SetUp();
+        PruneRequest closing = tidy();
+        closing.slots_per_checkpoint = 1;
+        prune_all(*repo_, closing);
+        for (unsigned i = 0; i < 2; ++i) {
+            write_file(source_ / "file1", random_bytes(800 + i, 30'000));
+            auto const next = repo_.save(source_.path());
+            forget_named(*repo_, *std::exchange(second_, next).id);
+            prune_all(*repo_);
+        }
+        image_ = image_of(source_.path());
+        records_ = repo_.objects("gclog/");
+        ASSERT_GE(records_.size(), 6U);
+        whole_ = repo_.store().objects();
+    }
+    RepairReport repair(bool apply) {
+        RepairRequest request;
+        request.apply = apply;
+        Progress progress;
+        return repair_repository(*repo_, request, progress);
+    }
+    void expect_restorable() {
+        repo_.reopen_elsewhere();
+        auto const list = list_snapshots(*repo_);
+        auto const latest = find_snapshot(list, "latest", {});
+        EXPECT_EQ(latest.id, second_.id);
+        EXPECT_EQ(repo_.restored(latest.snapshot, source_.path()), image_);
+    }
+    void expect_restorable_by_id() {
+        repo_.reopen_elsewhere();
+        EXPECT_EQ(repo_.restored(second_.snapshot, source_.path()), image_);
+    }
+    // `is_needed`: it is not before the last checkpoint.
+    void expect_mended(std::string const& name, bool is_needed) {
+        SCOPED_TRACE(name);
+        expect_restorable();
+        auto const before = repo_.objects();
+        EXPECT_TRUE(any_contains(repair(false).damaged_log, name));
+        EXPECT_EQ(repo_.objects(), before);
+        if (is_needed) {
+            EXPECT_TRUE(any_contains(repo_.errors(), name));
+            EXPECT_EQ(failure_of([&] { prune_all(*repo_); }), RepositoryFailure::corrupt);
+        }
+        EXPECT_TRUE(any_contains(repair(true).damaged_log, name));
+        EXPECT_FALSE(repair(true).is_needed());
+        expect_all_is_well();
+        write_file(source_ / "later", random_bytes(900, 5'000));
+        auto const later = repo_.save(source_.path());
+        forget_named(*repo_, *later.id);
+        EXPECT_GT(prune_all(*repo_).removed.packs, 0U);
+        ::unlink((source_ / "later").c_str());
+        expect_all_is_well();
+    }
+
+    Names records_;
+    Objects whole_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Modes, DamagedLog, testing::Values(Mode::encrypted));
+
+TEST_P(DamagedLog, IsMended) {
+    GcState const before = read_gc_log(repo_.store(), repo_->keys());
+    std::size_t const needed = records_.size() - before.since_checkpoint - 1;
+    for (std::size_t i = 0; i < records_.size(); ++i) {
+        Objects objects = whole_;
+        objects[records_[i]][30] ^= std::byte{1};
+        repo_.reset_to(std::move(objects));
+        expect_mended(records_[i], i >= needed);
+    }
+}
+
+TEST_P(DamagedLog, IsMendedWhereARecordIsMissing) {
+    for (std::size_t i = 0; i + 1 < records_.size(); ++i) {
+        Objects objects = whole_;
+        objects.erase(records_[i]);
+        repo_.reset_to(std::move(objects));
+        expect_mended(records_[i], true);
+    }
+}
+
+// What was swept or closed stays so: other records say it, too.
+TEST_P(DamagedLog, KeepsWhatOtherRecordsSay) {
+    GcState const before = read_gc_log(repo_.store(), repo_->keys());
+    ASSERT_FALSE(before.swept.empty() || before.closed.empty());
+    Objects objects = whole_;
+    std::size_t const checkpoint = records_.size() - before.since_checkpoint - 1;
+    objects[records_[checkpoint]][30] ^= std::byte{1};
+    repo_.reset_to(std::move(objects));
+    repair(true);
+    GcState const after = read_gc_log(repo_.store(), repo_->keys());
+    EXPECT_EQ(after.swept, before.swept);
+    EXPECT_FALSE(after.ends_in_condemn);
+}
+
+// Whoever had condemned before must not sweep what was relied on since.
+TEST_P(DamagedLog, TakesBackWhatWasCondemned) {
+    write_file(source_ / "file1", random_bytes(850, 30'000));
+    auto const next = repo_.save(source_.path());
+    image_ = image_of(source_.path());
+    forget_named(*repo_, *std::exchange(second_, next).id);
+    auto const other = elsewhere();
+    bool is_mended = false;
+    repo_.observe([&](Verb verb, std::string const& name) {
+        bool const follows = verb == Verb::list && name == "sessions/" &&
+                             repo_.objects("gclog/").size() == records_.size() + 1;
+        if (is_mended || !follows) return;
+        is_mended = true;
+        std::string const condemned = repo_.objects("gclog/").back();
+        Bytes bytes = repo_.store().objects().at(condemned);
+        bytes[30] ^= std::byte{1};
+        repo_.store().remove(condemned);
+        repo_.store().put(condemned, bytes);
+        RepairRequest request;
+        request.apply = true;
+        Progress progress;
+        EXPECT_EQ(repair_repository(*other, request, progress).damaged_log.size(), 1U);
+    });
+    auto const report = prune_all(*repo_);
+    repo_.observe_nothing();
+    EXPECT_TRUE(is_mended);
+    EXPECT_FALSE(report.resumed);
+    expect_all_is_well();
+}
+
+// What file managers and network file systems leave; and what somebody has put there.
+TEST_P(DamagedLog, OtherFilesAreSetAside) {
+    for (std::string const name : {"gclog/notes.txt", "snapshots/copy of something"}) {
+        repo_.reset_to(whole_);
+        repo_.put(name, Bytes(100));
+        expect_restorable_by_id();
+        EXPECT_TRUE(any_contains(repo_.errors(), name)) << name;
+        EXPECT_TRUE(repair(true).is_needed());
+        EXPECT_FALSE(repair(true).is_needed());
+        EXPECT_EQ(repo_.objects("quarantine/").size(), 1U);
+        expect_all_is_well();
+        prune_all(*repo_);
+    }
+}
+
 // A pack of which nothing is needed goes; one that is needed in part finds no other place.
 TEST_P(Prune, FreesWhatItCanOnAFullDisk) {
     write_file(source_ / "new", random_bytes(700, 300'000));

@@ -1,0 +1,92 @@
+#include "engine/maintain/log_repair.h"
+
+#include "engine/maintain/quarantine.h"
+#include "engine/repository/names.h"
+
+namespace coffre {
+
+namespace {
+
+// Nothing when it is not that of a record.
+std::optional<std::uint64_t> number_of(std::string const& name) {
+    std::string const digits = last_component(name);
+    if (digits.find_first_not_of("0123456789") != std::string::npos) return std::nullopt;
+    if (digits.size() != 16) return std::nullopt;
+    return std::stoull(digits);
+}
+
+class Examination {
+public:
+    Examination(Backend& store, KeyRing const& keys) : store_(store), keys_(keys) {}
+
+    LogDamage run() {
+        for (auto const& object : store_.list("gclog/")) look_at(object.name);
+        auto& slots = damage_.rest.slots;
+        slots.assign(closed_.begin(), closed_.end());
+        GcState state;
+        state.add_swept(damage_.rest.packs);
+        damage_.rest.packs = std::move(state.swept);
+        return std::move(damage_);
+    }
+
+private:
+    void look_at(std::string const& name) {
+        auto const number = number_of(name);
+        if (!number) return note_damaged(name, name + ": no record has such a name");
+        for (; damage_.next_record < *number; ++damage_.next_record) note_missing();
+        try {
+            add(read_log_record(store_, keys_, *number));
+        } catch (RepositoryError const& error) {
+            if (error.kind() != RepositoryFailure::corrupt) throw;
+            damage_.numbers.push_back(*number);
+            note_damaged(name, error.what());
+        }
+        damage_.next_record = *number + 1;
+    }
+
+    void note_damaged(std::string const& name, std::string const& message) {
+        damage_.damaged.push_back(name);
+        damage_.messages.push_back(message);
+    }
+
+    void note_missing() {
+        damage_.numbers.push_back(damage_.next_record);
+        damage_.messages.push_back(names::log_record(damage_.next_record) + ": is missing");
+    }
+
+    void add(LogRecord const& record) {
+        bool const removes = record.kind == LogKind::sweep || record.kind == LogKind::checkpoint;
+        auto& swept = damage_.rest.packs;
+        if (removes) swept.insert(swept.end(), record.packs.begin(), record.packs.end());
+        if (record.kind == LogKind::checkpoint)
+            closed_.insert(record.slots.begin(), record.slots.end());
+    }
+
+    Backend& store_;
+    KeyRing const& keys_;
+    LogDamage damage_;
+    std::set<SessionId> closed_;
+};
+
+}  // namespace
+
+GcState LogDamage::state() const {
+    GcState state;
+    state.add_swept(rest.packs);
+    state.closed = {rest.slots.begin(), rest.slots.end()};
+    state.next_record = next_record;
+    return state;
+}
+
+LogDamage look_at_gc_log(Backend& store, KeyRing const& keys) {
+    return Examination(store, keys).run();
+}
+
+bool mend_gc_log(Backend& store, KeyRing const& keys, LogDamage const& damage) {
+    if (!append_to_gc_log(store, keys, damage.next_record, damage.rest)) return false;
+    for (auto const& name : damage.damaged) quarantine(store, name);
+    for (auto const number : damage.numbers) append_to_gc_log(store, keys, number, damage.rest);
+    return true;
+}
+
+}  // namespace coffre

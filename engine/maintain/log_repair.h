@@ -1,0 +1,32 @@
+// The collectors' log, when some of it cannot be read.
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/repository/gc_state.h"
+
+namespace coffre {
+
+struct LogDamage {
+    std::vector<std::string> messages;   // each names an object
+    std::vector<std::string> damaged;    // objects that are there and no records
+    std::vector<std::uint64_t> numbers;  // of records that are damaged or missing, ascending
+    std::uint64_t next_record = 0;       // after the last one that is there
+    // What all others say: every name ever swept, and the slots that are closed for ever.
+    LogRecord rest{LogKind::checkpoint, {}, {}, {}};
+
+    // The log without what was damaged. Nothing is condemned.
+    GcState state() const;
+};
+
+// Reads every record, those before the last checkpoint too.
+LogDamage look_at_gc_log(Backend& store, KeyRing const& keys);
+
+// Makes the log whole: what the damaged records said that no other says is forgotten. Does nothing
+// more when another collector appends to the log meanwhile: false.
+//
+// First a checkpoint is appended. So whoever had condemned begins again, and no sweep follows that
+// would remove what others have relied on since. Then the damaged records are set aside, and
+// checkpoints put where one is missing, since a log has no gaps.
+bool mend_gc_log(Backend& store, KeyRing const& keys, LogDamage const& damage);
+
+}  // namespace coffre
