@@ -215,6 +215,7 @@ void add_forget(CLI::App& app, Context& context) {
     add_prune_options(*command, arguments->prune_arguments);
     add_filter(*command, request.filter);
     command->footer(
+        "While a rule has fewer than N, it keeps the oldest snapshot, too.\n"
         "Pinned snapshots (`repo tag --pin`) and those dated in the future are always kept.\n\n"
         "Examples:\n"
         "  repo forget --keep-hourly 48 --keep-daily 14 --keep-monthly 12 --dry-run\n"

@@ -45,9 +45,19 @@ void print_counts(RepairReport const& report, bool apply) {
 void print_hurt(HurtPath const& hurt) {
     std::string in = hurt.snapshots[0].hex().substr(0, 8);
     if (hurt.snapshots.size() > 1) in += " to " + hurt.snapshots.back().hex().substr(0, 8);
-    print(fmt::format("hurt  {}{}  in {} snapshot{}: {}", printable(hurt.path),
-                      hurt.is_folder ? "/ (what is in it)" : "", number_text(hurt.snapshots.size()),
-                      hurt.snapshots.size() == 1 ? "" : "s", in));
+    print(fmt::format(
+        "hurt  {}{}  in {} snapshot{}: {}", printable(hurt.path),
+        hurt.is_folder ? (hurt.path == "/" ? " (what is in it)" : "/ (what is in it)") : "",
+        number_text(hurt.snapshots.size()), hurt.snapshots.size() == 1 ? "" : "s", in));
+}
+
+// What a repair cannot do by itself.
+void print_ways_back() {
+    print(
+        "What is hurt comes back with what has it still: `repo snapshot` of the sources, streams "
+        "too,\n`repo repair --apply --from PATH`, or `repo copy` from another repository. All else "
+        "can be restored\nnow; a prune runs again once what stays hurt is given up with `repo "
+        "forget ID`.");
 }
 
 void print_text(RepairReport const& report, bool apply) {
@@ -57,6 +67,7 @@ void print_text(RepairReport const& report, bool apply) {
     } else {
         for (auto const& hurt : *report.hurt) print_hurt(hurt);
         if (report.hurt->empty()) print("every file of every snapshot can be restored");
+        if (!report.hurt->empty()) print_ways_back();
     }
     if (!apply && report.is_needed()) print("nothing was changed; `repo repair --apply` does it");
 }

@@ -100,10 +100,30 @@ void print_withheld(Withheld const& withheld) {
                     number_text(withheld.attributes)));
 }
 
+// The newest of all may not be what is meant.
+void print_choice(RestoreArguments const& arguments, SnapshotList const& list,
+                  FoundSnapshot const& from) {
+    print(fmt::format("snapshot  {} of {}, {}: {}", from.id.hex().substr(0, 8),
+                      time_text(from.snapshot.time_ns), printable(from.snapshot.host),
+                      joined(sources_of(from.snapshot), ",")));
+    auto const is_of_others = [&](NamedSnapshot const& named) {
+        return named.snapshot.host != from.snapshot.host ||
+               sources_of(named.snapshot) != sources_of(from.snapshot);
+    };
+    bool const has_others = std::any_of(list.snapshots.begin(), list.snapshots.end(), is_of_others);
+    SnapshotFilter const& filter = arguments.filter;
+    bool const is_chosen = !arguments.snapshot.starts_with("latest") || !filter.host.empty() ||
+                           !filter.paths.empty() || !filter.tags.empty();
+    if (!has_others || is_chosen) return;
+    print("note: there are snapshots of other hosts or paths, too: --host, --path or an ID choose");
+}
+
 int run_restore(GlobalOptions const& options, RestoreArguments const& arguments) {
     auto const repository = open(options);
-    auto const request = make_request(
-        options, arguments, find_snapshot(*repository, arguments.snapshot, arguments.filter));
+    auto const list = list_snapshots(*repository);
+    auto const request =
+        make_request(options, arguments, find_snapshot(list, arguments.snapshot, arguments.filter));
+    if (!options.json && !options.quiet) print_choice(arguments, list, request.from);
     Progress progress;
     progress.total_bytes =
         request.from.sub_path.empty() ? request.from.snapshot.statistics.bytes : 0;

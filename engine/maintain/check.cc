@@ -284,7 +284,9 @@ private:
                 store.stat(names::forget(head))) {
                 continue;
             }
-            note(names::snapshot(head) + ": is missing; this machine has seen it");
+            note(names::snapshot(head) +
+                 ": is missing; this machine has seen it. If the repository was put back "
+                 "from a copy on purpose, add --accept-rollback to a command");
         }
     }
 

@@ -9,7 +9,7 @@ namespace coffre {
 
 namespace {
 
-constexpr std::string_view file_mark = "coffre-state-2";
+constexpr std::string_view file_mark = "coffre-state-3";
 constexpr std::uint64_t most_copies = 1000;
 // Millions of writers. None may be forgotten to save room: its newest snapshot could then be taken
 // away unnoticed.
@@ -22,6 +22,7 @@ std::string file_of(std::string const& folder) {
 Bytes encode(LocalState const& state) {
     Writer out;
     out.text(file_mark);
+    out.id(state.repository);
     out.id(state.writer);
     out.u8(state.encrypted ? 1 : 0);
     out.u32(state.epochs);
@@ -47,6 +48,7 @@ LocalState decode(ByteView bytes) {
     Reader in(bytes, "local state");
     LocalState state;
     if (in.text(64, "mark") != file_mark) in.fail("not a state file");
+    state.repository = in.id<RepositoryId>();
     state.writer = in.id<WriterId>();
     state.encrypted = in.bounded(1, "mode") == 1;
     state.epochs = in.u32();
@@ -70,15 +72,17 @@ LocalState decode(ByteView bytes) {
 
 }  // namespace
 
-LocalState load_local_state(std::string const& folder) {
+LocalState load_local_state(std::string const& folder, RepositoryId const& repository) {
     if (auto const text = read_small_file(file_of(folder), most_bytes)) {
         try {
-            return decode(as_bytes(*text));
+            LocalState state = decode(as_bytes(*text));
+            if (state.repository == repository) return state;
         } catch (FormatError const&) {
             // Only a hint is lost: what this machine saw before.
         }
     }
     LocalState fresh;
+    fresh.repository = repository;
     fresh.writer = random_id<WriterId>();
     return fresh;
 }

@@ -13,6 +13,7 @@
 namespace coffre {
 
 struct LocalState {
+    RepositoryId repository;                       // whose it is
     WriterId writer;                               // of this machine's snapshots
     bool encrypted = false;                        // once seen so, mode none is refused
     std::uint32_t epochs = 0;                      // master secrets it had: fewer are refused
@@ -24,9 +25,9 @@ struct LocalState {
     bool operator==(LocalState const&) const = default;
 };
 
-// `folder` holds it in the file "state". A missing or unreadable file is a fresh state with a new
-// writer id.
-LocalState load_local_state(std::string const& folder);
+// `folder` holds it in the file "state". A file that is missing or unreadable, or another
+// repository's, is a fresh state with a new writer id.
+LocalState load_local_state(std::string const& folder, RepositoryId const& repository);
 
 // Durable when it returns. Throws SourceError.
 void save_local_state(std::string const& folder, LocalState const& state);

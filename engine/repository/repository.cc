@@ -31,7 +31,7 @@ Repository::Repository(std::shared_ptr<Backend> store, ConfigSecrets const& conf
       warn_(options.warn),
       index_seed_(cache_seed(keys_)) {
     make_folders(folder_ + "/index");
-    local_state_ = load_local_state(folder_);
+    local_state_ = load_local_state(folder_, keys_.repository());
 }
 
 Index& Repository::index() {

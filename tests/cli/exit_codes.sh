@@ -270,7 +270,7 @@ if mount_tmpfs disk 24m; then
         repo forget -q latest~1
         dd if=/dev/zero of=disk/rest bs=4k 2>/dev/null || true
         expect_code 21 repo prune --max-unused 0% --json
-        expect_error "partly needed packs stay as they are: make room and run prune again"
+        expect_error "partly needed packs stay as they are: make room, or run prune again"
         expect_output '"lacked_room":true'
         rm disk/rest
         expect_code 0 repo prune --max-unused 0% --json
