@@ -24,6 +24,8 @@ void apply(GcState& state, LogRecord const& record) {
             return;
         case LogKind::checkpoint:
             state.closed.insert(record.slots.begin(), record.slots.end());
+            state.condemned.clear();  // by a repair
+            state.ends_in_condemn = false;
             return;
         case LogKind::wait:
             state.waits_for = {record.slots.begin(), record.slots.end()};
