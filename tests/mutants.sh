@@ -70,13 +70,13 @@ crowds() {
     cat <<'TABLE'
 copy-on-collected       580-589
 ignore-fence            50-69
-log-before-session      885-894
+log-before-session      820-829
 no-relist               0-19
 no-wait                 0-19
-repair-unannounced      334-343
-reuse-condemned         50-59
-sessions-before-condemn 95-104
-stale-wait              52-61
+repair-unannounced      650-659
+reuse-condemned         0-9
+sessions-before-condemn 0-9
+stale-wait              90-99
 undo-unchecked          0-19
 unlogged-sweep          0-9
 TABLE
