@@ -33,15 +33,17 @@ private:
     void look_at(std::string const& name) {
         auto const number = number_of(name);
         if (!number) return note_damaged(name, name + ": no record has such a name");
-        for (; damage_.next_record < *number; ++damage_.next_record) note_missing();
         try {
-            add(read_log_record(store_, keys_, *number));
+            LogRecord const record = read_log_record(store_, keys_, *number);
+            while (damage_.next_record < *number) note_missing();
+            ++damage_.next_record;
+            add(record);
         } catch (RepositoryError const& error) {
             if (error.kind() != RepositoryFailure::corrupt) throw;
-            damage_.numbers.push_back(*number);
             note_damaged(name, error.what());
+            // Anybody can make one of a high number: only records tell of those before them.
+            if (*number == damage_.next_record) damage_.numbers.push_back(damage_.next_record++);
         }
-        damage_.next_record = *number + 1;
     }
 
     void note_damaged(std::string const& name, std::string const& message) {
@@ -50,8 +52,8 @@ private:
     }
 
     void note_missing() {
-        damage_.numbers.push_back(damage_.next_record);
         damage_.messages.push_back(names::log_record(damage_.next_record) + ": is missing");
+        damage_.numbers.push_back(damage_.next_record++);
     }
 
     void add(LogRecord const& record) {

@@ -833,7 +833,8 @@ TEST_P(DamagedLog, TakesBackWhatWasCondemned) {
 
 // What file managers and network file systems leave; and what somebody has put there.
 TEST_P(DamagedLog, OtherFilesAreSetAside) {
-    for (std::string const name : {"gclog/notes.txt", "snapshots/copy of something"}) {
+    for (std::string const name :
+         {"gclog/notes.txt", "gclog/9999999999999999", "snapshots/copy of something"}) {
         repo_.reset_to(whole_);
         repo_.put(name, Bytes(100));
         expect_restorable_by_id();
