@@ -123,6 +123,7 @@ int run_restore(GlobalOptions const& options, RestoreArguments const& arguments)
     auto const list = list_snapshots(*repository);
     auto const request =
         make_request(options, arguments, find_snapshot(list, arguments.snapshot, arguments.filter));
+    for (auto const& message : list.damaged) print_warning(options, message);
     if (!options.json && !options.quiet) print_choice(arguments, list, request.from);
     Progress progress;
     progress.total_bytes =

@@ -50,6 +50,12 @@ private:
     RepositoryFailure kind_;
 };
 
+// Whether it is one object that cannot be used: everything else can be looked at all the same.
+inline bool is_of_one_object(RepositoryFailure failure) {
+    return failure == RepositoryFailure::corrupt || failure == RepositoryFailure::unusable ||
+           failure == RepositoryFailure::denied;
+}
+
 // For what the repository stores and is not what was written; the message names the object.
 inline RepositoryError corrupt(std::string const& message) {
     return {RepositoryFailure::corrupt, message};

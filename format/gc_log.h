@@ -17,6 +17,9 @@ struct LogRecord {
     std::vector<BundleId> bundles;  // replaced here
     std::vector<SessionId> slots;   // checkpoint: closed for ever; wait: of sessions that are open
 
+    // Whether `packs` are gone for good.
+    bool sweeps() const { return kind == LogKind::sweep || kind == LogKind::checkpoint; }
+
     bool operator==(LogRecord const&) const = default;
 };
 

@@ -88,10 +88,7 @@ private:
             action();
             return true;
         } catch (RepositoryError const& error) {
-            bool const of_object = error.kind() == RepositoryFailure::corrupt ||
-                                   error.kind() == RepositoryFailure::unusable ||
-                                   error.kind() == RepositoryFailure::denied;
-            if (!of_object) throw;
+            if (!is_of_one_object(error.kind())) throw;
             note(error.what(), name);
             return false;
         }

@@ -21,11 +21,6 @@ public:
 
     LogDamage run() {
         for (auto const& object : store_.list("gclog/")) look_at(object.name);
-        auto& slots = damage_.rest.slots;
-        slots.assign(closed_.begin(), closed_.end());
-        GcState state;
-        state.add_swept(damage_.rest.packs);
-        damage_.rest.packs = std::move(state.swept);
         return std::move(damage_);
     }
 
@@ -57,17 +52,18 @@ private:
     }
 
     void add(LogRecord const& record) {
-        bool const removes = record.kind == LogKind::sweep || record.kind == LogKind::checkpoint;
-        auto& swept = damage_.rest.packs;
-        if (removes) swept.insert(swept.end(), record.packs.begin(), record.packs.end());
-        if (record.kind == LogKind::checkpoint)
-            closed_.insert(record.slots.begin(), record.slots.end());
+        LogRecord& rest = damage_.rest;
+        if (record.kind == LogKind::checkpoint) {  // repeats all that was before it
+            rest.packs.clear();
+            rest.slots = record.slots;
+        }
+        if (record.sweeps())
+            rest.packs.insert(rest.packs.end(), record.packs.begin(), record.packs.end());
     }
 
     Backend& store_;
     KeyRing const& keys_;
     LogDamage damage_;
-    std::set<SessionId> closed_;
 };
 
 }  // namespace

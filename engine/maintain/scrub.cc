@@ -54,10 +54,7 @@ Scrubbed scrub(Backend& store, std::string const& name) {
     } catch (FormatError const& error) {
         result.error = name + ": " + error.what();
     } catch (RepositoryError const& error) {
-        bool const of_object = error.kind() == RepositoryFailure::corrupt ||
-                               error.kind() == RepositoryFailure::unusable ||
-                               error.kind() == RepositoryFailure::denied;
-        if (!of_object) throw;
+        if (!is_of_one_object(error.kind())) throw;
         result.error = error.what();
     }
     return result;

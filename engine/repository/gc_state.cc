@@ -80,8 +80,7 @@ GcState read_gc_log(Backend& store, KeyRing const& keys) {
     std::vector<PackId> swept;
     for (auto it = records.rbegin(); it != records.rend(); ++it) {
         apply(state, *it);
-        bool const removes = it->kind == LogKind::sweep || it->kind == LogKind::checkpoint;
-        if (removes) swept.insert(swept.end(), it->packs.begin(), it->packs.end());
+        if (it->sweeps()) swept.insert(swept.end(), it->packs.begin(), it->packs.end());
     }
     state.add_swept(swept);
     return state;

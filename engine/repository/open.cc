@@ -225,9 +225,10 @@ void require_no_rollback(Repository& repository, OpenOptions const& options) {
     try {
         log = read_gc_log(repository.store(), repository.keys());
     } catch (RepositoryError const& error) {
-        bool const may_go_on = error.kind() == RepositoryFailure::corrupt && lost.empty();
-        if (!may_go_on) throw;
-        return;  // to restore from it takes no log
+        // To restore takes no log. But one that would tell what is missing might hide a rollback.
+        bool const may_go_on = lost.empty() || options.accept_rollback;
+        if (error.kind() != RepositoryFailure::corrupt || !may_go_on) throw;
+        return;
     }
     std::erase_if(lost, [&](auto const& seen) { return log.closed.contains(seen.second); });
     std::string missing;

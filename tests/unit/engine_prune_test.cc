@@ -801,6 +801,37 @@ TEST_P(DamagedLog, KeepsWhatOtherRecordsSay) {
     EXPECT_FALSE(after.ends_in_condemn);
 }
 
+// Whether a snapshot that was seen here is closed or was taken away, only the log could tell.
+TEST_P(DamagedLog, HidesNoRollback) {
+    auto const store = std::shared_ptr<Backend>(&repo_.store(), [](Backend*) {});
+    auto const open = [&](OpenOptions options) {
+        options.cache_folder = other_cache_.path();
+        return open_repository(store, repo_.credentials(), options);
+    };
+    auto const seen = open({});
+    GcState const log = read_gc_log(repo_.store(), repo_->keys());
+    ASSERT_TRUE(log.closed.contains(*first_.id));
+    seen->local_state().heads[random_id<WriterId>()] = *first_.id;
+    seen->save_local_state();
+    std::string const last = records_.back();
+    Bytes bytes = whole_.at(last);
+    bytes[30] ^= std::byte{1};
+    repo_.store().remove(last);
+    repo_.put(last, bytes);
+    EXPECT_EQ(failure_of([&] { open({}); }), RepositoryFailure::corrupt);
+    OpenOptions accepting;
+    accepting.accept_rollback = true;
+    EXPECT_EQ(list_snapshots(*open(accepting)).snapshots.size(), 1U);
+    OpenOptions repairing;
+    repairing.report_rollback = true;
+    RepairRequest request;
+    request.apply = true;
+    Progress progress;
+    EXPECT_TRUE(
+        any_contains(repair_repository(*open(repairing), request, progress).damaged_log, last));
+    EXPECT_EQ(list_snapshots(*open({})).snapshots.size(), 1U);
+}
+
 // Whoever had condemned before must not sweep what was relied on since.
 TEST_P(DamagedLog, TakesBackWhatWasCondemned) {
     write_file(source_ / "file1", random_bytes(850, 30'000));
