@@ -198,23 +198,9 @@ void accept_loss(Repository& repository, std::map<WriterId, SessionId> const& lo
     repository.save_local_state();
 }
 
-// Compares with what this machine has seen. docs/threat-model.md, "Rollback".
-void require_no_rollback(Repository& repository, OpenOptions const& options) {
-    LocalState& state = repository.local_state();
-    bool const encrypted = repository.keys().mode() == Mode::encrypted;
-    if (state.encrypted && !encrypted) {
-        throw RepositoryError(RepositoryFailure::unusable,
-                              "the repository was encrypted when this machine last saw it");
-    }
-    std::uint32_t const epoch = repository.keys().newest_epoch();
-    if (epoch < state.epochs) {
-        throw RepositoryError(RepositoryFailure::rolled_back,
-                              "the repository went back in time: it had " +
-                                  std::to_string(state.epochs) +
-                                  " master secrets, and this key opens " + std::to_string(epoch));
-    }
-    remember_keys(repository, encrypted, epoch);
-    if (options.report_rollback || state.heads.empty()) return;
+// The newest snapshots that this machine has seen, and the log's length.
+void require_nothing_lost(Repository& repository, OpenOptions const& options) {
+    LocalState const& state = repository.local_state();
     std::map<WriterId, SessionId> lost = state.heads;
     std::erase_if(lost, [&](auto const& seen) {
         return repository.store().stat(names::snapshot(seen.second)) ||
@@ -240,6 +226,25 @@ void require_no_rollback(Repository& repository, OpenOptions const& options) {
                           "the repository went back in time: " + missing +
                               " was there and is gone. If it was restored from a copy on purpose, "
                               "add --accept-rollback");
+}
+
+// Compares with what this machine has seen. docs/threat-model.md, "Rollback".
+void require_no_rollback(Repository& repository, OpenOptions const& options) {
+    LocalState& state = repository.local_state();
+    bool const encrypted = repository.keys().mode() == Mode::encrypted;
+    if (state.encrypted && !encrypted) {
+        throw RepositoryError(RepositoryFailure::unusable,
+                              "the repository was encrypted when this machine last saw it");
+    }
+    std::uint32_t const epoch = repository.keys().newest_epoch();
+    if (epoch < state.epochs) {
+        throw RepositoryError(RepositoryFailure::rolled_back,
+                              "the repository went back in time: it had " +
+                                  std::to_string(state.epochs) +
+                                  " master secrets, and this key opens " + std::to_string(epoch));
+    }
+    remember_keys(repository, encrypted, epoch);
+    if (!options.report_rollback && !state.heads.empty()) require_nothing_lost(repository, options);
 }
 
 // Of several that do this at once, whoever puts the config wins, and the slots of the others go.
