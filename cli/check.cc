@@ -111,6 +111,7 @@ nlohmann::json json_of(CheckReport const& report, double seconds) {
                             {"bytes_read", report.bytes_read},
                             {"packs_never_verified", verification.packs_never},
                             {"bytes_never_verified", verification.bytes_never},
+                            {"packs_damaged", verification.packs_damaged},
                             {"seconds_elapsed", seconds}};
     if (verification.oldest_s) {
         document["oldest_verification"] = rfc3339(*verification.oldest_s * 1'000'000'000);

@@ -99,6 +99,8 @@ void add_checks(Metrics& metrics, RepositoryStatus const& status) {
                    verification.oldest_s.value_or(none));
     metrics.single("coffre_unverified_bytes", "Size of the packs that were never read.",
                    verification.bytes_never);
+    metrics.single("coffre_damaged_packs", "Packs that were damaged when they were last read.",
+                   verification.packs_damaged);
 }
 
 void add_copies(Metrics& metrics, std::vector<CopyElsewhere> const& copies) {

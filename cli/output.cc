@@ -253,8 +253,11 @@ std::string verification_text(Verification const& verification, std::int64_t now
             ? "all packs"
             : fmt::format("never: {} packs, {}", number_text(verification.packs_never),
                           size_text(verification.bytes_never));
-    if (!verification.oldest_s) return text;
-    return text + fmt::format("; the oldest {} ago", age_text(now_s - *verification.oldest_s));
+    if (verification.oldest_s)
+        text += fmt::format("; the oldest {} ago", age_text(now_s - *verification.oldest_s));
+    if (verification.packs_damaged > 0)
+        text += fmt::format("; damaged: {} packs", number_text(verification.packs_damaged));
+    return text;
 }
 
 std::string same_disk_text(std::vector<std::string> const& paths) {

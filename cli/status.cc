@@ -40,6 +40,10 @@ std::vector<std::string> too_old(RepositoryStatus const& status, StatusArguments
         messages.push_back(
             fmt::format("the last check found {} errors", number_text(status.last_check->errors)));
     }
+    if (status.verification.packs_damaged > 0) {
+        messages.push_back(fmt::format("{} packs were damaged when they were last read",
+                                       number_text(status.verification.packs_damaged)));
+    }
     for (auto const& group : status.groups) {
         if (group.age_s <= limit_s) continue;
         messages.push_back(fmt::format("the newest snapshot of {} is {} old, more than {}",
@@ -185,7 +189,8 @@ nlohmann::json json_of(RepositoryStatus const& status) {
                             {"packs", status.packs},
                             {"total_size", status.stored_bytes},
                             {"packs_never_verified", verification.packs_never},
-                            {"bytes_never_verified", verification.bytes_never}};
+                            {"bytes_never_verified", verification.bytes_never},
+                            {"packs_damaged", verification.packs_damaged}};
     if (verification.oldest_s) {
         document["oldest_verification"] = rfc3339(*verification.oldest_s * second_ns);
     }
@@ -226,7 +231,8 @@ void add_status(CLI::App& app, Context& context) {
     add_filter(*command, arguments->filter);
     command->add_option("--max-age", arguments->max_age,
                         "fail (exit code 1) when the newest snapshot of a host and its paths is "
-                        "older (90s 10m 26h 30d), there is none, or the last check found errors");
+                        "older (90s 10m 26h 30d), there is none, the last check found errors, or a "
+                        "pack was damaged when it was last read");
     command->add_option("--metrics", arguments->metrics,
                         "also write a file for Prometheus: what it held is replaced at once");
     command->footer(R"(Examples:

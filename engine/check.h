@@ -54,6 +54,7 @@ struct CheckRun {
 struct Verification {
     std::uint64_t packs_never = 0;
     std::uint64_t bytes_never = 0;
+    std::uint64_t packs_damaged = 0;       // when it last read them; among those of never, too
     std::optional<std::int64_t> oldest_s;  // of those that it has: seconds since 1970
 };
 

@@ -12,7 +12,7 @@ namespace coffre {
 
 namespace {
 
-constexpr std::string_view file_mark = "coffre-checks-1";
+constexpr std::string_view file_mark = "coffre-checks-2";
 constexpr std::uint64_t row_size = PackId::size + sizeof(std::int64_t);
 constexpr std::uint64_t most_bytes = limits::log_entries * row_size;
 
@@ -48,22 +48,21 @@ std::optional<CheckRun> later(std::optional<CheckRun> const& a, std::optional<Ch
 }  // namespace
 
 CheckMemory::CheckMemory(std::string const& folder, std::int64_t now_s)
-    : file_(folder + "/checks"), known_(load(file_, now_s)) {}
+    : folder_(folder),
+      file_(folder + "/checks"),
+      known_(load(file_, now_s)),
+      damaged_(noted_damaged(folder)) {}
 
 std::optional<std::int64_t> CheckMemory::verified_s(PackId const& pack) const {
     auto const found = known_.packs.find(pack);
-    if (found == known_.packs.end() || found->second == damaged) return std::nullopt;
+    if (found == known_.packs.end() || was_damaged(pack)) return std::nullopt;
     return found->second;
-}
-
-bool CheckMemory::was_damaged(PackId const& pack) const {
-    auto const found = known_.packs.find(pack);
-    return found != known_.packs.end() && found->second == damaged;
 }
 
 Verification CheckMemory::verification(PackSizes const& packs) const {
     Verification result;
     for (auto const& [pack, size] : packs) {
+        if (was_damaged(pack)) ++result.packs_damaged;
         auto const time_s = verified_s(pack);
         if (time_s) {
             result.oldest_s = std::min(result.oldest_s.value_or(*time_s), *time_s);
@@ -75,15 +74,26 @@ Verification CheckMemory::verification(PackSizes const& packs) const {
     return result;
 }
 
-void CheckMemory::note(PackId const& pack, std::int64_t time_s) {
+void CheckMemory::note_verified(PackId const& pack, std::int64_t time_s) {
     known_.packs.insert_or_assign(pack, time_s);
     noted_.insert_or_assign(pack, time_s);
+    if (damaged_.erase(pack) > 0) note_sound(folder_, pack);
+}
+
+void CheckMemory::note_damaged(PackId const& pack) {
+    damaged_.insert(pack);
+    coffre::note_damaged(folder_, pack);
 }
 
 void CheckMemory::save(PackSizes const& packs, std::int64_t now_s) {
     Known now = load(file_, now_s);
     for (auto const& [pack, time_s] : noted_) now.packs.insert_or_assign(pack, time_s);
     std::erase_if(now.packs, [&](auto const& row) { return !packs.contains(row.first); });
+    std::erase_if(damaged_, [&](PackId const& pack) {
+        if (packs.contains(pack)) return false;
+        note_sound(folder_, pack);
+        return true;
+    });
     now.structure = later(known_.structure, now.structure);
     now.read_data = later(known_.read_data, now.read_data);
     replace_small_file(file_, to_text(encode(now)));

@@ -8,6 +8,7 @@
 #include <map>
 
 #include "engine/check.h"
+#include "engine/repository/damage_notes.h"
 #include "format/id.h"
 
 namespace coffre {
@@ -23,15 +24,15 @@ public:
 
     // Nothing when that was never, or when it was found damaged after that.
     std::optional<std::int64_t> verified_s(PackId const& pack) const;
-    // When it was read last.
-    bool was_damaged(PackId const& pack) const;
+    // When it was read last, by any command.
+    bool was_damaged(PackId const& pack) const { return damaged_.contains(pack); }
     // The last one of all objects, and the last one that read all packs too.
     std::optional<CheckRun> const& structure() const { return known_.structure; }
     std::optional<CheckRun> const& read_data() const { return known_.read_data; }
     Verification verification(PackSizes const& packs) const;
 
-    void note_verified(PackId const& pack, std::int64_t time_s) { note(pack, time_s); }
-    void note_damaged(PackId const& pack) { note(pack, damaged); }
+    void note_verified(PackId const& pack, std::int64_t time_s);
+    void note_damaged(PackId const& pack);
     void note_structure(CheckRun const& run) { known_.structure = run; }
     void note_read_data(CheckRun const& run) { known_.read_data = run; }
 
@@ -40,8 +41,6 @@ public:
     void save(PackSizes const& packs, std::int64_t now_s);
 
 private:
-    static constexpr std::int64_t damaged = 0;  // in place of a time
-
     struct Known {
         std::map<PackId, std::int64_t> packs;
         std::optional<CheckRun> structure;
@@ -51,10 +50,11 @@ private:
     static Known decode(ByteView bytes);
     static Known load(std::string const& file, std::int64_t now_s);
     static Known read(std::string const& file);
-    void note(PackId const& pack, std::int64_t time_s);
 
+    std::string folder_;
     std::string file_;
     Known known_;
+    std::set<PackId> damaged_;
     std::map<PackId, std::int64_t> noted_;  // since the last save
 };
 

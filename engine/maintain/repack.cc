@@ -40,6 +40,17 @@ public:
           name_(names::pack(use.id)) {}
 
     Rest run() {
+        try {
+            take_apart();
+        } catch (RepositoryError const& error) {
+            if (error.kind() == RepositoryFailure::corrupt) repository_.note_damaged(use_.id);
+            throw;
+        }
+        return std::move(rest_);
+    }
+
+private:
+    void take_apart() {
         bytes_ = repository_.store().get(name_, 0, use_.size);
         directory_ = verify_pack(repository_.keys(), name_, bytes_).directory;
         if (xxh3(encode_pack_directory(directory_)) != use_.directory_hash)
@@ -55,10 +66,8 @@ public:
             ordinal += static_cast<std::uint32_t>(block.chunks.size());
         }
         fresh_->flush();
-        return std::move(rest_);
     }
 
-private:
     void take(BlockRow const& block, std::uint32_t first) {
         std::vector<ChunkRow> needed;
         for (std::uint32_t i = 0; i < block.chunks.size(); ++i) {

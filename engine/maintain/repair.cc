@@ -190,7 +190,9 @@ private:
         auto const add = [&](PackReading const& reading) {
             if (!reading.denied.empty()) denied = reading.denied;
             if (!expected_.contains(reading.pack)) without_bundle_.push_back(reading.pack);
-            if (!reading.errors.empty()) add_damaged(reading.pack, reading.errors[0]);
+            if (reading.errors.empty()) return;
+            repository_.note_damaged(reading.pack);
+            add_damaged(reading.pack, reading.errors[0]);
         };
         PackReads reads(repository_, expected_, worker_count(request_.threads), progress_, add);
         reads.begin(std::move(packs), [] { return std::optional(now_ns() / 1'000'000'000); });

@@ -137,6 +137,7 @@ Bytes ChunkReader::decode_on(BlockSource const& source, ByteView stored, ByteVie
     try {
         return decode_block(stored, source.row, *source.key, repository_.id(), prefix);
     } catch (FormatError const& error) {
+        repository_.note_damaged(source.pack);
         throw corrupt(source.pack_name + ": at byte " + std::to_string(source.row.offset) + ": " +
                       error.what());
     }
@@ -178,6 +179,7 @@ Bytes ChunkReader::read_at_depth(PackKind kind, ChunkId const& id, unsigned dept
             ByteView const bytes = ByteView(*plain).subspan(row.offset, row.size);
             bool const is_it = repository_.namer().name(kind, bytes) == id;
             if (is_it || mutant("any-chunk")) return {bytes.begin(), bytes.end()};
+            repository_.note_damaged(from.pack);
             failures += "; " + from.pack_name + ": has other bytes";
         } catch (RepositoryError const& error) {
             if (error.kind() != RepositoryFailure::corrupt) throw;

@@ -10,6 +10,7 @@
 #include "engine/crypto/key_ring.h"
 #include "engine/index/load.h"
 #include "engine/repository.h"
+#include "engine/repository/damage_notes.h"
 #include "engine/repository/local_state.h"
 
 namespace coffre {
@@ -49,6 +50,8 @@ public:
     // What this machine keeps of the repository lies there: the index, what it has seen and
     // checked.
     std::string const& folder() const { return folder_; }
+    // Remembers it for checks. Any thread.
+    void note_damaged(PackId const& pack) const { coffre::note_damaged(folder_, pack); }
     LocalState& local_state() { return local_state_; }
     void save_local_state();
 

@@ -272,6 +272,39 @@ TEST_F(CheckMemory, DamageIsNotForgottenByACheckThatReadsLess) {
     EXPECT_TRUE(check(structure).clean());
 }
 
+// Whoever met it: nothing is lost when the one who saw its message did not.
+TEST_F(CheckMemory, DamageThatARestoreMetIsTold) {
+    CheckRequest structure;
+    structure.clock = [this] { return ++now_s_; };
+    NameSet data;
+    for (auto const& name : all_) {
+        auto const header = decode_pack_header(repo_.store().get(name, 0, pack_header_size));
+        if (header.kind == PackKind::data) data.insert(name);
+    }
+    for (auto const& name : data) damage(name);
+    EXPECT_TRUE(check(structure).clean());
+    TempFolder target;
+    RestoreRequest request;
+    request.from = repo_.find("latest");
+    request.target = target.path();
+    EXPECT_EQ(repo_.restore(request).damaged.size(), data.size());
+    EXPECT_EQ(check(structure).errors.size(), data.size());
+    EXPECT_EQ(status().verification.packs_damaged, data.size());
+    for (auto const& name : data) damage(name);  // back to what it was
+    EXPECT_EQ(check(structure).errors.size(), data.size());
+    EXPECT_TRUE(check(read_all()).clean());
+    EXPECT_EQ(status().verification.packs_damaged, 0U);
+}
+
+TEST_F(CheckMemory, DamageOfWhatIsGoneIsForgotten) {
+    damage(all_[0]);
+    check(read_all());
+    EXPECT_EQ(noted_damaged(repo_->folder()).size(), 1U);
+    repo_.store().remove(all_[0]);
+    check({});
+    EXPECT_EQ(noted_damaged(repo_->folder()).size(), 0U);
+}
+
 // While packs are missing, and a collection that goes on all the time could be why.
 class CheckBesideCollections : public CheckMemory {
 protected:
