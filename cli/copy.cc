@@ -43,18 +43,27 @@ std::shared_ptr<Repository> open_as(std::string const& which, GlobalOptions cons
     }
 }
 
+char const* message_type(CopiedSnapshot const& copied, bool is_dry_run) {
+    if (copied.is_healed) return is_dry_run ? "to_heal" : "healed";
+    return is_dry_run ? "to_copy" : "copied";
+}
+
 void print_copied(ProgressDisplay& display, GlobalOptions const& options,
-                  CopiedSnapshot const& copied) {
+                  CopiedSnapshot const& copied, bool is_dry_run) {
     if (options.json) {
         auto document = snapshot_json(copied.to ? *copied.to : copied.from);
-        document["message_type"] = copied.to ? "copied" : "to_copy";
+        document["message_type"] = message_type(copied, is_dry_run);
         document["from"] = copied.from.id.hex();
         return display.print(document.dump());
     }
     if (options.quiet) return;
     std::string const what = fmt::format("snapshot {} of {}", copied.from.id.hex().substr(0, 8),
                                          time_text(copied.from.snapshot.time_ns));
-    if (!copied.to) return display.print("would copy " + what);
+    if (copied.is_healed) {
+        return display.print(fmt::format("{}{} from {}", is_dry_run ? "would heal " : "healed ",
+                                         copied.to->id.hex().substr(0, 8), what));
+    }
+    if (is_dry_run) return display.print("would copy " + what);
     display.print(fmt::format("copied {} as {}, {} stored", what, copied.to->id.hex().substr(0, 8),
                               size_text(copied.to->snapshot.statistics.bytes_stored)));
 }
@@ -64,14 +73,18 @@ void print_summary(GlobalOptions const& options, CopyReport const& report, doubl
         nlohmann::json document{{"message_type", "summary"},
                                 {"snapshots_copied", report.copied.size()},
                                 {"snapshots_there", report.were_there},
+                                {"snapshots_healed", report.healed},
                                 {"num_errors", report.errors.size()},
                                 {"seconds_elapsed", seconds}};
         put_texts(document, "errors", report.errors);
         return print(document.dump());
     }
     if (!options.quiet) {
-        print(fmt::format("{} copied, {} there before, in {}", number_text(report.copied.size()),
-                          number_text(report.were_there), duration_text(seconds)));
+        std::string const healed =
+            report.healed > 0 ? fmt::format(" ({} of them healed)", number_text(report.healed))
+                              : "";
+        print(fmt::format("{} copied, {} there before{}, in {}", number_text(report.copied.size()),
+                          number_text(report.were_there), healed, duration_text(seconds)));
     }
     if (!report.errors.empty()) {
         print_error("repo: errors found: " + number_text(report.errors.size()));
@@ -95,8 +108,9 @@ int run_copy(GlobalOptions const& options, CopyArguments& arguments) {
         ProgressDisplay display(progress, options);
         report_failures(progress, display, options);
         report = copy_snapshots(
-            *source, *destination, arguments.request, progress,
-            [&](CopiedSnapshot const& copied) { print_copied(display, options, copied); });
+            *source, *destination, arguments.request, progress, [&](CopiedSnapshot const& copied) {
+                print_copied(display, options, copied, arguments.request.dry_run);
+            });
         seconds = display.seconds();
     }
     print_summary(options, report, seconds);
@@ -120,6 +134,8 @@ void add_copy(CLI::App& app, Context& context) {
                         "shell command that prints its passphrase");
     command->add_option("--from-key-file", arguments->from_key.key_file, "its key file");
     command->add_flag("-n,--dry-run", arguments->request.dry_run, "only say what would be copied");
+    command->add_flag("--heal", arguments->request.heal,
+                      "also bring what snapshots lack that are here already, after a repair");
     command->add_option("--compression", arguments->compression, "auto, fast, better, max, off");
     add_filter(*command, arguments->request.filter);
     command->footer(
@@ -127,7 +143,8 @@ void add_copy(CLI::App& app, Context& context) {
         "Both\n"
         "may have other keys. When it is interrupted, run it again.\n\n"
         "Examples:\n  repo copy -r /mnt/offsite --from /mnt/backup/media\n"
-        "  repo copy -r /mnt/offsite --from /mnt/backup/media --from-key-file old.key latest");
+        "  repo copy -r /mnt/offsite --from /mnt/backup/media --from-key-file old.key latest\n"
+        "  repo copy -r /mnt/backup/media --from /mnt/offsite/media --heal");
     command->callback([&context, arguments] {
         context.run = [&context, arguments] { return run_copy(context.options, *arguments); };
     });

@@ -15,6 +15,7 @@ struct CopyRequest {
     int compression_level = 1;  // of zstd; 0: none
     unsigned threads = 0;       // 0: one for each processor
     bool dry_run = false;
+    bool heal = false;        // also what snapshots lack that `to` has already
     std::string destination;  // what this machine calls `to`: remembered for `repo status`
 };
 
@@ -30,11 +31,13 @@ struct CopyElsewhere {
 struct CopiedSnapshot {
     NamedSnapshot from;
     std::optional<NamedSnapshot> to;  // nothing: it is still to be copied
+    bool is_healed = false;           // `to` was there before, and lacked something
 };
 
 struct CopyReport {
     std::vector<CopiedSnapshot> copied;  // oldest first; in a dry run those that would be
     std::uint64_t were_there = 0;
+    std::uint64_t healed = 0;         // of those; in a dry run those that would be
     std::vector<std::string> errors;  // snapshots that cannot be read or copied, one message each
 };
 
@@ -44,6 +47,8 @@ struct CopyReport {
 // Every chunk is compared with its id, every tree with its digest, before the copy is published,
 // durably. One that fails is among the errors, and the others are copied all the same; what was
 // stored of it is not stored again by the next run. `on_copied` may be empty.
+// What is to be healed is copied again, which stores what is missing, and the copy forgotten at
+// once. Packs that are damaged count as there: a repair sets them aside before.
 // Throws RepositoryError: {failed} when both are the same repository.
 CopyReport copy_snapshots(Repository& from, Repository& to, CopyRequest const& request,
                           Progress& progress,

@@ -101,23 +101,26 @@ private:
     ClaimedChunks claimed_;
 };
 
+using OnCopied = std::function<void(CopiedSnapshot const&)>;
+
 class Copying {
 public:
     Copying(Repository& from, Repository& to, CopyRequest const& request, Progress& progress)
         : from_(from), to_(to), request_(request), progress_(progress) {}
 
-    CopyReport run(std::function<void(CopiedSnapshot const&)> const& on_copied) {
+    CopyReport run(OnCopied const& on_copied) {
         auto const missing = find_missing();
         for (auto const& named : missing) {
             progress_.total_files += named.snapshot.statistics.files;
             progress_.total_bytes += named.snapshot.statistics.bytes;
         }
         for (auto const& named : missing) {
-            CopiedSnapshot copied{named, std::nullopt};
+            CopiedSnapshot copied{named, std::nullopt, false};
             if (!request_.dry_run && !copy_or_note(copied)) continue;
             if (on_copied) on_copied(copied);
             report_.copied.push_back(std::move(copied));
         }
+        if (request_.heal) heal(on_copied);
         if (!request_.dry_run && !earlier_.empty()) remember_copies();
         return std::move(report_);
     }
@@ -140,7 +143,7 @@ private:
                 missing.push_back(std::move(named));
             } else {
                 ++report_.were_there;
-                earlier_.push_back({std::move(named), found->second});
+                earlier_.push_back({std::move(named), found->second, false});
             }
         }
         return missing;
@@ -175,6 +178,35 @@ private:
             note("snapshot " + copied.from.id.hex() + " is not copied: " + error.what());
             return false;
         }
+    }
+
+    // The newest first: often it has what the others lack.
+    void heal(OnCopied const& on_copied) {
+        GcState log = read_gc_log(to_.store(), to_.keys());
+        auto const is_hurt = [&](NamedSnapshot const& here) {
+            return with_sound_index(
+                to_, [&] { return !lacks_nothing(to_, here.snapshot, log, progress_); });
+        };
+        auto const there = earlier_;
+        for (auto pair = there.rbegin(); pair != there.rend(); ++pair) {
+            if (!is_hurt(*pair->to)) continue;
+            CopiedSnapshot healed = *pair;
+            healed.is_healed = true;
+            if (!request_.dry_run && !copy_for_its_chunks(pair->from)) continue;
+            if (!request_.dry_run && is_hurt(*pair->to)) {
+                note("snapshot " + pair->to->id.hex() + " is still hurt");
+                continue;
+            }
+            ++report_.healed;
+            if (on_copied) on_copied(healed);
+        }
+    }
+
+    bool copy_for_its_chunks(NamedSnapshot const& source) {
+        CopiedSnapshot copied{source, std::nullopt, false};
+        if (!copy_or_note(copied)) return false;
+        put_forgets(to_, {copied.to->id}, "repair");
+        return true;
     }
 
     NamedSnapshot copy(NamedSnapshot const& named) {

@@ -83,6 +83,13 @@ std::optional<NamedSnapshot> usable_parent(Repository& repository,
     return parent;
 }
 
+bool lacks_nothing(Repository& repository, Snapshot const& snapshot, GcState& log,
+                   Progress const& progress) {
+    repository.refresh_index();
+    condemn_lost_packs(repository, log, progress);
+    return is_whole(repository, log, snapshot);
+}
+
 void distrust_trees(Repository& repository, GcState& log) {
     Index::View const view = repository.index_view();
     view.each_pack([&](PackNumber number, IndexedPack const& pack) {

@@ -25,6 +25,11 @@ std::optional<NamedSnapshot> usable_parent(Repository& repository,
                                            std::optional<NamedSnapshot> parent, GcState& log,
                                            Progress const& progress);
 
+// Whether every chunk that the snapshot needs is in a pack that is there, and that a writer who has
+// read `log` may rely on. Levels the index as usable_parent() does.
+bool lacks_nothing(Repository& repository, Snapshot const& snapshot, GcState& log,
+                   Progress const& progress);
+
 // Packs of trees count as condemned in `log` from then on: no tree is used again.
 void distrust_trees(Repository& repository, GcState& log);
 

@@ -54,6 +54,25 @@ expect_error 'is not copied'
 expect_output '1 copied'
 expect_code 0 repo check -r third -p second --read-data
 
+# What is lost here comes back, into the snapshots that are here already.
+expect_code 0 repo init -r good -p first
+expect_code 0 repo snapshot -q -r good -p first src
+expect_code 0 repo init -r hurt -p second
+back=(repo copy -r hurt -p second --from good --from-password-file first)
+expect_code 0 "${back[@]}"
+find hurt/packs -type f -size +300k -delete
+expect_code 20 repo repair -q --apply -r hurt -p second
+expect_code 0 "${back[@]}"
+expect_code 20 repo check -q -r hurt -p second
+expect_code 0 "${back[@]}" --heal --dry-run
+expect_output 'would heal'
+expect_code 20 repo check -q -r hurt -p second
+expect_code 0 "${back[@]}" --heal
+expect_output '0 copied, 1 there before (1 of them healed)'
+expect_code 0 repo check -r hurt -p second --read-data
+expect_code 0 "${back[@]}" --heal --json
+expect_equal "$(field snapshots_there) $(field snapshots_healed)" "1 0"
+
 # What was copied is told at once: a run that ends early has said so.
 if mount_tmpfs disk 12m; then
     expect_code 0 repo init -r disk/fourth -p second

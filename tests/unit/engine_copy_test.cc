@@ -7,6 +7,7 @@
 
 #include "engine/forget.h"
 #include "engine/prune.h"
+#include "engine/repair.h"
 #include "engine_test_repo.h"
 
 namespace coffre {
@@ -110,6 +111,54 @@ TEST_P(Copy, IsFoundByALaterSnapshotOfTheSameFiles) {
     EXPECT_TRUE(here.unchanged);
     EXPECT_EQ(here.snapshot.root.digest, first_.snapshot.root.digest);
     EXPECT_LT(here.snapshot.statistics.bytes_added, 2'000U);
+}
+
+// Whichever pack is gone, of files or of trees.
+TEST_P(Copy, HealsWhatSnapshotsLackThatAreThere) {
+    go_on();
+    copy();
+    auto const ids = to_.ids();
+    auto const whole = to_.store().objects();
+    CopyRequest heal;
+    heal.heal = true;
+    EXPECT_EQ(copy(heal).healed, 0U);
+    for (auto const& pack : to_.objects("packs/")) {
+        SCOPED_TRACE(pack);
+        to_.reset_to(whole);
+        to_.store().remove(pack);
+        Progress progress;
+        repair_repository(*to_, {true, true, 2}, progress);
+        ASSERT_NE(to_.errors(), Names{});
+        heal.dry_run = true;
+        auto const hurt = copy(heal).healed;
+        EXPECT_GT(hurt, 0U);
+        EXPECT_EQ(to_.ids(), ids);
+        ASSERT_NE(to_.errors(), Names{});
+        heal.dry_run = false;
+        auto const report = copy(heal);
+        EXPECT_EQ(report.errors, Names{});
+        EXPECT_EQ(report.were_there, 2U);
+        EXPECT_GT(report.healed, 0U);
+        EXPECT_LE(report.healed, hurt);
+        EXPECT_EQ(to_.ids(), ids);
+        EXPECT_EQ(to_.errors(CheckDepth::read_data), Names{});
+        EXPECT_EQ(to_.tar_of(to_.find(ids[0].substr(0, 8)).snapshot),
+                  from_.tar_of(first_.snapshot));
+        EXPECT_EQ(to_.tar_of(to_.find("latest").snapshot), from_.tar_of(second_.snapshot));
+    }
+}
+
+TEST_P(Copy, SaysWhatItCannotHeal) {
+    copy();
+    auto const pack = to_.objects("packs/")[0];
+    to_.store().remove(pack);
+    for (auto const& lost : from_.objects("packs/")) from_.store().remove(lost);
+    CopyRequest heal;
+    heal.heal = true;
+    auto const report = copy(heal);
+    EXPECT_EQ(report.healed, 0U);
+    ASSERT_EQ(report.errors.size(), 1U);
+    EXPECT_TRUE(contains(report.errors[0], "is not copied"));
 }
 
 TEST_P(Copy, OfSomeLeavesTheOthers) {
