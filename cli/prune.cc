@@ -14,17 +14,24 @@ namespace coffre::cli {
 
 namespace {
 
-// "5%", or "unlimited": nothing is moved. Throws std::invalid_argument.
-std::optional<double> parse_share(std::string const& text) {
-    if (text == "unlimited") return std::nullopt;
-    if (text == "0") return 0;
-    bool const is_share = text.ends_with('%') && text.size() > 1 &&
-                          text.find_first_not_of("0123456789.") == text.size() - 1;
-    double const percent = is_share ? std::strtod(text.c_str(), nullptr) : -1;
-    if (percent < 0 || percent > 100) {
-        throw std::invalid_argument("\"" + text + "\": --max-unused takes 5% or `unlimited`");
-    }
+// Throws std::invalid_argument.
+double parse_share(std::string const& text) {
+    bool const is_number =
+        text.size() > 1 && text.find_first_not_of("0123456789.") == text.size() - 1;
+    double const percent = is_number ? std::strtod(text.c_str(), nullptr) : -1;
+    if (percent < 0 || percent > 100)
+        throw std::invalid_argument("\"" + text + "\": a share is 0% to 100%");
     return percent / 100;
+}
+
+// "5%", "2G", or "unlimited": nothing is moved. Throws std::invalid_argument.
+void set_max_unused(PruneRequest& request, std::string const& text) {
+    request.max_unused.reset();
+    if (text.ends_with('%')) {
+        request.max_unused = parse_share(text);
+    } else if (text != "unlimited") {
+        request.max_unused_bytes = parse_size(text);
+    }
 }
 
 std::string amount_text(PruneReport::Amount const& amount) {
@@ -103,7 +110,8 @@ void add_prune_options(CLI::App& command, PruneArguments& arguments) {
         command.add_option(name, value, what)->group("Prune");
     };
     add("--max-unused", arguments.max_unused,
-        "how much may stay unneeded among what is needed: 5%, 0%, `unlimited` (nothing is moved)");
+        "how much may stay unneeded among what is needed: 5%, 0%, 2G, `unlimited` (nothing is "
+        "moved)");
     add("--max-repack-size", arguments.max_repack_size, "move at most this much, such as 20G");
     add("--time-budget", arguments.time_budget,
         "begin to move no more packs after this, such as 30m");
@@ -113,7 +121,7 @@ void add_prune_options(CLI::App& command, PruneArguments& arguments) {
 
 PruneRequest prune_request(GlobalOptions const& options, PruneArguments const& arguments) {
     PruneRequest request;
-    request.max_unused = parse_share(arguments.max_unused);
+    set_max_unused(request, arguments.max_unused);
     if (!arguments.max_repack_size.empty()) {
         request.max_repack_bytes = parse_size(arguments.max_repack_size);
     }

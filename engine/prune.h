@@ -28,6 +28,7 @@ struct PruneSums {
 struct PruneRequest {
     // Of what packs hold afterwards; the rest of it is moved together. None: nothing is moved.
     std::optional<double> max_unused = 0.05;
+    std::optional<std::uint64_t> max_unused_bytes = {};  // in the place of that share
     std::uint64_t max_repack_bytes = ~std::uint64_t{0};  // to be moved in this run
     std::optional<std::chrono::seconds> repack_time;     // after it no further pack is moved
     int compression_level = 1;                           // of blocks that must be made anew

@@ -103,15 +103,17 @@ private:
     }
 
     void choose() {
-        if (!request_.max_unused) return;
+        if (!request_.max_unused && !request_.max_unused_bytes) return;
         std::sort(movable_.begin(), movable_.end(), [](PackUse const& a, PackUse const& b) {
             auto const share = [](PackUse const& use) {
                 return static_cast<double>(use.unused) / static_cast<double>(use.size);
             };
             return share(a) > share(b);
         });
-        auto const tolerated = *request_.max_unused * static_cast<double>(needed_bytes_);
-        move_until(needed_bytes_ + static_cast<std::uint64_t>(tolerated));
+        auto const share = request_.max_unused.value_or(0) * static_cast<double>(needed_bytes_);
+        auto const tolerated =
+            request_.max_unused_bytes.value_or(static_cast<std::uint64_t>(share));
+        move_until(needed_bytes_ + tolerated);
     }
 
     // The emptiest first, until what is not needed is little enough, padding and directories

@@ -22,7 +22,7 @@ expect_code 1 repo forget --keep-last 1
 expect_error --allow-many
 
 # What is wrong in a command is told before anything is done.
-for options in "--max-unused foo" "--max-repack-size x" "--time-budget 3" "--compression none"; do
+for options in "--max-unused foo" "--max-unused 101%" "--max-unused 5.x%" "--max-repack-size x" "--time-budget 3" "--compression none"; do
     # shellcheck disable=SC2086
     expect_code 2 repo forget --keep-last 2 --prune $options
     # shellcheck disable=SC2086
@@ -113,6 +113,8 @@ for n in 1 2 3 4 5 6 7 8; do
 done
 nothing="{'bytes': 0, 'packs': 0}"
 expect_code 0 repo prune --dry-run --max-unused 100% --json
+[ "$(field repacked)" != "$nothing" ] || fail "nothing would be moved"
+expect_code 0 repo prune --dry-run --max-unused 1T --json
 [ "$(field repacked)" != "$nothing" ] || fail "nothing would be moved"
 expect_code 0 repo prune --dry-run --max-unused unlimited --json
 expect_equal "$(field repacked)" "$nothing"

@@ -173,6 +173,20 @@ TEST_P(Prune, ToleratesAsMuchAsItIsTold) {
     expect_all_is_well();
 }
 
+TEST_P(Prune, ToleratesAsManyBytesAsItIsTold) {
+    PruneRequest request = tidy();
+    request.max_unused.reset();
+    request.dry_run = true;
+    std::uint64_t const unused = prune_all(*repo_, request).unused;
+    ASSERT_GT(unused, 100'000U);
+    request.max_unused_bytes = 2 * unused;
+    EXPECT_EQ(prune_all(*repo_, request).unused, unused);
+    request.max_unused_bytes = unused / 2;
+    request.dry_run = false;
+    EXPECT_LE(prune_all(*repo_, request).unused, unused / 2);
+    expect_all_is_well();
+}
+
 TEST_P(Prune, MovesNoMoreThanItIsTold) {
     PruneRequest request = tidy();
     request.max_repack_bytes = 0;
