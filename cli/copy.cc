@@ -63,7 +63,10 @@ void print_copied(ProgressDisplay& display, GlobalOptions const& options,
         return display.print(fmt::format("{}{} from {}", is_dry_run ? "would heal " : "healed ",
                                          copied.to->id.hex().substr(0, 8), what));
     }
-    if (is_dry_run) return display.print("would copy " + what);
+    if (is_dry_run) {
+        auto const bytes = copied.from.snapshot.statistics.bytes;
+        return display.print(fmt::format("would copy {}, {}", what, size_text(bytes)));
+    }
     display.print(fmt::format("copied {} as {}, {} stored", what, copied.to->id.hex().substr(0, 8),
                               size_text(copied.to->snapshot.statistics.bytes_stored)));
 }
