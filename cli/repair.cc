@@ -2,6 +2,10 @@
 #include "engine/repair.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
 
 #include <nlohmann/json.hpp>
 
@@ -133,6 +137,10 @@ RepairReport repair(Repository& repository, RepairArguments const& arguments, un
 int run_repair(GlobalOptions const& options, RepairArguments const& arguments) {
     if (!arguments.from.empty() && !arguments.apply) {
         throw std::invalid_argument("--from saves files: it needs --apply");
+    }
+    for (auto const& path : arguments.from) {
+        if (::access(path.c_str(), F_OK) != 0)
+            throw std::invalid_argument("--from: " + printable(path) + ": " + std::strerror(errno));
     }
     auto const repository = open(options, Purpose::check);
     Progress progress;

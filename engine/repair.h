@@ -28,7 +28,7 @@ struct RepairReport {
     std::vector<std::string> damaged_forgets;  // their snapshots are there again
     std::vector<std::string> damaged_log;      // records that are missing, too: done without
     std::vector<std::string> strays;           // that are no objects of a repository
-    std::vector<std::string> lost_snapshots;   // that others followed: they are given up
+    std::vector<std::string> lost_snapshots;   // of which something tells: they are given up
     std::vector<std::string> beyond_repair;    // slots and keys: left as they are
     std::uint64_t packs = 0;
     std::uint64_t packs_without_bundle = 0;  // sound ones: they get one

@@ -275,15 +275,10 @@ private:
         LostSnapshots lost;
         with_sound_index(repository_, [&] { lost = lost_snapshots(repository_, list, log_); });
         for (auto const& one : lost) note(describe_lost(one));
-        Backend& store = repository_.store();
-        for (auto const& [writer, head] : repository_.local_state().heads) {
-            if (log_.closed.contains(head) || store.stat(names::snapshot(head)) ||
-                store.stat(names::forget(head))) {
-                continue;
-            }
-            note(names::snapshot(head) +
-                 ": is missing; this machine has seen it. If the repository was put back "
-                 "from a copy on purpose, add --accept-rollback to a command");
+        for (auto const& one : lost_heads(repository_, log_)) {
+            note(describe_lost(one) +
+                 ". If the repository was put back from a copy on purpose, add --accept-rollback "
+                 "to a command");
         }
     }
 

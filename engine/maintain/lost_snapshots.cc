@@ -68,6 +68,15 @@ LostSnapshots lost_owners(Repository& repository, SnapshotList const& list, GcSt
     return lost;
 }
 
+LostSnapshots lost_heads(Repository& repository, GcState const& log) {
+    LostSnapshots lost;
+    for (auto const& [writer, head] : repository.local_state().heads) {
+        if (log.closed.contains(head) || is_there(repository, head)) continue;
+        lost.emplace(head, "this machine has seen it");
+    }
+    return lost;
+}
+
 LostSnapshots lost_snapshots(Repository& repository, SnapshotList const& list, GcState const& log) {
     LostSnapshots lost = lost_before(repository, list, log);
     lost.merge(lost_owners(repository, list, log));

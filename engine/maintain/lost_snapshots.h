@@ -23,7 +23,10 @@ LostSnapshots lost_before(Repository& repository, SnapshotList const& list, GcSt
 // a slot until it is closed for ever. To be called within with_sound_index(), as is the next one.
 LostSnapshots lost_owners(Repository& repository, SnapshotList const& list, GcState const& log);
 
-// Both.
+// The newest ones that this machine has seen of each writer.
+LostSnapshots lost_heads(Repository& repository, GcState const& log);
+
+// What others tell of: the first two.
 LostSnapshots lost_snapshots(Repository& repository, SnapshotList const& list, GcState const& log);
 
 // What is said of one: names both objects.

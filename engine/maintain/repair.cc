@@ -361,6 +361,7 @@ private:
     LostSnapshots lost_now(SnapshotList const& list) {
         LostSnapshots lost;
         with_sound_index(repository_, [&] { lost = lost_snapshots(repository_, list, log_); });
+        lost.merge(lost_heads(repository_, log_));
         return lost;
     }
 

@@ -12,6 +12,8 @@ largest() { find store/packs -type f -printf '%s %p\n' | sort -n | tail -n 1 | c
 expect_code 0 repo repair
 expect_output 'every file of every snapshot can be restored'
 expect_code 2 repo repair --from src
+expect_code 2 repo repair --apply --from typo
+expect_error "typo: No such file"
 
 # A byte is changed: some files are hurt, the others are not, and nothing is destroyed.
 pack=$(largest)
