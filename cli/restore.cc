@@ -51,8 +51,10 @@ RestoreRequest make_request(GlobalOptions const& options, RestoreArguments const
     return request;
 }
 
-void print_json_summary(RestoreResult const& result, double seconds, bool dry_run) {
+void print_json_summary(FoundSnapshot const& from, RestoreResult const& result, double seconds,
+                        bool dry_run) {
     print(nlohmann::json{{"message_type", "summary"},
+                         {"snapshot_id", from.id.hex()},
                          {"total_files", result.files},
                          {"files_restored", result.files_restored},
                          {"files_unchanged", result.files_unchanged},
@@ -137,7 +139,7 @@ int run_restore(GlobalOptions const& options, RestoreArguments const& arguments)
         seconds = display.seconds();
     }
     if (options.json) {
-        print_json_summary(result, seconds, arguments.dry_run);
+        print_json_summary(request.from, result, seconds, arguments.dry_run);
     } else if (!options.quiet) {
         print_summary(arguments, result, seconds);
     }
