@@ -89,23 +89,26 @@ bool ContentsPass::enter(std::string const& path, Node const& folder) {
     if (!path.empty()) ++context_.result.directories;
     bool is_made = false;
     bool const is_there = context_.guarded(path, [&] {
-        if (!path.empty() && !context_.request.dry_run) is_made = make_folder(path, folder);
+        if (!path.empty()) is_made = make_folder(path, folder);
     });
     if (is_there) folders_.push_back({is_made, {}});
     if (!is_there) context_.refused.insert(path);
     return is_there;
 }
 
-// False when it was there already.
+// False when it was there already. A dry run only says why it could not be.
 bool ContentsPass::make_folder(std::string const& path, Node const& folder) {
+    bool const dry_run = context_.request.dry_run;
+    if (dry_run && !context_.target.has_folder(folder_above(path))) return false;
     if (!is_above_made()) {
         auto const there = context_.target.look(path);
         if (there && S_ISDIR(there->st_mode)) {
-            context_.target.allow_writing(path, *there);
+            if (!dry_run) context_.target.allow_writing(path, *there);
             return false;
         }
         if (there) context_.clear_way(path, folder);
     }
+    if (dry_run) return false;
     context_.target.make_directory(path);
     return true;
 }
@@ -216,7 +219,7 @@ std::optional<struct stat> ContentsPass::file_at(std::string const& path, Node c
     }
     auto const there = context_.target.look(path);
     if (!there || S_ISREG(there->st_mode)) return there;
-    if (!context_.request.dry_run) context_.clear_way(path, node);
+    context_.clear_way(path, node);
     return std::nullopt;
 }
 

@@ -69,15 +69,37 @@ void RestoreContext::clear_way(std::string const& path, Node const& node) {
     if (S_ISDIR(there->st_mode) && !node.is_directory() && !request.delete_extra) {
         throw SourceError(path, "a folder is in the way (--delete removes it)");
     }
-    make_room(path);
+    if (node.is_directory()) require_no_way_elsewhere(path, node, *there);
+    remove_in_the_way(path, [&](std::string const& removed) { show("deleted", removed); });
+}
+
+// Behind a link is where somebody keeps what the folder holds, on another disk perhaps.
+void RestoreContext::require_no_way_elsewhere(std::string const& path, Node const& node,
+                                              struct stat const& there) const {
+    bool const is_link = S_ISLNK(there.st_mode);
+    bool const is_above = (node.flags & node_flags::above) != 0;
+    if (is_above) {
+        throw SourceError(path, std::string(is_link ? "a symbolic link" : "what is no folder") +
+                                    " is in the place of a folder above what was saved: restore "
+                                    "ID:PATH into the folder that is meant");
+    }
+    if (!is_link || request.delete_extra) return;
+    throw SourceError(path, "a symbolic link is in the place of a folder (--delete removes it)");
 }
 
 void RestoreContext::make_room(std::string const& path) {
-    remove(path, [](std::string const&) {});
-    if (target.look(path)) throw SourceError(path, "what is in its place is not deleted");
+    remove_in_the_way(path, [](std::string const&) {});
+}
+
+void RestoreContext::remove_in_the_way(std::string const& path,
+                                       std::function<void(std::string const&)> const& removed) {
+    remove(path, removed);
+    if (!request.dry_run && target.look(path))
+        throw SourceError(path, "what is in its place is not deleted");
 }
 
 bool RestoreContext::keeps(struct stat const& there, Node const& node) const {
+    if (Target::is_unfinished(there)) return false;
     return request.overwrite == Overwrite::never ||
            (request.overwrite == Overwrite::if_newer && is_not_older(there, node));
 }

@@ -64,6 +64,10 @@ struct RestoreContext {
     bool is_full = false;           // the target: nothing more is tried
 
 private:
+    void require_no_way_elsewhere(std::string const& path, Node const& node,
+                                  struct stat const& there) const;
+    void remove_in_the_way(std::string const& path,
+                           std::function<void(std::string const&)> const& removed);
     bool stays(std::string const& path, FoundEntry const& entry);
 };
 

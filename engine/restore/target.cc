@@ -146,8 +146,7 @@ void Target::make_directory(std::string const& path) const {
 
 void Target::allow_writing(std::string const& path, struct stat const& there) const {
     bool const is_folder = S_ISDIR(there.st_mode);
-    mode_t const kept = there.st_mode & (is_folder ? 07777U : 01777U);
-    mode_t const wanted = kept | (is_folder ? 0700U : 0600U);
+    mode_t const wanted = is_folder ? (there.st_mode & 07777U) | S_IRWXU : unfinished;
     if ((there.st_mode & 07777U) == wanted) return;
     // Not opened for reading: its owner may not be allowed that either.
     Fd const fd = open_beneath(path, O_PATH, 0);
@@ -157,7 +156,7 @@ void Target::allow_writing(std::string const& path, struct stat const& there) co
 }
 
 Fd Target::create_file(std::string const& path) const {
-    Fd file = open_beneath(path, O_CREAT | O_EXCL | O_WRONLY, 0600);
+    Fd file = open_beneath(path, O_CREAT | O_EXCL | O_WRONLY, unfinished);
     if (!file) fail_to_store(path, "create the file");
     return file;
 }

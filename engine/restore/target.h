@@ -35,10 +35,17 @@ public:
     std::optional<struct stat> look(std::string const& path) const;
     bool has_folder(std::string const& path) const;
     void make_directory(std::string const& path) const;
-    // Lets the owner write what is there, until its metadata are set. A file runs with nobody's
-    // rights meanwhile: its contents are about to be the snapshot's.
+    // The mode of a file that is being written, until its metadata are set: nobody runs it
+    // meanwhile, and a restore that was killed is known to have left it so, since no other program
+    // gives a file that is read by its owner only a sticky bit.
+    static constexpr mode_t unfinished = S_ISVTX | S_IRUSR | S_IWUSR;
+    static bool is_unfinished(struct stat const& there) {
+        return S_ISREG(there.st_mode) && (there.st_mode & 07777U) == unfinished;
+    }
+
+    // Lets the owner write what is there: a folder, or a file, which is unfinished then.
     void allow_writing(std::string const& path, struct stat const& there) const;
-    // An empty file that was not there before, readable by its owner only.
+    // An empty file that was not there before, unfinished.
     Fd create_file(std::string const& path) const;
     // A file or folder.
     Fd open_file(std::string const& path, int flags) const;

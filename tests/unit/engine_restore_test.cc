@@ -8,6 +8,7 @@
 #include <fstream>
 #include <set>
 
+#include "engine/restore/target.h"
 #include "engine_test_repo.h"
 
 namespace coffre {
@@ -235,6 +236,47 @@ TEST_F(Restore, ReplacesWhatIsOlderAndOfAnotherKindWhenToldTo) {
     request.overwrite = Overwrite::if_newer;
     restore(request);
     EXPECT_EQ(image_of(target_.path()), saved_);
+}
+
+// Whenever it is killed, a file is whole, as it was before, or known to be neither.
+TEST_F(Restore, MarksWhatIsNotWrittenToItsEnd) {
+    write_file(target_ / "large", std::string(2 * 1024 * 1024, 'o'));
+    set_mtime(target_ / "large", 1'000'000'000, 0);
+    auto request = into_target();
+    request.overwrite = Overwrite::if_newer;
+    int looks = 0;
+    std::mutex mutex;
+    repo_.observe([&](Verb verb, std::string const&) {
+        if (verb != Verb::get) return;
+        std::lock_guard const lock(mutex);
+        for (auto const& file : std::filesystem::recursive_directory_iterator(target_.path())) {
+            struct stat there {};
+            if (::lstat(file.path().c_str(), &there) != 0 || !S_ISREG(there.st_mode)) continue;
+            if (Target::is_unfinished(there)) continue;
+            auto const name = file.path().lexically_relative(target_.path()).string();
+            std::string const is = read_file(file.path());
+            EXPECT_TRUE(is == read_file(source_ / name) || is == std::string(is.size(), 'o'))
+                << name;
+            ++looks;
+        }
+    });
+    restore(request);
+    repo_.observe_nothing();
+    EXPECT_GT(looks, 0);
+    EXPECT_EQ(image_of(target_.path()), saved_);
+}
+
+TEST_F(Restore, KeepsNothingThatARestoreLeftUnfinished) {
+    for (auto const overwrite : {Overwrite::never, Overwrite::if_newer}) {
+        for (auto const* const name : {"file", "large"}) {
+            write_file(target_ / name, "half");
+            set_mode(target_ / name, Target::unfinished);
+        }
+        auto request = into_target();
+        request.overwrite = overwrite;
+        EXPECT_EQ(restore(request).files_skipped, overwrite == Overwrite::never ? 0U : 2U);
+        EXPECT_EQ(image_of(target_.path()), saved_);
+    }
 }
 
 TEST_F(Restore, NamesAFolderOnceThatItMayNotUse) {
@@ -476,10 +518,31 @@ TEST_F(RestoreCanary, FollowsNoLinkAtAFilesPlace) {
     EXPECT_EQ(image_of(target_.path()), saved_);
 }
 
+// Nor is it replaced: who has moved a folder to another disk wants to hear of it.
 TEST_F(RestoreCanary, FollowsNoLinkAtAFoldersPlace) {
     make_symlink(target_ / "folder", outside_ / "folder");
-    restore(into_target());
-    EXPECT_EQ(image_of(target_.path()), saved_);
+    auto request = into_target();
+    for (bool const dry_run : {true, false}) {
+        request.dry_run = dry_run;
+        auto const result = repo_.restore(request);
+        ASSERT_EQ(result.failures.size(), 1U);
+        EXPECT_TRUE(contains(result.failures[0].message, "--delete removes it"));
+        EXPECT_TRUE(std::filesystem::is_symlink(target_ / "folder"));
+    }
+    EXPECT_EQ(without(image_of(target_.path()), "folder"), without(saved_, "folder"));
+}
+
+// What lies beside the saved paths is not the snapshot's, so the way there is not replaced at all.
+TEST_F(RestoreCanary, LeavesALinkAboveWhatWasSaved) {
+    auto request = into_target();
+    request.from.sub_path = "";
+    request.delete_extra = true;
+    auto const above = source_.path().substr(1, source_.path().find('/', 1) - 1);
+    make_symlink(target_ / above, outside_.path());
+    auto const result = repo_.restore(request);
+    ASSERT_EQ(result.failures.size(), 1U);
+    EXPECT_TRUE(contains(result.failures[0].message, "above what was saved"));
+    EXPECT_TRUE(std::filesystem::is_symlink(target_ / above));
 }
 
 TEST_F(RestoreCanary, FollowsNoLinkWhenItDeletes) {
