@@ -29,6 +29,10 @@ ProgressDisplay::ProgressDisplay(Progress& progress, GlobalOptions const& option
     action.sa_flags = SA_RESTART;
     ::sigaction(SIGINT, &action, nullptr);
     ::sigaction(SIGTERM, &action, nullptr);
+    // The terminal is gone. `nohup` says that this does not matter.
+    struct sigaction before {};
+    ::sigaction(SIGHUP, nullptr, &before);
+    if (before.sa_handler != SIG_IGN) ::sigaction(SIGHUP, &action, nullptr);
     char const* const fps_text = std::getenv("REPO_PROGRESS_FPS");
     double fps = 0;
     if (fps_text != nullptr) {

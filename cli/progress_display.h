@@ -12,8 +12,8 @@
 
 namespace coffre::cli {
 
-// Shows progress while it lives, where a terminal or REPO_PROGRESS_FPS asks for it; turns SIGINT
-// and SIGTERM into progress.stop. One at a time.
+// Shows progress while it lives, where a terminal or REPO_PROGRESS_FPS asks for it; turns SIGINT,
+// SIGTERM and SIGHUP into progress.stop. One at a time.
 class ProgressDisplay {
 public:
     ProgressDisplay(Progress& progress, GlobalOptions const& options);

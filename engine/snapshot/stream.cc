@@ -8,8 +8,10 @@
 
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstring>
+#include <thread>
 
 #include "engine/error.h"
 #include "engine/util/fd.h"
@@ -89,6 +91,7 @@ public:
     ~Child() {
         if (pid_ == 0) return;
         ::kill(-pid_, SIGTERM);
+        if (!ends_within(grace)) ::kill(-pid_, SIGKILL);
         wait();
     }
     // The status that waitpid() gives.
@@ -100,6 +103,21 @@ public:
     }
 
 private:
+    static constexpr std::chrono::seconds grace{5};
+
+    // Whether it has ended; it is still to be waited for.
+    bool ends_within(std::chrono::seconds time) const {
+        auto const deadline = std::chrono::steady_clock::now() + time;
+        while (std::chrono::steady_clock::now() < deadline) {
+            siginfo_t ended{};
+            int const how = WEXITED | WNOHANG | WNOWAIT;
+            bool const is_known = ::waitid(P_PID, static_cast<id_t>(pid_), &ended, how) == 0;
+            if (!is_known || ended.si_pid == pid_) return true;
+            std::this_thread::sleep_for(std::chrono::milliseconds(poll_interval_ms / 10));
+        }
+        return false;
+    }
+
     pid_t pid_ = 0;
 };
 

@@ -332,7 +332,7 @@ mkfifo pipe
 head -c 6000000 /dev/urandom >fed
 before=$(snapshot_ids)
 set -m
-for signal in INT TERM; do
+for signal in INT TERM HUP; do
     "$program" snapshot --stdin <pipe >out 2>err &
     running=$!
     exec 3>pipe

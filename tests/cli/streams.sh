@@ -64,6 +64,11 @@ expect_code 22 repo snapshot folder --stream "$(cut -d / -f 2 <<<"$work")=echo 1
 expect_error "taken"
 expect_code 2 repo snapshot --stream =true
 expect_error "NAME=COMMAND"
+# An empty variable.
+for stream in app.sql= 'app.sql= '; do
+    expect_code 2 repo snapshot --stream "$stream"
+    expect_error "has no command"
+done
 expect_equal "$(snapshot_ids)" "$before"
 expect_code 0 repo snapshot --stream $'odd\n\xff=echo "a=b"'
 expect_equal "$(repo cat "latest:/"$'odd\n\xff')" "a=b"
@@ -82,4 +87,9 @@ expect_code 0 repo check --read-data
 mkfifo never
 expect_code 22 timeout -k 1 20 "$program" snapshot --stream broken='exit 3' --stream endless='cat never'
 expect_error '"broken"'
+# Nor one that does not end when it is asked to.
+expect_code 22 timeout -k 1 60 "$program" snapshot --stream broken='exit 3' \
+    --stream stubborn='trap "" TERM INT; echo $$ >pid; cat never & while :; do wait; done'
+expect_error '"broken"'
+[ ! -s pid ] || ! kill -0 "$(cat pid)" 2>/dev/null || fail "a stream's command goes on"
 echo "all as expected"
