@@ -76,6 +76,8 @@ void add_dump(CLI::App& app, Context& context) {
     auto* const command = app.add_subcommand("dump", "print a file, or a folder as tar");
     add(*command, context, Folders::as_tar);
     command->footer(
+        "The tar has hard links and attributes (`tar x --xattrs`), no sockets, and holes as "
+        "zeros.\n\n"
         "Examples:\n  repo dump latest:/srv/media | tar tv\n  repo dump latest:/db.sql > db.sql");
 }
 

@@ -7,6 +7,7 @@
 #include "engine/repository/tree_reader.h"
 #include "engine/restore.h"
 #include "engine/restore/extents.h"
+#include "engine/restore/link_groups.h"
 #include "format/limits.h"
 
 namespace coffre {
@@ -92,13 +93,13 @@ public:
 
     void add(std::string const& path, Node const& node) {
         if (node.kind == NodeKind::socket) return;  // tar has no such thing
-        std::string const name = node.is_directory() ? path + "/" : path;
-        std::string const extended = extensions(name, node);
-        if (!extended.empty()) {
-            write_header("pax", 'x', extended.size(), Node{});
-            write_padded(as_bytes(extended));
+        if (auto const first = links_.first_of(node, path)) {
+            Node link = node;
+            link.target = *first;
+            link.size = 0;
+            return write_headers(path, '1', link);
         }
-        write_header(name, type_of(node), node.is_file() ? node.size : 0, node);
+        write_headers(node.is_directory() ? path + "/" : path, type_of(node), node);
         if (!node.is_file()) return;
         write_contents(reader_, node, write_);
         pad(node.size);
@@ -107,8 +108,19 @@ public:
     void finish() { write_(Bytes(2 * record_size)); }
 
 private:
+    void write_headers(std::string const& name, char type, Node const& node) {
+        std::string const extended = extensions(name, node);
+        write_header("pax", 'x', extended.size(), Node{});
+        write_padded(as_bytes(extended));
+        write_header(name, type, node.is_file() ? node.size : 0, node);
+    }
+
+    // Attributes as GNU tar writes them.
     static std::string extensions(std::string const& name, Node const& node) {
         std::string text;
+        for (auto const& attribute : node.xattrs) {
+            text += pax_record("SCHILY.xattr." + attribute.name, to_text(attribute.value));
+        }
         if (name.size() > name_field) text += pax_record("path", name);
         if (node.target.size() > name_field) text += pax_record("linkpath", node.target);
         if (node.size > octal_size_limit) text += pax_record("size", std::to_string(node.size));
@@ -168,7 +180,12 @@ private:
 
     ChunkReader& reader_;
     Sink const& write_;
+    LinkGroups links_;
 };
+
+RepositoryError no_file(std::string const& message) {
+    return {RepositoryFailure::failed, message};
+}
 
 }  // namespace
 
@@ -178,10 +195,10 @@ void dump_file(Repository& repository, Snapshot const& snapshot, std::string con
         repository.refresh_index();
         ChunkReader reader(repository, cache);
         auto const node = find_node(reader, snapshot.root, path);
-        if (!node || !node->is_file()) {
-            throw RepositoryError(RepositoryFailure::failed,
-                                  "the snapshot has no file \"" + path + "\"");
-        }
+        if (!node) throw no_file("the snapshot has no file \"" + path + "\"");
+        if (node->kind == NodeKind::symlink)
+            throw no_file("\"" + path + "\" is a symbolic link to \"" + node->target + "\"");
+        if (!node->is_file()) throw no_file("\"" + path + "\" is no regular file");
         write_contents(reader, *node, write);
     });
 }

@@ -176,6 +176,22 @@ tar xpf src.tar --numeric-owner -C untarred
 untarred=untarred/$(sed -n 's|/a/numbers$||p' where)
 expect_same_tree src "$untarred"
 
+# With hard links and attributes.
+mkdir linked
+seq 20000 >linked/one
+ln linked/one linked/other
+attribute() { python3 -c 'import os, sys; print(os.getxattr(sys.argv[1], "user.note").decode())' "$1"; }
+if python3 -c 'import os; os.setxattr("linked/one", "user.note", b"seen\n=1")' 2>/dev/null; then
+    expect_code 0 repo snapshot linked
+    repo dump "latest:$work/linked" | tar xp --xattrs --xattrs-include='*' -C untarred
+    [ untarred/linked/one -ef untarred/linked/other ] || fail "two files of one"
+    cmp linked/one untarred/linked/other
+    expect_equal "$(attribute untarred/linked/other)" $'seen\n=1'
+    expect_code 0 repo forget --allow-many latest
+else
+    skip "attributes in tar: none can be set here"
+fi
+
 expect_code 0 repo stats
 expect_output "2, "
 expect_code 0 repo stats --json
