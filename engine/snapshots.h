@@ -24,6 +24,11 @@ struct SnapshotList {
 
 SnapshotList list_snapshots(Repository& repository);
 
+// The moment that the snapshot shows; when it was made, where that lies before.
+std::int64_t shown_ns(Snapshot const& snapshot);
+// Its clock was wrong: that is more than an hour after `now_ns`.
+bool is_ahead(Snapshot const& snapshot, std::int64_t now_ns);
+
 // What it was taken of: its paths, then its streams.
 std::vector<std::string> sources_of(Snapshot const& snapshot);
 
@@ -43,8 +48,9 @@ struct FoundSnapshot {
 };
 
 // `name` is a hex prefix of an id, "latest", "latest~2" (two before it) or "latest@2026-08-02
-// 13:00" (the newest not after that moment), each optionally followed by ":path/in/the/snapshot".
-// Throws RepositoryError when none or several fit, naming what is there.
+// 13:00" (the newest not after that moment; none that is ahead is one of them, unless all are),
+// each optionally followed by ":path/in/the/snapshot". Throws RepositoryError when none or several
+// fit, naming what is there.
 FoundSnapshot find_snapshot(Repository& repository, std::string const& name,
                             SnapshotFilter const& filter);
 // The same in a list.

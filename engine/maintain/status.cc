@@ -18,7 +18,6 @@ namespace coffre {
 
 namespace {
 
-constexpr std::int64_t hour_ns = 3600 * second_ns;
 constexpr std::int64_t day_ns = 86'400 * second_ns;
 
 std::optional<dev_t> device_of(std::string const& path) {
@@ -33,14 +32,12 @@ std::vector<SnapshotGroup> group(std::vector<NamedSnapshot> const& oldest_first,
     for (auto const& named : oldest_first) {
         Snapshot const& snapshot = named.snapshot;
         SnapshotGroup& one = groups[{snapshot.host, snapshot.paths, snapshot.streams}];
-        std::int64_t const shown_ns = std::min(snapshot.time_ns, snapshot.started_ns);
-        // By a clock that was wrong: it would hide all that is saved until then.
-        bool const is_ahead = shown_ns > now_ns + hour_ns;
-        bool const is_newer = shown_ns >= one.newest_ns && !is_ahead;
+        // One that is ahead would hide all that is saved until then.
+        bool const is_newer = shown_ns(snapshot) >= one.newest_ns && !is_ahead(snapshot, now_ns);
         if (++one.snapshots > 1 && !is_newer) continue;
         one.newest = named;
-        one.newest_ns = shown_ns;
-        one.age_s = (now_ns - shown_ns) / second_ns;
+        one.newest_ns = shown_ns(snapshot);
+        one.age_s = (now_ns - one.newest_ns) / second_ns;
     }
     std::vector<SnapshotGroup> list;
     list.reserve(groups.size());

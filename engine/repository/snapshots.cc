@@ -275,6 +275,18 @@ FoundSnapshot find_snapshot(Repository& repository, std::string const& name,
 
 namespace {
 
+// Oldest first by what they show. One that a wrong clock made is not the latest until that day.
+void order_by_what_they_show(std::vector<NamedSnapshot>& snapshots) {
+    std::stable_sort(snapshots.begin(), snapshots.end(), [](auto const& a, auto const& b) {
+        return shown_ns(a.snapshot) < shown_ns(b.snapshot);
+    });
+    std::int64_t const now = now_ns();
+    auto const ahead =
+        std::find_if(snapshots.begin(), snapshots.end(),
+                     [&](NamedSnapshot const& named) { return is_ahead(named.snapshot, now); });
+    if (ahead != snapshots.begin()) snapshots.erase(ahead, snapshots.end());
+}
+
 // An older one must not pass for the latest.
 void require_all_slots(SnapshotList const& list) {
     for (auto const& message : list.damaged) {
@@ -287,6 +299,15 @@ void require_all_slots(SnapshotList const& list) {
 
 }  // namespace
 
+std::int64_t shown_ns(Snapshot const& snapshot) {
+    return std::min(snapshot.time_ns, snapshot.started_ns);
+}
+
+bool is_ahead(Snapshot const& snapshot, std::int64_t now_ns) {
+    constexpr std::int64_t hour_ns = 3600 * second_ns;
+    return shown_ns(snapshot) > now_ns + hour_ns;
+}
+
 FoundSnapshot find_snapshot(SnapshotList const& list, std::string const& name,
                             SnapshotFilter const& filter) {
     std::size_t const colon = sub_path_colon(name);
@@ -297,6 +318,7 @@ FoundSnapshot find_snapshot(SnapshotList const& list, std::string const& name,
         require_all_slots(list);
         std::erase_if(candidates,
                       [&](NamedSnapshot const& s) { return !filter.matches(s.snapshot); });
+        order_by_what_they_show(candidates);
     }
     try {
         NamedSnapshot const& found = resolve(candidates, key);

@@ -121,6 +121,8 @@ expect_list "1" --tag weekly,daily
 expect_list "1 3 5" --tag weekly --tag other
 expect_list "3" --tag daily --host web2 --path "$work/src"
 expect_list "4" --path "$work/other"
+expect_list "4" --path other/
+expect_list "4" --path ./src/../other
 expect_code 0 repo snapshots --host nobody
 expect_output "0 snapshots"
 
@@ -136,4 +138,23 @@ expect_code 1 repo snapshot src --parent ffffffffffffffff
 expect_code 0 repo snapshot --tag monthly src
 expect_code 0 repo ls --tag monthly "latest:$work/src/sub"
 expect_lines out "$work/src/sub/n"
+
+# A wrong clock, or a wrong --time, does not hide what is saved after it.
+echo ahead >src/sub/n
+expect_code 0 repo snapshot --time 2199-01-01 src
+expect_equal "$(repo cat "latest:$work/src/sub/n")" ahead
+echo after >src/sub/n
+expect_code 0 repo snapshot src
+expect_equal "$(repo cat "latest:$work/src/sub/n")" after
+expect_equal "$(repo cat "latest~1:$work/src/sub/n")" ahead
+
+expect_code 2 repo snapshot ''
+expect_error "an empty path"
+
+# A link is saved as a link, and that is said.
+ln -s src link
+expect_code 0 repo snapshot link
+expect_error "link is a symbolic link, and saved as such: name $work/src"
+expect_code 1 repo cat "latest:$work/link"
+expect_error 'is a symbolic link to "src"'
 echo "all as expected"
