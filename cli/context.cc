@@ -323,7 +323,14 @@ std::string check_tag(std::string const& text) {
 
 void add_filter(CLI::App& command, SnapshotFilter& filter) {
     command.add_option("-H,--host", filter.host, "only snapshots of this host");
-    command.add_option("--path", filter.paths, "only snapshots of this path (repeatable)");
+    // As snapshots record it.
+    auto const absolute = [](std::string const& path) {
+        auto const normal = std::filesystem::absolute(path).lexically_normal().string();
+        return normal.size() > 1 && normal.ends_with('/') ? normal.substr(0, normal.size() - 1)
+                                                          : normal;
+    };
+    command.add_option("--path", filter.paths, "only snapshots of this path (repeatable)")
+        ->transform(absolute);
     command.add_option("--tag", filter.tags,
                        "only snapshots with this tag (a,b: both; '': with none; repeatable: any)");
 }

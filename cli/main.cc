@@ -190,6 +190,9 @@ int main(int argc, char** argv) {
     } catch (CLI::Success const& help) {
         return app.exit(help);
     } catch (CLI::ParseError const& error) {
+        // The parser may have stopped before it.
+        auto const is_json = [](char const* argument) { return argument == std::string("--json"); };
+        context.options.json = std::any_of(argv, argv + argc, is_json);
         if (std::string const unknown = unknown_word(app); !unknown.empty()) {
             return report(context.options, exit_code::usage, unknown, "See `repo --help`.");
         }

@@ -43,6 +43,8 @@ struct SnapshotArguments {
     bool from_command = false;
 };
 
+constexpr char const* blanks = " \t\r";
+
 std::vector<std::string> read_list(std::string const& path, char separator) {
     std::ifstream file(path == "-" ? "/dev/stdin" : path);
     if (!file) throw SourceError(path, path + ": cannot be read");
@@ -52,6 +54,12 @@ std::vector<std::string> read_list(std::string const& path, char separator) {
         if (!item.empty()) items.push_back(item);
     }
     return items;
+}
+
+std::string without_blanks(std::string const& line) {
+    std::size_t const first = line.find_first_not_of(blanks);
+    if (first == std::string::npos) return "";
+    return line.substr(first, line.find_last_not_of(blanks) + 1 - first);
 }
 
 void append(std::vector<std::string>& to, std::vector<std::string> const& more) {
@@ -64,6 +72,9 @@ void add_streams(SnapshotRequest& request, SnapshotArguments const& arguments,
         std::size_t const equals = stream.find('=');
         if (equals == std::string::npos || equals == 0) {
             throw std::invalid_argument("--stream: write NAME=COMMAND");
+        }
+        if (stream.find_first_not_of(blanks, equals + 1) == std::string::npos) {
+            throw std::invalid_argument("--stream: \"" + stream + "\" has no command");
         }
         request.streams.push_back(stream_from_command(
             stream.substr(0, equals), {"/bin/sh", "-c", stream.substr(equals + 1)}));
@@ -86,10 +97,16 @@ SnapshotRequest make_request(GlobalOptions const& options, SnapshotArguments con
     for (auto const& file : arguments.files_from_raw) append(request.paths, read_list(file, '\0'));
     for (auto const& pattern : arguments.excludes) request.exclude.patterns.add(pattern);
     for (auto const& file : arguments.exclude_files) {
-        for (auto const& pattern : read_list(file, '\n')) request.exclude.patterns.add(pattern);
+        for (auto const& line : read_list(file, '\n')) {
+            if (auto const pattern = without_blanks(line); !pattern.empty())
+                request.exclude.patterns.add(pattern);
+        }
     }
     bool const names_nothing = request.paths.empty() && request.streams.empty() &&
                                arguments.files_from.empty() && arguments.files_from_raw.empty();
+    for (auto const& path : request.paths) {
+        if (path.empty()) throw std::invalid_argument("an empty path names nothing to save");
+    }
     if (names_nothing) throw std::invalid_argument("nothing to save: name a path or a stream");
     request.exclude.caches = arguments.exclude_caches;
     request.exclude.if_present = arguments.if_present;
@@ -181,11 +198,24 @@ void warn_of_repository_within(GlobalOptions const& options, SnapshotRequest con
     }
 }
 
+// What is meant is often what it names.
+void warn_of_links(GlobalOptions const& options, std::vector<std::string> const& paths) {
+    for (auto const& path : paths) {
+        std::error_code unreadable;
+        if (!std::filesystem::is_symlink(std::filesystem::symlink_status(path, unreadable)))
+            continue;
+        auto const target = std::filesystem::weakly_canonical(path, unreadable).string();
+        print_warning(options, path + " is a symbolic link, and saved as such: name " + target +
+                                   " to save what is there");
+    }
+}
+
 int run_snapshot(GlobalOptions const& options, SnapshotArguments const& arguments) {
     auto const repository = open(options);
     SnapshotRequest request = make_request(options, arguments);
     look_at_file_systems(options, arguments.require_offsite, request.paths);
     if (!options.quiet) warn_of_repository_within(options, request);
+    warn_of_links(options, request.paths);
     Progress progress;
     SnapshotResult result;
     double seconds = 0;

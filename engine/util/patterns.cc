@@ -16,7 +16,8 @@ std::vector<std::string> split_path(std::string const& path) {
     std::vector<std::string> components;
     for (std::size_t start = 0; start < path.size();) {
         std::size_t const slash = std::min(path.find('/', start), path.size());
-        if (slash > start) components.push_back(path.substr(start, slash - start));
+        std::string component = path.substr(start, slash - start);
+        if (!component.empty() && component != ".") components.push_back(std::move(component));
         start = slash + 1;
     }
     return components;
@@ -90,6 +91,10 @@ void PatternList::add(std::string const& text) {
     pattern.components = split_path(rest);
     if (pattern.components.empty()) {
         throw std::invalid_argument("pattern \"" + text + "\" names nothing");
+    }
+    for (auto const& component : pattern.components) {
+        if (component == "..")
+            throw std::invalid_argument("pattern \"" + text + "\": no path has \"..\" in it");
     }
     // What lies beneath, not the folder itself.
     if (pattern.components.back() == "**") pattern.components.emplace_back("*");

@@ -116,6 +116,19 @@ expect_equal "$(repo cat latest:/stdin)" hello
 expect_code 0 repo ls latest
 expect_output "$work/src/a/b/2.jpg"
 
+# As editors write files, and as fingers write paths.
+printf '*.jpg\r\n  b \r\n\r\n' >odd
+expect_code 0 repo snapshot --exclude-file odd src
+expect_code 0 repo ls latest
+cp out with_odd
+expect_code 0 repo snapshot -e '*.jpg' -e b src
+expect_code 0 repo ls latest
+diff out with_odd || fail "blanks at the ends of patterns count"
+expect_code 0 repo snapshot -e './*.jpg' -e './b/' src
+expect_code 0 repo ls latest
+diff out with_odd || fail "./ counts in patterns"
+expect_code 2 repo snapshot -e ../b src
+
 # One file system: the folder it is mounted on is kept, its contents are not.
 if mount_tmpfs src/mounted 1m; then
     echo 1 >src/mounted/file

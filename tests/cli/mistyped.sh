@@ -23,6 +23,11 @@ says "no such option: --qqqqqqqq" check --qqqqqqqq=5
 grep -q "mean" err && fail "a meaning is guessed where there is none"
 expect_code 2 repo --json restroe latest
 grep -q '"code":2' err || fail "no document: $(cat err)"
+for options in "--json --threads x" "--threads x --json"; do
+    # shellcheck disable=SC2086
+    expect_code 2 repo $options snapshots
+    grep -q '"code":2' err || fail "no document: $(cat err)"
+done
 # What is known and incomplete is told of as before.
 expect_code 2 repo copy
 expect_error "--from is required"
