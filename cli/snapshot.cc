@@ -89,25 +89,35 @@ void add_streams(SnapshotRequest& request, SnapshotArguments const& arguments,
     }
 }
 
-SnapshotRequest make_request(GlobalOptions const& options, SnapshotArguments const& arguments) {
-    SnapshotRequest request;
+void add_sources(SnapshotRequest& request, SnapshotArguments const& arguments) {
     request.paths = arguments.paths;
     add_streams(request, arguments, request.paths);
     for (auto const& file : arguments.files_from) append(request.paths, read_list(file, '\n'));
     for (auto const& file : arguments.files_from_raw) append(request.paths, read_list(file, '\0'));
-    for (auto const& pattern : arguments.excludes) request.exclude.patterns.add(pattern);
-    for (auto const& file : arguments.exclude_files) {
-        for (auto const& line : read_list(file, '\n')) {
-            if (auto const pattern = without_blanks(line); !pattern.empty())
-                request.exclude.patterns.add(pattern);
-        }
-    }
     bool const names_nothing = request.paths.empty() && request.streams.empty() &&
                                arguments.files_from.empty() && arguments.files_from_raw.empty();
+    if (names_nothing) throw std::invalid_argument("nothing to save: name a path or a stream");
     for (auto const& path : request.paths) {
         if (path.empty()) throw std::invalid_argument("an empty path names nothing to save");
     }
-    if (names_nothing) throw std::invalid_argument("nothing to save: name a path or a stream");
+}
+
+PatternList exclude_patterns(SnapshotArguments const& arguments) {
+    PatternList patterns;
+    for (auto const& pattern : arguments.excludes) patterns.add(pattern);
+    for (auto const& file : arguments.exclude_files) {
+        for (auto const& line : read_list(file, '\n')) {
+            auto const pattern = without_blanks(line);
+            if (!pattern.empty()) patterns.add(pattern);
+        }
+    }
+    return patterns;
+}
+
+SnapshotRequest make_request(GlobalOptions const& options, SnapshotArguments const& arguments) {
+    SnapshotRequest request;
+    add_sources(request, arguments);
+    request.exclude.patterns = exclude_patterns(arguments);
     request.exclude.caches = arguments.exclude_caches;
     request.exclude.if_present = arguments.if_present;
     if (!arguments.larger_than.empty()) {
@@ -205,8 +215,10 @@ void warn_of_links(GlobalOptions const& options, std::vector<std::string> const&
         if (!std::filesystem::is_symlink(std::filesystem::symlink_status(path, unreadable)))
             continue;
         auto const target = std::filesystem::weakly_canonical(path, unreadable).string();
-        print_warning(options, path + " is a symbolic link, and saved as such: name " + target +
-                                   " to save what is there");
+        print_warning(options,
+                      fmt::format("{} is a symbolic link, and saved as such: name {} to save what "
+                                  "is there",
+                                  path, target));
     }
 }
 
