@@ -36,7 +36,8 @@ Two things must hold in every state:
   * the slot of a writer that has reported success holds its snapshot, until that is forgotten.
 
 Forgetting takes only what is known to somebody. Checkpoints close slots that are KILLED or forgotten. Those
-are removed then, and after them their forgets; records of ended sessions at any time.
+are removed then, and after them their forgets; records of ended sessions at any time. A repair may append a
+checkpoint at any time, which takes back what is condemned.
 
 Limits. A few chunks, packs and processes, one or two collections: a search of small worlds, no proof for
 all. One chunk a block and one base a delta. Create-if-absent is atomic, and a listing shows all that was
@@ -72,7 +73,7 @@ Writer = collections.namedtuple("Writer", "kind wants deltas", defaults=("plain"
 # generations: how often the log may come to a condemn record. replacements: what a collector may put before
 # one, as (made from, name, content). options: "forget" at any time; "late": a collector's first listing is
 # from before it reads the log; "packs-first": so may be the order of its second listings; "checkpoint",
-# "bundles" and "power" are modelled.
+# "bundles" and "power" are modelled; "mend": a repair of the log.
 Config = collections.namedtuple(
     "Config", "name packs snapshots writers collectors generations options replacements bundles",
     defaults=({}, (), (), 1, 1, "", (), {}))
@@ -128,6 +129,7 @@ class LogView:
             self.swept |= record.objects
             self.condemned, self.is_open = 0, False
         elif record.kind == CHECKPOINT:
+            self.condemned, self.is_open = 0, False
             self.closed |= record.slots
             self.has_checkpoint = True
 
@@ -710,11 +712,11 @@ class Model:
         _, number, gone = process
         log = state.log
         is_first = len(log) == number
-        if is_first:
+        if is_first or "sweep-at-a-later-number" in self.off:
             log += (Record(SWEEP, gone, 0),)
         if "unlogged-sweep" in self.off:
             yield "sweep", gone, go("remove", gone, log=log)
-        elif is_first:
+        elif log != state.log:
             yield "sweep", gone, go("idle", log=log)
         else:
             yield "another record came first", 0, go("idle")
@@ -777,6 +779,13 @@ class Model:
                 yield "remove forget %d" % session, 0, state._replace(
                     forgotten=state.forgotten & ~(1 << session))
 
+    @staticmethod
+    def repair_steps(state):
+        """One is enough: a second one finds nothing condemned."""
+        record = Record(CHECKPOINT, 0, 0)
+        if look(state.log).is_open and record not in state.log:
+            yield "a repair's checkpoint", 0, state._replace(log=state.log + (record,))
+
     def power_cuts(self, state):
         writers = tuple(w if w[0] in ("success", "forgotten") else ("failed",)
                         for w in state.writers)
@@ -794,6 +803,8 @@ class Model:
         if "forget" in self.options:
             yield from self.forget_steps(state)
         yield from self.removal_steps(state)
+        if "mend" in self.options:
+            yield from self.repair_steps(state)
         if state.loose or state.loose_forgets:
             yield from self.power_cuts(state)
         for place in range(len(state.writers)):
@@ -848,6 +859,9 @@ CONFIGS = [
     # Two collections, and a writer in each.
     Config("noted", packs={"P": "A", "Q": "B"}, writers=(Writer(wants="A"),) * 2, generations=2),
     Config("own-pack", writers=(Writer(wants="A"),)),
+    # A damaged log is mended while a collection is under way.
+    Config("mended", packs={"P": "A"}, snapshots=("A",), writers=(Writer(wants="A"),),
+           collectors=2, generations=2, options="forget mend"),
     # One chunk in two packs, and perhaps in those of the writers.
     Config("copies", packs={"P": "A", "Q": "A"}, snapshots=("A",), collectors=2, generations=2),
     Config("copies-writer", packs={"P": "A", "Q": "A"}, snapshots=("A",),
@@ -900,6 +914,9 @@ CONFIGS = [
 ]
 
 LONG_CONFIGS = [
+    Config("mended-copies", packs={"P": "A", "Q": "A"}, snapshots=("A",),
+           writers=(Writer(wants="A"), Writer("undo", "A")), collectors=2, generations=2,
+           options="forget mend"),
     Config("base-twice", packs={"P": "A"}, snapshots=("A",), writers=(Writer(wants="A"),) * 2,
            collectors=2, generations=2, options="forget"),
     Config("three-writers", packs={"P": "A"}, snapshots=("A",), writers=(Writer(wants="A"),) * 3,
@@ -946,6 +963,7 @@ MUTANTS = {
     "no-relist-snapshots": "new-delta",
     "no-relist-packs": "new-delta",
     "unlogged-sweep": "copies-writer",
+    "sweep-at-a-later-number": "mended",
     "condemn-both-copies": "copies",
     "count-swept-copies": "copies",
     "base-of-any-depth": "ring",
