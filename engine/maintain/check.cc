@@ -272,13 +272,13 @@ private:
     }
 
     void check_slots(SnapshotList const& list) {
+        if (knows_log_ && !missing_log_end(repository_, log_).empty())
+            note(missing_log_end(repository_, log_));
         LostSnapshots lost;
         with_sound_index(repository_, [&] { lost = lost_snapshots(repository_, list, log_); });
         for (auto const& one : lost) note(describe_lost(one));
         for (auto const& one : lost_heads(repository_, log_)) {
-            note(describe_lost(one) +
-                 ". If the repository was put back from a copy on purpose, add --accept-rollback "
-                 "to a command");
+            note(describe_lost(one) + accept_rollback_hint);
         }
     }
 

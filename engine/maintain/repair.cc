@@ -344,6 +344,8 @@ private:
             if (without_bundle_.empty()) find_hurt(list.snapshots);
         } while (!(hurt_.empty() && lost.empty()) && has_grown());
         for (auto const& message : list.damaged) note_beyond_repair(message);
+        auto const log_end = missing_log_end(repository_, log_);
+        if (!log_end.empty()) note(report_.beyond_repair, log_end);
         give_up(lost);
         if (!without_bundle_.empty()) return;
         auto& hurt = report_.hurt.emplace();
