@@ -28,16 +28,27 @@ std::optional<NamedSnapshot> choose(Repository& repository, SnapshotRequest cons
 
 enum class Trees { whole, lost };
 
+// False when nobody relied on it anyway.
+bool distrust(GcState& log, PackId const& pack) {
+    if (!log.condemned.insert(pack).second) return false;
+    return log.ends_in_condemn = true;
+}
+
+// Packs that a command met damaged count as lost, too, but for trees, which are read again anyway.
 // Tells whether packs of trees are among the lost ones.
 Trees condemn_lost_packs(Repository& repository, GcState& log, Progress const& progress) {
     StoredPacks const stored(repository, log);
+    auto const damaged = noted_damaged(repository.folder());
     Trees trees = Trees::whole;
     Index::View const view = repository.index_view();
     view.each_pack([&](PackNumber number, IndexedPack const& pack) {
-        if (log.is_swept(pack.id) || stored.holds(pack)) return;
+        if (log.is_swept(pack.id)) return;
+        if (stored.holds(pack)) {
+            if (damaged.contains(pack.id)) distrust(log, pack.id);
+            return;
+        }
         if (view.directory(number).kind == PackKind::meta) trees = Trees::lost;
-        if (!log.condemned.insert(pack.id).second) return;  // swept meanwhile
-        log.ends_in_condemn = true;
+        if (!distrust(log, pack.id)) return;  // swept meanwhile
         progress.report_failure(
             names::pack(pack.id),
             "is missing or cut off; what the sources still hold of it is stored "
