@@ -175,6 +175,11 @@ private:
             return true;
         } catch (RepositoryError const& error) {
             if (error.kind() != RepositoryFailure::corrupt) throw;
+            if (!is_live(from_, copied.from.id, read_gc_log(from_.store(), from_.keys()))) {
+                progress_.report_failure(
+                    "", "snapshot " + copied.from.id.hex() + " was forgotten while it was copied");
+                return false;
+            }
             note("snapshot " + copied.from.id.hex() + " is not copied: " + error.what());
             return false;
         }

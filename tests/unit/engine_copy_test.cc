@@ -8,6 +8,7 @@
 #include "engine/forget.h"
 #include "engine/prune.h"
 #include "engine/repair.h"
+#include "engine/repository/snapshot_store.h"
 #include "engine_test_repo.h"
 
 namespace coffre {
@@ -146,6 +147,21 @@ TEST_P(Copy, HealsWhatSnapshotsLackThatAreThere) {
                   from_.tar_of(first_.snapshot));
         EXPECT_EQ(to_.tar_of(to_.find("latest").snapshot), from_.tar_of(second_.snapshot));
     }
+}
+
+// It is no damage that a snapshot is gone that was given up meanwhile.
+TEST_P(Copy, LeavesOutWhatIsForgottenMeanwhile) {
+    bool is_gone = false;
+    from_.observe([&](Verb verb, std::string const& name) {
+        if (is_gone || verb != Verb::get || !name.starts_with("packs/")) return;
+        is_gone = true;
+        put_forgets(*from_, {*first_.id}, "test");
+        for (auto const& pack : from_.objects("packs/")) from_.store().remove(pack);
+    });
+    auto const report = copy();
+    EXPECT_TRUE(is_gone);
+    EXPECT_EQ(report.errors, Names{});
+    EXPECT_EQ(report.copied.size(), 0U);
 }
 
 TEST_P(Copy, SaysWhatItCannotHeal) {
