@@ -6,6 +6,7 @@
 #include "engine/repository/reachable.h"
 #include "engine/repository/reserve.h"
 #include "engine/repository/snapshot_store.h"
+#include "engine/repository/tree_reader.h"
 #include "engine/util/clock.h"
 #include "engine/util/text.h"
 
@@ -81,6 +82,31 @@ private:
         }
     }
 
+    // Nobody can take a pin from what cannot be read.
+    void require_unreadable(std::string const& name, FoundSnapshot const& found) {
+        bool const is_meant = request_.allow_many && name == found.id.hex();
+        if (is_meant && is_unreadable(found)) return;
+        throw RepositoryError(
+            RepositoryFailure::failed,
+            "snapshot " + found.id.hex().substr(0, 8) +
+                " is pinned; `repo tag --unpin` lets it go, or, where its folders "
+                "cannot be read, its full ID with --allow-many");
+    }
+
+    bool is_unreadable(FoundSnapshot const& found) {
+        try {
+            repository_.refresh_index();
+            with_sound_index(repository_, [&] {
+                ChunkReader reader(repository_, 0);
+                DirectoryCursor(reader, found.snapshot.root.content).next();
+            });
+            return false;
+        } catch (RepositoryError const& error) {
+            if (error.kind() != RepositoryFailure::corrupt) throw;
+            return true;
+        }
+    }
+
     void add_group(GroupKey const& key, std::vector<RetentionDecision> decisions) {
         auto const& [host, paths, tags] = key;
         report_.groups.push_back({host, paths, tags, std::move(decisions)});
@@ -101,11 +127,7 @@ private:
         for (auto const& name : request_.names) {
             if (is_damaged_slot(name)) continue;
             auto const found = find_snapshot(list_, name, request_.filter);
-            if (found.snapshot.pinned) {
-                throw RepositoryError(RepositoryFailure::failed,
-                                      "snapshot " + found.id.hex().substr(0, 8) +
-                                          " is pinned; `repo tag --unpin` lets it go");
-            }
+            if (found.snapshot.pinned) require_unreadable(name, found);
             named.insert(found.id);
         }
         for (auto const& [key, group] : grouped(list_.snapshots, request_.group_by)) {

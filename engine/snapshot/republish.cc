@@ -50,12 +50,15 @@ public:
             found.mark(what(named), named.snapshot.root);
         } catch (RepositoryError const& error) {
             if (error.kind() != RepositoryFailure::corrupt) throw;
-            throw RepositoryError(RepositoryFailure::failed,
-                                  std::string(error.what()) + "; it has been collected in part");
+            throw RepositoryError(
+                RepositoryFailure::failed,
+                std::string(error.what()) +
+                    "; it was collected in part, or is damaged: see `repo check`");
         }
         if (found.missing().empty()) return census_of(found, view_);
-        throw RepositoryError(RepositoryFailure::failed,
-                              what(named) + ": some of it has been collected");
+        throw RepositoryError(
+            RepositoryFailure::failed,
+            what(named) + ": some of it was collected, or is damaged: see `repo check`");
     }
 
     // Whether there are such packs. What one snapshot shares with the one before is looked at once.
@@ -113,14 +116,26 @@ public:
         }
         changed.was = named.id;
         continue_chain(repository_, changed);
-        ClaimedChunks nothing;
-        Publisher(repository_, session_.id(), nothing).publish(changed, needed);
+        publish(changed, needed);
         session_.has_published();
         remember_published(repository_, session_.id(), changed, log_, progress_);
         return {named.id, {session_.id(), std::move(changed)}};
     }
 
 private:
+    // What cannot be read back is not left beside the snapshot that it was made of.
+    void publish(Snapshot const& snapshot, Census const& needed) {
+        ClaimedChunks nothing;
+        try {
+            Publisher(repository_, session_.id(), nothing).publish(snapshot, needed);
+        } catch (RepositoryError const& error) {
+            bool const is_there = error.kind() == RepositoryFailure::corrupt &&
+                                  repository_.store().stat(names::snapshot(session_.id()));
+            if (is_there) put_forgets(repository_, {session_.id()}, "unreadable");
+            throw;
+        }
+    }
+
     Repository& repository_;
     Progress& progress_;
     Session session_;

@@ -8,6 +8,7 @@
 #include "engine/repository/gc_state.h"
 #include "engine/repository/names.h"
 #include "engine/repository/session.h"
+#include "engine/tag.h"
 #include "engine_test_repo.h"
 
 namespace coffre {
@@ -186,6 +187,55 @@ TEST_P(Repair, TheNextSnapshotSavesAgainWhatWasLost) {
     second_ = repo_.save(source_.path());
     EXPECT_TRUE(repair(false).is_whole());
     expect_whole();
+}
+
+// It counts on no pack that any command of this machine has met damaged.
+TEST_P(Repair, TheNextSnapshotSavesAgainWhatWasFoundDamaged) {
+    flip(data_pack(), 5'000);
+    EXPECT_NE(repo_.errors(CheckDepth::read_data), std::vector<std::string>{});
+    EXPECT_FALSE(unreadable().empty());
+    repo_.save(source_.path());
+    EXPECT_TRUE(unreadable().empty());
+    EXPECT_TRUE(repair().is_whole());
+    expect_whole();
+}
+
+TEST_P(Repair, NamesTheEndOfTheLogThatThisMachineHasSeen) {
+    repo_.append_log({LogKind::condemn, {random_id<PackId>()}, {}, {}});
+    repo_.append_log({LogKind::sweep, {}, {}, {}});
+    repo_.save(source_.path());
+    auto const last = repo_.objects("gclog/").back();
+    repo_.store().remove(last);
+    EXPECT_TRUE(any_contains(repo_.errors(), last));
+    EXPECT_TRUE(any_contains(repair().beyond_repair, last));
+    repo_.reopen_elsewhere();
+    EXPECT_EQ(repo_.errors(), std::vector<std::string>{});
+}
+
+// A pin cannot be taken from it, nor does the attempt leave anything behind.
+TEST_P(Repair, LetsAPinnedSnapshotGoThatCannotBeRead) {
+    Progress progress;
+    TagChange pin;
+    pin.pin = true;
+    auto const first = repo_.find(first_.id->hex());
+    auto const pinned = change_tags(*repo_, {first.id, first.snapshot}, pin, progress)->now;
+    ForgetRequest request;
+    request.names = {pinned.id.hex()};
+    request.allow_many = true;
+    EXPECT_EQ(failure_of([&] { forget(*repo_, request, progress); }), RepositoryFailure::failed);
+    auto const ids = repo_.ids();
+    for (auto const& name : repo_.objects("packs/")) {
+        if (!holds_data(name)) repo_.store().remove(name);
+    }
+    pin.pin = false;
+    EXPECT_EQ(failure_of([&] { change_tags(*repo_, pinned, pin, progress); }),
+              RepositoryFailure::corrupt);
+    EXPECT_EQ(repo_.ids(), ids);
+    request.names = {pinned.id.hex().substr(0, 12)};
+    EXPECT_EQ(failure_of([&] { forget(*repo_, request, progress); }), RepositoryFailure::failed);
+    request.names = {pinned.id.hex()};
+    forget(*repo_, request, progress);
+    EXPECT_EQ(repo_.ids().size(), ids.size() - 1);
 }
 
 TEST_P(Repair, IsNotNeededForTheNextSnapshot) {
