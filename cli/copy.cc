@@ -18,6 +18,7 @@ struct CopyArguments {
     CopyRequest request;
     std::string from;
     NewKeySource from_key;
+    bool from_unencrypted = false;
     std::string compression = "auto";
 };
 
@@ -32,11 +33,22 @@ GlobalOptions options_of_source(GlobalOptions const& options, CopyArguments cons
     return source;
 }
 
+// Without any key: nobody else asks for that, since an encrypted one might have been exchanged.
+std::shared_ptr<Repository> open_source(GlobalOptions const& options,
+                                        CopyArguments const& arguments) {
+    GlobalOptions const source = options_of_source(options, arguments);
+    if (!arguments.from_unencrypted) return open(source);
+    if (!arguments.from_key.empty())
+        throw std::invalid_argument("--from-unencrypted: what is not encrypted has no key");
+    return open_repository(arguments.from, {}, open_options(source));
+}
+
 // Two repositories: a failure says of which, and how that one's key is given.
-std::shared_ptr<Repository> open_as(std::string const& which, GlobalOptions const& options,
+template <class Open>
+std::shared_ptr<Repository> open_as(std::string const& which, Open const& open_it,
                                     std::string const& key_hint = "") {
     try {
-        return open(options);
+        return open_it();
     } catch (RepositoryError const& error) {
         bool const is_key = error.kind() == RepositoryFailure::wrong_key;
         throw RepositoryError(error.kind(), which + ": " + error.what() + (is_key ? key_hint : ""));
@@ -99,11 +111,11 @@ int run_copy(GlobalOptions const& options, CopyArguments& arguments) {
     arguments.request.compression_level = compression_level(arguments.compression);
     arguments.request.destination =
         std::filesystem::absolute(repository_location(options)).lexically_normal();
-    GlobalOptions const source_options = options_of_source(options, arguments);
-    auto const source = open_as("the source (--from)", source_options,
-                                "; its key is given with --from-key-file, --from-password-file or "
-                                "--from-password-command");
-    auto const destination = open_as("the destination (-r)", options);
+    auto const source = open_as(
+        "the source (--from)", [&] { return open_source(options, arguments); },
+        "; its key is given with --from-key-file, --from-password-file or "
+        "--from-password-command");
+    auto const destination = open_as("the destination (-r)", [&] { return open(options); });
     Progress progress;
     CopyReport report;
     double seconds = 0;
@@ -136,6 +148,8 @@ void add_copy(CLI::App& app, Context& context) {
     command->add_option("--from-password-command", arguments->from_key.password_command,
                         "shell command that prints its passphrase");
     command->add_option("--from-key-file", arguments->from_key.key_file, "its key file");
+    command->add_flag("--from-unencrypted", arguments->from_unencrypted,
+                      "it is not encrypted: no key is used for it");
     command->add_flag("-n,--dry-run", arguments->request.dry_run, "only say what would be copied");
     command->add_flag("--heal", arguments->request.heal,
                       "also bring what snapshots lack that are here already, after a repair");

@@ -73,6 +73,16 @@ expect_code 0 repo check -r hurt -p second --read-data
 expect_code 0 "${back[@]}" --heal --json
 expect_equal "$(field snapshots_there) $(field snapshots_healed)" "1 0"
 
+# From one that is not encrypted, if that is said.
+expect_code 0 repo init -r plain --encryption none
+env -u REPO_PASSWORD -u REPO_PASSWORD_FILE -u REPO_KEY_FILE "$program" snapshot -q -r plain src
+expect_code 0 repo init -r sealed -p second
+expect_code 11 repo copy -r sealed -p second --from plain
+expect_code 2 repo copy -r sealed -p second --from plain --from-unencrypted --from-password-file first
+expect_code 0 repo copy -r sealed -p second --from plain --from-unencrypted
+expect_output '1 copied'
+expect_code 12 repo copy -r sealed -p second --from good --from-unencrypted
+
 # What was copied is told at once: a run that ends early has said so.
 if mount_tmpfs disk 12m; then
     expect_code 0 repo init -r disk/fourth -p second
