@@ -12,7 +12,7 @@ namespace coffre {
 
 namespace {
 
-constexpr std::string_view packs = "packs/";
+constexpr char const* packs_folder = "packs/";
 
 std::optional<ObjectKind> kind_of(std::string const& name) {
     static std::map<std::string, ObjectKind> const kinds{
@@ -45,7 +45,7 @@ struct Scrubbed {
 
 Scrubbed scrub(Backend& store, std::string const& name) {
     Scrubbed result;
-    result.is_pack = name.starts_with(packs);
+    result.is_pack = name.starts_with(packs_folder);
     try {
         Bytes const bytes =
             get_whole(store, name, result.is_pack ? limits::pack_size : limits::object_size);
@@ -65,6 +65,8 @@ Scrubbed scrub(Backend& store, std::string const& name) {
 CheckReport scrub_store(std::string const& location, unsigned threads, Progress& progress) {
     auto const store = open_local_store(location);
     if (!store->stat(names::config)) {
+        if (!store->list(packs_folder).empty())
+            throw RepositoryError(RepositoryFailure::config_lost, "the object \"config\" is lost");
         throw RepositoryError(RepositoryFailure::not_found,
                               location + ": no repository there (no object \"config\")");
     }

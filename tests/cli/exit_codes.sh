@@ -144,6 +144,8 @@ rm no-config/config no-config/reserve
 expect_code 20 repo snapshots -r no-config
 expect_error "no-config: the object \"config\" is lost"
 expect_error "Bring the file \`config\` back from a copy"
+expect_code 20 repo check --scrub -r no-config
+expect_error "is lost"
 expect_no_error_text "check --read-data"
 expect_code 20 repo init -r no-config
 expect_error "from a copy"
