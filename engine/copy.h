@@ -48,7 +48,7 @@ struct CopyReport {
 // durably. One that fails is among the errors, and the others are copied all the same; what was
 // stored of it is not stored again by the next run. `on_copied` may be empty.
 // What is to be healed is copied again, which stores what is missing, and the copy forgotten at
-// once. Packs that are damaged count as there: a repair sets them aside before.
+// once. Packs that no command of this machine has met damaged count as sound.
 // Throws RepositoryError: {failed} when both are the same repository.
 CopyReport copy_snapshots(Repository& from, Repository& to, CopyRequest const& request,
                           Progress& progress,
