@@ -5,6 +5,8 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 #include "cli/advice.h"

@@ -143,16 +143,18 @@ private:
                       "see `repo check`");
     }
 
-    // Of two copies the one that is not condemned is needed; one that is not in the store is as
-    // good as none.
-    enum class Rank : std::uint8_t { absent, condemned, sound };
+    // Of two copies the one that is not condemned is needed, but one that a command has met damaged
+    // is the last choice; one that is not in the store is as good as none.
+    enum class Rank : std::uint8_t { absent, damaged, condemned, sound };
     using Ranks = SpilledArray<Rank>;  // by number
     Ranks rank(StoredPacks const& listed, Index::View const& view) const {
         Ranks ranks(repository_.folder());
+        auto const damaged = noted_damaged(repository_.folder());
         view.each_pack([&](PackNumber number, IndexedPack const& pack) {
             ranks.resize(std::max(ranks.size(), std::size_t{number} + 1));
             if (!listed.holds(pack)) return;
-            ranks[number] = log_.condemned.contains(pack.id) ? Rank::condemned : Rank::sound;
+            ranks[number] = damaged.contains(pack.id) ? Rank::damaged : Rank::sound;
+            if (log_.condemned.contains(pack.id)) ranks[number] = Rank::condemned;
         });
         return ranks;
     }
@@ -164,12 +166,13 @@ private:
         auto const choose = [ranks](PackNumber pack) -> std::optional<unsigned> {
             Rank const rank = pack < ranks->size() ? (*ranks)[pack] : Rank::absent;
             if (rank == Rank::absent) return std::nullopt;
-            return rank == Rank::sound ? 0U : 1U;
+            return static_cast<unsigned>(Rank::sound) - static_cast<unsigned>(rank);
         };
         Reachable reachable(repository_, choose);
         mark_all(reachable, list.snapshots);
         for (PackNumber pack = 0; pack < ranks->size(); ++pack) {
-            if ((*ranks)[pack] == Rank::sound) reachable.mark_bases(view.directory(pack));
+            bool const stays = (*ranks)[pack] == Rank::sound || (*ranks)[pack] == Rank::damaged;
+            if (stays) reachable.mark_bases(view.directory(pack));
         }
         return reachable;
     }

@@ -70,7 +70,11 @@ void RestoreContext::clear_way(std::string const& path, Node const& node) {
         throw SourceError(path, "a folder is in the way (--delete removes it)");
     }
     if (node.is_directory()) require_no_way_elsewhere(path, node, *there);
-    remove_in_the_way(path, [&](std::string const& removed) { show("deleted", removed); });
+    // A dry run, too, comes to files and folders.
+    bool const is_told = node.is_file() || node.is_directory();
+    remove_in_the_way(path, [&](std::string const& removed) {
+        if (is_told) show("deleted", removed);
+    });
 }
 
 // Behind a link is where somebody keeps what the folder holds, on another disk perhaps.

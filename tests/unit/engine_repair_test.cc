@@ -200,6 +200,21 @@ TEST_P(Repair, TheNextSnapshotSavesAgainWhatWasFoundDamaged) {
     expect_whole();
 }
 
+// Nor does a collection: of two copies it keeps the sound one.
+TEST_P(Repair, ACollectionKeepsTheCopyThatIsNotDamaged) {
+    auto const damaged = data_pack();
+    flip(damaged, 5'000);
+    repo_.errors(CheckDepth::read_data);
+    repo_.save(source_.path());
+    PruneRequest tidy;
+    tidy.max_unused = std::nullopt;
+    Progress progress;
+    prune(*repo_, tidy, progress);
+    EXPECT_FALSE(repo_.store().stat(damaged));
+    EXPECT_EQ(repo_.errors(CheckDepth::read_data), std::vector<std::string>{});
+    expect_whole();
+}
+
 TEST_P(Repair, NamesTheEndOfTheLogThatThisMachineHasSeen) {
     repo_.append_log({LogKind::condemn, {random_id<PackId>()}, {}, {}});
     repo_.append_log({LogKind::sweep, {}, {}, {}});
