@@ -11,7 +11,7 @@ namespace coffre {
 
 namespace {
 
-constexpr int build_attempts = 5;  // others may replace bundles meanwhile
+constexpr int build_attempts = 32;  // others may replace bundles all the time
 
 std::uint64_t cache_seed(KeyRing const& keys) {
     SecretKey const key = keys.derive("coffre-cache");
