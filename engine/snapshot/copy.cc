@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "engine/repository/names.h"
 #include "engine/repository/session.h"
 #include "engine/repository/snapshot_store.h"
 #include "engine/snapshot/chain.h"
@@ -175,7 +176,7 @@ private:
             return true;
         } catch (RepositoryError const& error) {
             if (error.kind() != RepositoryFailure::corrupt) throw;
-            if (!is_live(from_, copied.from.id, read_gc_log(from_.store(), from_.keys()))) {
+            if (is_given_up(copied.from.id)) {
                 progress_.report_failure(
                     "", "snapshot " + copied.from.id.hex() + " was forgotten while it was copied");
                 return false;
@@ -183,6 +184,11 @@ private:
             note("snapshot " + copied.from.id.hex() + " is not copied: " + error.what());
             return false;
         }
+    }
+
+    // In the source, since it was listed. A forget record stays until the slot is gone.
+    bool is_given_up(SessionId const& id) {
+        return from_.store().stat(names::forget(id)) || !from_.store().stat(names::snapshot(id));
     }
 
     // The newest first: often it has what the others lack.
