@@ -59,10 +59,9 @@ void print_hurt(HurtPath const& hurt) {
 void print_ways_back() {
     print(
         "What is hurt comes back with what has it still: `repo snapshot` of the sources, streams "
-        "too,\n`repo repair --apply --from PATH`, or `repo copy --heal` from another repository. "
-        "All "
-        "else can be\nrestored now; a prune runs again once what stays hurt is given up with `repo "
-        "forget ID`.");
+        "too,\n`repo repair --apply --from PATH`, or `repo copy --heal` from another repository.\n"
+        "All else can be restored now; a prune runs again once what stays hurt is given up with\n"
+        "`repo forget ID`.");
 }
 
 void print_text(RepairReport const& report, bool apply) {

@@ -15,7 +15,8 @@ namespace coffre {
 // that is excluded is not entered, so nothing beneath it can be taken back.
 class PatternList {
 public:
-    // Throws std::invalid_argument when the text is empty or has an unclosed '['.
+    // A component "." counts for nothing. Throws std::invalid_argument when the text names nothing,
+    // or has an unclosed '[' or a component "..".
     void add(std::string const& text);
     bool empty() const { return patterns_.empty(); }
 
