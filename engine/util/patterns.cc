@@ -17,7 +17,7 @@ std::vector<std::string> split_path(std::string const& path) {
     for (std::size_t start = 0; start < path.size();) {
         std::size_t const slash = std::min(path.find('/', start), path.size());
         std::string component = path.substr(start, slash - start);
-        if (!component.empty() && component != ".") components.push_back(std::move(component));
+        if (!component.empty()) components.push_back(std::move(component));
         start = slash + 1;
     }
     return components;
@@ -89,6 +89,7 @@ void PatternList::add(std::string const& text) {
     require_closed_brackets(rest);
     pattern.anchored = rest.starts_with('/');
     pattern.components = split_path(rest);
+    std::erase(pattern.components, ".");
     if (pattern.components.empty()) {
         throw std::invalid_argument("pattern \"" + text + "\" names nothing");
     }
