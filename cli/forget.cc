@@ -86,7 +86,7 @@ void print_text(ForgetArguments const& arguments, ForgetReport const& report) {
         report.is_measured ? ", which frees " + size_text(report.freed_bytes) : "";
     print(fmt::format("{} {} snapshot{}{}", dry_run ? "would forget" : "forgot", report.removed(),
                       report.removed() == 1 ? "" : "s", frees));
-    if (report.removed() > 0 && !dry_run && !arguments.prune) {
+    if (report.removed() > 0 && report.is_measured && !dry_run && !arguments.prune) {
         print("`repo prune` frees it; until then `repo forget --undo ID` takes it back");
     }
     if (!report.too_many.empty()) {
@@ -149,19 +149,31 @@ int undo(GlobalOptions const& options, std::string const& id) {
     return exit_code::ok;
 }
 
+// On a full disk there may be no room for the records before what was given up earlier is freed.
+ForgetReport forget_on_full_disk(GlobalOptions const& options, ForgetArguments const& arguments,
+                                 Repository& repository, PruneRequest const& pruning) {
+    auto const try_it = [&] {
+        Progress progress;
+        ProgressDisplay display(progress, options);
+        report_failures(progress, display, options);
+        return forget(repository, arguments.request, progress);
+    };
+    try {
+        return try_it();
+    } catch (RepositoryError const& error) {
+        if (error.kind() != RepositoryFailure::no_space || !arguments.prune) throw;
+    }
+    run_prune(options, repository, pruning);
+    return try_it();
+}
+
 int run_forget(GlobalOptions const& options, ForgetArguments& arguments) {
     if (!arguments.undo.empty()) return undo(options, arguments.undo);
     read_rules(arguments);
     PruneRequest pruning = prune_request(options, arguments.prune_arguments);
     pruning.dry_run = arguments.request.dry_run;
     auto const repository = open(options);
-    Progress progress;
-    ForgetReport report;
-    {
-        ProgressDisplay display(progress, options);
-        report_failures(progress, display, options);
-        report = forget(*repository, arguments.request, progress);
-    }
+    auto const report = forget_on_full_disk(options, arguments, *repository, pruning);
     print_report(options, arguments, report);
     if (!arguments.prune) return exit_code::ok;
     if (pruning.dry_run) {
@@ -216,7 +228,9 @@ void add_forget(CLI::App& app, Context& context) {
     add_filter(*command, request.filter);
     command->footer(
         "While a rule has fewer than N, it keeps the oldest snapshot, too.\n"
-        "Pinned snapshots (`repo tag --pin`) and those dated in the future are always kept.\n\n"
+        "No rule removes pinned snapshots (`repo tag --pin`) or those dated in the future. Hours "
+        "and\n"
+        "days are those of this machine's time zone, or of TZ.\n\n"
         "Examples:\n"
         "  repo forget --keep-hourly 48 --keep-daily 14 --keep-monthly 12 --dry-run\n"
         "  repo forget --keep-within 30d --keep-yearly unlimited --prune\n"

@@ -26,6 +26,11 @@ int run_init(GlobalOptions const& options, InitArguments const& arguments) {
     init.chunker.average = static_cast<std::uint32_t>(average);
     init.chunker.min = init.chunker.average / 4;
     init.chunker.max = init.chunker.average * 8;
+    if (init.mode == Mode::none && is_key_given(options)) {
+        throw std::invalid_argument(
+            "--encryption none has no key: leave out the key file or passphrase, also in the "
+            "environment");
+    }
     Credentials const credentials =
         init.mode == Mode::none ? Credentials{} : credentials_for_new(options);
     bool const had_key_file =

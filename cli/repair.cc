@@ -22,6 +22,7 @@ namespace {
 struct RepairArguments {
     bool apply = false;
     bool skip_data = false;
+    bool allow_many = false;
     std::vector<std::string> from;
 };
 
@@ -40,7 +41,9 @@ void print_counts(RepairReport const& report, bool apply) {
     line("damaged log records", report.damaged_log.size(), "no longer needed");
     line("other files", report.strays.size(), apply ? "set aside" : "to be set aside");
     line("lost snapshots", report.lost_snapshots.size(),
-         apply ? "no longer looked for" : "no longer to be looked for");
+         report.needs_allow_many ? "more than are left"
+         : apply                 ? "no longer looked for"
+                                 : "no longer to be looked for");
     if (apply) line("chunks", report.chunks_saved, "saved from damaged packs");
     if (apply) line("chunks", report.chunks_lost, "lost, whether anybody needs them or not");
     line("objects", report.beyond_repair.size(), "that no repair can mend");
@@ -73,6 +76,12 @@ void print_text(RepairReport const& report, bool apply) {
         if (report.hurt->empty()) print("every file of every snapshot can be restored");
         if (!report.hurt->empty()) print_ways_back();
     }
+    if (report.needs_allow_many) {
+        print(
+            "Put back what `snapshots/` has lost, if a copy of it is left anywhere. If none is: "
+            "`repo repair\n--apply --allow-many` gives these snapshots up, and a prune then frees "
+            "what they needed.");
+    }
     if (!apply && report.is_needed()) print("nothing was changed; `repo repair --apply` does it");
 }
 
@@ -91,6 +100,7 @@ void print_json(RepairReport const& report, bool apply) {
                             {"packs_without_bundle", report.packs_without_bundle},
                             {"chunks_saved", report.chunks_saved},
                             {"chunks_lost", report.chunks_lost},
+                            {"needs_allow_many", report.needs_allow_many},
                             {"hurt_known", report.hurt.has_value()},
                             {"hurt", report.hurt ? report.hurt->size() : 0}};
     put_texts(document, "damaged_packs", report.damaged_packs);
@@ -123,7 +133,7 @@ void save_again(Repository& repository, std::vector<std::string> const& paths, u
 
 RepairReport repair(Repository& repository, RepairArguments const& arguments, unsigned threads,
                     Progress& progress) {
-    RepairRequest request{arguments.apply, !arguments.skip_data, threads};
+    RepairRequest request{arguments.apply, !arguments.skip_data, threads, arguments.allow_many};
     RepairReport report = repair_repository(repository, request, progress);
     bool const is_hurt = report.hurt && !report.hurt->empty();
     if (!arguments.apply || arguments.from.empty() || !is_hurt) return report;
@@ -168,6 +178,8 @@ void add_repair(CLI::App& app, Context& context) {
                       "do it; else it is only said what would be done");
     command->add_flag("--skip-data", arguments->skip_data,
                       "do not read the packs: look at bundles and sizes only");
+    command->add_flag("--allow-many", arguments->allow_many,
+                      "give up lost snapshots although more are lost than left");
     command->add_option("--from", arguments->from,
                         "save this path again, in full, for what was lost of it (repeatable)");
     command->footer(

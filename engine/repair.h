@@ -8,9 +8,10 @@
 namespace coffre {
 
 struct RepairRequest {
-    bool apply = false;     // else only say what would be done
-    bool read_data = true;  // compare every byte of every pack; else only packs' sizes
-    unsigned threads = 0;   // 0: one for each processor
+    bool apply = false;       // else only say what would be done
+    bool read_data = true;    // compare every byte of every pack; else only packs' sizes
+    unsigned threads = 0;     // 0: one for each processor
+    bool allow_many = false;  // give up lost snapshots although more are lost than left
 };
 
 // A file that cannot be restored as it was, or a folder of which it is not known what is in it.
@@ -30,6 +31,7 @@ struct RepairReport {
     std::vector<std::string> strays;           // that are no objects of a repository
     std::vector<std::string> lost_snapshots;   // of which something tells: they are given up
     std::vector<std::string> beyond_repair;    // slots and keys: left as they are
+    bool needs_allow_many = false;             // so they are not given up
     std::uint64_t packs = 0;
     std::uint64_t packs_without_bundle = 0;  // sound ones: they get one
     std::uint64_t chunks_saved = 0;          // that were only in damaged packs; stored anew
@@ -43,14 +45,16 @@ struct RepairReport {
                !damaged_forgets.empty() || !damaged_log.empty() || !strays.empty() ||
                !lost_snapshots.empty() || packs_without_bundle > 0;
     }
-    bool is_whole() const { return beyond_repair.empty() && hurt && hurt->empty(); }
+    bool is_whole() const {
+        return beyond_repair.empty() && !needs_allow_many && hurt && hurt->empty();
+    }
 };
 
 // Brings bundles level with the packs; stores anew what can still be read of damaged packs, or
 // elsewhere; then moves what is damaged to "quarantine/", where nothing looks for it. Destroys
 // nothing, may be stopped at any moment and run again, and beside all others: its session keeps
 // collectors from removing anything meanwhile.
-// Throws RepositoryError.
+// Where there is no room it takes the reserve. Throws RepositoryError.
 RepairReport repair_repository(Repository& repository, RepairRequest const& request,
                                Progress& progress);
 

@@ -78,6 +78,7 @@ private:
         } catch (RepositoryError const& error) {
             if (error.kind() != RepositoryFailure::corrupt) throw;
             report_.freed[*id] = 0;
+            report_.is_measured = false;
             return true;
         }
     }

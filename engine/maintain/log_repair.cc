@@ -19,8 +19,13 @@ class Examination {
 public:
     Examination(Backend& store, KeyRing const& keys) : store_(store), keys_(keys) {}
 
-    LogDamage run() {
+    LogDamage run(std::uint64_t length_seen) {
         for (auto const& object : store_.list("gclog/")) look_at(object.name);
+        damage_.length_seen = length_seen;
+        for (auto number = damage_.next_record; number < length_seen; ++number) {
+            damage_.messages.push_back(names::log_record(number) +
+                                       ": is missing; this machine has seen it");
+        }
         return std::move(damage_);
     }
 
@@ -76,14 +81,17 @@ GcState LogDamage::state() const {
     return state;
 }
 
-LogDamage look_at_gc_log(Backend& store, KeyRing const& keys) {
-    return Examination(store, keys).run();
+LogDamage look_at_gc_log(Backend& store, KeyRing const& keys, std::uint64_t length_seen) {
+    return Examination(store, keys).run(length_seen);
 }
 
 bool mend_gc_log(Backend& store, KeyRing const& keys, LogDamage const& damage) {
     if (!append_to_gc_log(store, keys, damage.next_record, damage.rest)) return false;
     for (auto const& name : damage.damaged) quarantine(store, name);
     for (auto const number : damage.numbers) append_to_gc_log(store, keys, number, damage.rest);
+    for (auto number = damage.next_record + 1; number < damage.length_seen; ++number) {
+        if (!append_to_gc_log(store, keys, number, damage.rest)) return false;
+    }
     return true;
 }
 

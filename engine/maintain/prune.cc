@@ -41,6 +41,7 @@ public:
                     collect();
                 });
                 if (!request_.dry_run) make_reserve(store_);
+                remember_log();
                 return std::move(report_);
             } catch (Overtaken const&) {
                 if (attempt < attempts) continue;
@@ -70,6 +71,14 @@ private:
     }
 
     void read_log() { log_ = read_gc_log(store_, repository_.keys()); }
+
+    // So that this machine misses the records if they are taken away.
+    void remember_log() {
+        LocalState& state = repository_.local_state();
+        if (request_.dry_run || log_.next_record <= state.log_records) return;
+        state.log_records = log_.next_record;
+        keep_local_state(repository_, progress_);
+    }
 
     void append(LogRecord const& record) {
         if (!append_to_gc_log(store_, repository_.keys(), log_.next_record, record)) {

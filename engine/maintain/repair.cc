@@ -13,6 +13,7 @@
 #include "engine/repository/chunk_store.h"
 #include "engine/repository/key_slots.h"
 #include "engine/repository/names.h"
+#include "engine/repository/reserve.h"
 #include "engine/repository/session.h"
 #include "engine/repository/snapshot_store.h"
 #include "engine/repository/stored_packs.h"
@@ -92,7 +93,8 @@ private:
     // Everything else needs the log, so it is mended first.
     void look_at_log() {
         do {
-            log_damage_ = look_at_gc_log(store_, repository_.keys());
+            log_damage_ =
+                look_at_gc_log(store_, repository_.keys(), repository_.local_state().log_records);
             if (!request_.apply || log_damage_.messages.empty()) return;
         } while (!mend_gc_log(store_, repository_.keys(), log_damage_));
     }
@@ -344,9 +346,7 @@ private:
             if (without_bundle_.empty()) find_hurt(list.snapshots);
         } while (!(hurt_.empty() && lost.empty()) && has_grown());
         for (auto const& message : list.damaged) note_beyond_repair(message);
-        auto const log_end = missing_log_end(repository_, log_);
-        if (!log_end.empty()) note(report_.beyond_repair, log_end);
-        give_up(lost);
+        give_up(lost, list.snapshots.size());
         if (!without_bundle_.empty()) return;
         auto& hurt = report_.hurt.emplace();
         for (auto& [path, entry] : hurt_) hurt.push_back(std::move(entry));
@@ -379,14 +379,15 @@ private:
         });
     }
 
-    // Nothing brings them back. Once they are given up, nobody looks for them any more.
-    void give_up(LostSnapshots const& lost) {
+    // Once they are given up, nobody looks for them any more.
+    void give_up(LostSnapshots const& lost, std::size_t left) {
         std::vector<SessionId> ids;
         for (auto const& one : lost) {
             ids.push_back(one.first);
             note(report_.lost_snapshots, describe_lost(one));
         }
-        if (!request_.apply || ids.empty()) return;
+        report_.needs_allow_many = lost.size() > left && !request_.allow_many;
+        if (!request_.apply || ids.empty() || report_.needs_allow_many) return;
         put_forgets(repository_, ids, "lost");
         // Their packs are nobody's any more.
         for (auto const& id : ids) end_session(store_, repository_.keys(), id);
@@ -430,7 +431,9 @@ private:
 
 RepairReport repair_repository(Repository& repository, RepairRequest const& request,
                                Progress& progress) {
-    return Repair(repository, request, progress).run();
+    RepairReport report;
+    with_reserve(repository.store(), [&] { report = Repair(repository, request, progress).run(); });
+    return report;
 }
 
 }  // namespace coffre

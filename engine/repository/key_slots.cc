@@ -212,6 +212,7 @@ SlotList read_slots(Backend& store) {
     if (credentials.passphrase && is_mistyped_recovery_key(*credentials.passphrase)) {
         message += "; if this is a recovery key, there is a typing mistake in it";
     }
+    if (damaged.empty()) message += " (unless `config` or `keys/` are another repository's)";
     throw RepositoryError(RepositoryFailure::wrong_key, message);
 }
 

@@ -162,6 +162,14 @@ void Repository::save_local_state() {
     coffre::save_local_state(folder_, local_state_);
 }
 
+void keep_local_state(Repository& repository, Progress const& progress) {
+    try {
+        repository.save_local_state();
+    } catch (SourceError const& error) {
+        progress.report_failure(error.path(), error.what());
+    }
+}
+
 std::shared_ptr<SessionKey const> Repository::session_key(PackDirectory const& directory,
                                                           KeyId const& id) {
     std::lock_guard const lock(mutex_);

@@ -9,6 +9,7 @@
 #include "engine/crypto/hash.h"
 #include "engine/crypto/key_ring.h"
 #include "engine/index/load.h"
+#include "engine/progress.h"
 #include "engine/repository.h"
 #include "engine/repository/damage_notes.h"
 #include "engine/repository/local_state.h"
@@ -84,6 +85,9 @@ private:
     std::mutex mutex_;
     std::map<KeyId, std::shared_ptr<SessionKey const>> session_keys_;  // by mutex_
 };
+
+// Keeps what this machine has seen. A failure is only reported: what was done is done.
+void keep_local_state(Repository& repository, Progress const& progress);
 
 // Runs `action`; an index that it finds damaged is a failure. For what cannot be run twice: a
 // ChunkReader builds the index again by itself.

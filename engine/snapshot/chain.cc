@@ -19,11 +19,7 @@ void remember_published(Repository& repository, SessionId const& id, Snapshot co
     state.heads[snapshot.writer] = id;
     state.sequence = snapshot.sequence;
     state.log_records = log.next_record;
-    try {
-        repository.save_local_state();
-    } catch (SourceError const& error) {
-        progress.report_failure(error.path(), error.what());
-    }
+    keep_local_state(repository, progress);
 }
 
 }  // namespace coffre

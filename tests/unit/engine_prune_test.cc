@@ -150,6 +150,15 @@ TEST_P(Prune, LogsHaveAGapOnlyWhereARecordIsMissing) {
                          names::log_record(0) + ": is missing"));
 }
 
+// Whoever wrote the last records need not take a snapshot to miss them.
+TEST_P(Prune, RemembersTheRecordsThatItWrote) {
+    prune_all(*repo_);
+    auto const last = repo_.objects("gclog/").back();
+    repo_.store().remove(last);
+    EXPECT_EQ(failure_of([&] { repo_.reopen(); }), RepositoryFailure::rolled_back);
+    EXPECT_TRUE(contains(message_of([&] { repo_.reopen(); }), last));
+}
+
 TEST_P(Prune, LeavesNoTraceOfThePacksThatWent) {
     prune_all(*repo_);
     GcState const log = read_gc_log(repo_.store(), repo_->keys());

@@ -215,16 +215,46 @@ TEST_P(Repair, ACollectionKeepsTheCopyThatIsNotDamaged) {
     expect_whole();
 }
 
-TEST_P(Repair, NamesTheEndOfTheLogThatThisMachineHasSeen) {
-    repo_.append_log({LogKind::condemn, {random_id<PackId>()}, {}, {}});
-    repo_.append_log({LogKind::sweep, {}, {}, {}});
+// A log that is as long as it was: afterwards nobody misses its end.
+TEST_P(Repair, PutsAnEndToTheLogThatThisMachineHasSeen) {
+    for (int i = 0; i < 2; ++i) {
+        repo_.append_log({LogKind::condemn, {random_id<PackId>()}, {}, {}});
+        repo_.append_log({LogKind::sweep, {}, {}, {}});
+    }
     repo_.save(source_.path());
-    auto const last = repo_.objects("gclog/").back();
-    repo_.store().remove(last);
-    EXPECT_TRUE(any_contains(repo_.errors(), last));
-    EXPECT_TRUE(any_contains(repair().beyond_repair, last));
-    repo_.reopen_elsewhere();
-    EXPECT_EQ(repo_.errors(), std::vector<std::string>{});
+    auto const records = repo_.objects("gclog/");
+    for (auto it = records.begin() + 1; it != records.end(); ++it) repo_.store().remove(*it);
+    EXPECT_TRUE(any_contains(repo_.errors(), records.back()));
+    EXPECT_EQ(repair(false).damaged_log.size(), 3U);
+    EXPECT_TRUE(any_contains(repair().damaged_log, records.back() + ": is missing"));
+    EXPECT_EQ(repo_.objects("gclog/"), records);
+    EXPECT_FALSE(repair().is_needed());
+    repo_.reopen();
+    expect_whole();
+}
+
+// What a whole folder held may be in a copy that somebody has.
+TEST_P(Repair, GivesUpMoreThanIsLeftOnlyWhenThatIsMeant) {
+    repo_.save(source_.path());
+    Progress progress;
+    prune(*repo_, {}, progress);  // removes the records of sessions that have ended
+    auto const whole = repo_.store().objects();
+    repo_.store().remove(names::snapshot(*first_.id));
+    repo_.store().remove(names::snapshot(*second_.id));
+    auto const report = repair();
+    EXPECT_EQ(report.lost_snapshots.size(), 2U);
+    EXPECT_TRUE(report.needs_allow_many);
+    EXPECT_FALSE(report.is_whole());
+    EXPECT_EQ(repo_.objects("forgets/"), Names{});
+    for (auto const& id : {*first_.id, *second_.id})
+        repo_.put(names::snapshot(id), whole.at(names::snapshot(id)));
+    EXPECT_FALSE(repair().is_needed());
+    expect_whole();
+    repo_.store().remove(names::snapshot(*first_.id));
+    repo_.store().remove(names::snapshot(*second_.id));
+    RepairRequest const meant{true, true, 2, true};
+    EXPECT_TRUE(repair_repository(*repo_, meant, progress).is_whole());
+    EXPECT_FALSE(repair().is_needed());
 }
 
 // A pin cannot be taken from it, nor does the attempt leave anything behind.
