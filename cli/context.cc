@@ -207,11 +207,6 @@ void drop_absent_key_file(Credentials& credentials) {
 
 }  // namespace
 
-bool is_key_given(GlobalOptions const& options) {
-    auto const given = given_credentials(options);
-    return given.passphrase || given.key_file;
-}
-
 std::string repository_location(GlobalOptions const& options) {
     if (!options.repository.empty()) return options.repository;
     if (!options.repository_file.empty()) {

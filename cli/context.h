@@ -50,9 +50,6 @@ std::vector<std::string> paths_in_use(GlobalOptions const& options);
 enum class Purpose { use, check };
 std::shared_ptr<Repository> open(GlobalOptions const& options, Purpose purpose = Purpose::use);
 
-// By an option or the environment.
-bool is_key_given(GlobalOptions const& options);
-
 // The passphrase or key file given; for a new repository asked for twice.
 Credentials credentials_for_new(GlobalOptions const& options);
 

@@ -17,6 +17,12 @@ struct InitArguments {
     std::string chunk_size = "64K";
 };
 
+// By an option. What the environment names may be other repositories'.
+bool is_key_named(GlobalOptions const& options) {
+    return !options.password_file.empty() || !options.password_command.empty() ||
+           (!options.key_file.empty() && options.key_file != environment("REPO_KEY_FILE"));
+}
+
 int run_init(GlobalOptions const& options, InitArguments const& arguments) {
     InitOptions init;
     init.mode = arguments.encryption == "none" ? Mode::none : Mode::encrypted;
@@ -26,10 +32,10 @@ int run_init(GlobalOptions const& options, InitArguments const& arguments) {
     init.chunker.average = static_cast<std::uint32_t>(average);
     init.chunker.min = init.chunker.average / 4;
     init.chunker.max = init.chunker.average * 8;
-    if (init.mode == Mode::none && is_key_given(options)) {
+    if (init.mode == Mode::none && is_key_named(options)) {
         throw std::invalid_argument(
-            "--encryption none has no key: leave out the key file or passphrase, also in the "
-            "environment");
+            "--encryption none: such a repository has no key; leave out the key file or "
+            "passphrase");
     }
     Credentials const credentials =
         init.mode == Mode::none ? Credentials{} : credentials_for_new(options);

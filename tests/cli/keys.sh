@@ -303,6 +303,9 @@ expect_error "master secret of epoch"
 
 # Not encrypted: there are no keys.
 use open
+expect_code 2 repo init -q --encryption none --key-file none.key
+expect_error "has no key"
+expect_code 2 repo init -q --encryption none --password-command 'echo a'
 expect_code 0 repo init -q --encryption none
 expect_code 11 repo key list
 expect_error "it has no keys"

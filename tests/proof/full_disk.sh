@@ -96,8 +96,38 @@ expect_code 0 repo check --read-data
 rm -rf restored
 expect_code 0 repo restore "latest:$work/src.third" -t restored
 expect_same_tree src.third restored
+
+# What a forget had to take from the reserve, others have filled since: a forget that prunes still finds room.
+mkdir src.fourth
+for i in 1 2 3; do
+    head -c 3000000 /dev/urandom >src.fourth/$i
+    expect_code 0 repo snapshot -q src.fourth
+    rm src.fourth/$i
+done
+rm disk/store/reserve
+expect_code 0 repo forget -q "$(snapshot_ids | tail -n 3 | head -n 1)"
+dd if=/dev/zero of=disk/ballast.more bs=1k 2>/dev/null || true
+expect_code $full repo forget -q "$(snapshot_ids | tail -n 2 | head -n 1)"
+expect_code 0 repo forget -q --prune --max-unused unlimited "$(snapshot_ids | tail -n 2 | head -n 1)"
+expect_lines <(snapshot_ids | wc -l) 4
+expect_code 0 repo check --read-data
+rm disk/ballast.more disk/ballast.rest
+make_room disk
+
+# A damaged pack, and no room: a repair takes the reserve.
+expect_code 0 repo prune -q
+pack=$(find disk/store/packs -type f -size +1000k | head -n 1)
+printf 'damaged' | dd of="$pack" bs=1 seek=500000 conv=notrunc 2>/dev/null
+fill disk
+dd if=/dev/zero of=disk/ballast.rest bs=1k 2>/dev/null || true
+expect_code 20 repo repair --apply
+[ ! -e "$pack" ] || fail "the damaged pack is still there"
+[ ! -e disk/store/reserve ] || fail "the reserve was not needed"
 rm disk/ballast.rest
 make_room disk
+expect_code 0 repo repair --apply --from src.third
+expect_code 0 repo prune -q
+[ -e disk/store/reserve ] || fail "the reserve is not there again"
 
 # The cache's disk is full: commands fail and say so, or do without.
 fill small_cache
@@ -127,4 +157,4 @@ expect_code 0 mount -o remount,size=128m small_cache
 expect_code 0 repo restore "$second:$work/src.second" -t small_cache/target
 expect_same_tree src.second small_cache/target
 
-echo "full disk: init, snapshot (7 times), check, ls, cat, restore, forget, prune; 0 lost"
+echo "full disk: init, snapshot (7 times), check, ls, cat, restore, forget, prune, repair; 0 lost"
