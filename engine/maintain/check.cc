@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "engine/maintain/check_memory.h"
+#include "engine/maintain/log_repair.h"
 #include "engine/maintain/lost_snapshots.h"
 #include "engine/maintain/pack_reads.h"
 #include "engine/maintain/read_plan.h"
@@ -64,7 +65,7 @@ public:
 
 private:
     void check_all() {
-        knows_log_ = guarded([&] { log_ = read_gc_log(repository_.store(), repository_.keys()); });
+        read_log();
         check_small_objects();
         check_bundles();
         check_packs();
@@ -78,6 +79,25 @@ private:
             report_.warnings.emplace_back(
                 "the repository was collected meanwhile: there may be more damage than this");
         }
+    }
+
+    void read_log() {
+        Backend& store = repository_.store();
+        try {
+            log_ = read_gc_log(store, repository_.keys());
+            knows_log_ = true;
+        } catch (RepositoryError const& error) {
+            if (!is_of_one_object(error.kind())) throw;
+            if (error.kind() == RepositoryFailure::corrupt) note_damaged_log();
+            // It may have been mended meanwhile, and may not be readable for this user.
+            if (report_.errors.empty()) note(error.what());
+        }
+    }
+
+    // Each record: reading the log ended at the first.
+    void note_damaged_log() {
+        auto const damage = look_at_gc_log(repository_.store(), repository_.keys(), 0);
+        for (auto const& message : damage.messages) note(message);
     }
 
     // What is wrong with one object, the one of this name if there is one, is noted; everything
