@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include <nlohmann/json.hpp>
 
@@ -84,6 +85,9 @@ int run(Context const& context) {
         return report(options, exit_code::failed, error.what(), "");
     } catch (std::invalid_argument const& error) {
         return report(options, exit_code::usage, error.what(), "See `repo --help`.");
+    } catch (std::filesystem::filesystem_error const& error) {
+        return report(options, exit_code::failed,
+                      error.path1().string() + ": " + error.code().message(), "");
     } catch (std::bad_alloc const&) {
         return report(options, exit_code::failed, "out of memory", "Fewer --threads need less.");
     } catch (std::exception const& error) {

@@ -173,7 +173,9 @@ void log_path(Repository& repository, std::span<NamedSnapshot const> snapshots,
     };
     if (with_index(log) > 0) return;
     throw RepositoryError(RepositoryFailure::failed,
-                          "no snapshot has anything at \"" + path + "\"; see `repo find`");
+                          "no snapshot has anything at \"" + path + "\"; " +
+                              (path.starts_with('/') ? "" : "paths are whole, from / on; ") +
+                              "see `repo find`");
 }
 
 }  // namespace coffre
