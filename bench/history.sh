@@ -78,3 +78,6 @@ measure "find file-50.html" "$repo" find file-50.html
 measure "log FILE" "$repo" log "$work/tree/folder-0/file-88.txt"
 measure "log FOLDER" "$repo" log "$work/tree/folder-0"
 measure "ls --sort size" "$repo" ls --sort size latest
+measure "status" "$repo" status
+measure "forget --keep-last 100 -n" "$repo" forget --keep-last 100 --dry-run
+measure "forget --keep-daily 7 -n" "$repo" forget --keep-daily 7 --keep-monthly 12 --dry-run
