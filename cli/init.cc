@@ -23,7 +23,7 @@ bool is_key_named(GlobalOptions const& options) {
            (!options.key_file.empty() && options.key_file != environment("REPO_KEY_FILE"));
 }
 
-int run_init(GlobalOptions const& options, InitArguments const& arguments) {
+InitOptions init_options(InitArguments const& arguments) {
     InitOptions init;
     init.mode = arguments.encryption == "none" ? Mode::none : Mode::encrypted;
     init.kdf = arguments.kdf == "strong" ? KdfStrength::strong : KdfStrength::standard;
@@ -32,15 +32,35 @@ int run_init(GlobalOptions const& options, InitArguments const& arguments) {
     init.chunker.average = static_cast<std::uint32_t>(average);
     init.chunker.min = init.chunker.average / 4;
     init.chunker.max = init.chunker.average * 8;
-    if (init.mode == Mode::none && is_key_named(options)) {
-        throw std::invalid_argument(
-            "--encryption none: such a repository has no key; leave out the key file or "
-            "passphrase");
+    return init;
+}
+
+Credentials credentials_of(GlobalOptions const& options, Mode mode) {
+    if (mode == Mode::encrypted) return credentials_for_new(options);
+    if (!is_key_named(options)) return {};
+    throw std::invalid_argument(
+        "--encryption none: such a repository has no key; leave out the key file or passphrase");
+}
+
+void print_made(GlobalOptions const& options, std::string const& id, InitOptions const& init,
+                std::string const& key_file) {
+    print("repository " + id.substr(0, 8) + " made at " + repository_location(options));
+    if (!key_file.empty()) print(key_file);
+    if (init.mode == Mode::encrypted) {
+        print("Keep the passphrase or key file in a second place: without it nothing can be read.");
+    } else {
+        print("Not encrypted: whoever can read the folder can read what is saved.");
     }
-    Credentials const credentials =
-        init.mode == Mode::none ? Credentials{} : credentials_for_new(options);
-    bool const had_key_file =
-        credentials.key_file && std::filesystem::exists(*credentials.key_file);
+}
+
+int run_init(GlobalOptions const& options, InitArguments const& arguments) {
+    InitOptions const init = init_options(arguments);
+    Credentials const credentials = credentials_of(options, init.mode);
+    std::string key_file;
+    if (auto const& path = credentials.key_file) {
+        key_file = fmt::format("key file {} {}", printable(*path),
+                               std::filesystem::exists(*path) ? "was there, and opens it" : "made");
+    }
     auto const repository =
         init_repository(repository_location(options), init, credentials, open_options(options));
     std::string const id = repository_id(*repository).hex();
@@ -49,18 +69,7 @@ int run_init(GlobalOptions const& options, InitArguments const& arguments) {
         put_text(document, "repository", repository_location(options));
         print(document.dump());
     } else if (!options.quiet) {
-        print("repository " + id.substr(0, 8) + " made at " + repository_location(options));
-        if (credentials.key_file) {
-            print(fmt::format("key file {} {}", printable(*credentials.key_file),
-                              had_key_file ? "was there, and opens it" : "made"));
-        }
-        if (init.mode == Mode::encrypted) {
-            print(
-                "Keep the passphrase or key file in a second place: without it nothing can be "
-                "read.");
-        } else {
-            print("Not encrypted: whoever can read the folder can read what is saved.");
-        }
+        print_made(options, id, init, key_file);
     }
     return exit_code::ok;
 }
