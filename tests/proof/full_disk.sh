@@ -114,9 +114,13 @@ expect_code 0 repo check --read-data
 rm disk/ballast.more disk/ballast.rest
 make_room disk
 
-# A damaged pack, and no room: a repair takes the reserve.
+# A damaged pack that is smaller than the reserve, and no room: a repair takes the reserve.
 expect_code 0 repo prune -q
-pack=$(find disk/store/packs -type f -size +1000k | head -n 1)
+mkdir src.fifth
+head -c 1000000 /dev/urandom >src.fifth/noise
+touch before
+expect_code 0 repo snapshot -q src.fifth
+pack=$(find disk/store/packs -type f -newer before -size +900k)
 printf 'damaged' | dd of="$pack" bs=1 seek=500000 conv=notrunc 2>/dev/null
 fill disk
 dd if=/dev/zero of=disk/ballast.rest bs=1k 2>/dev/null || true
@@ -125,7 +129,7 @@ expect_code 20 repo repair --apply
 [ ! -e disk/store/reserve ] || fail "the reserve was not needed"
 rm disk/ballast.rest
 make_room disk
-expect_code 0 repo repair --apply --from src.third
+expect_code 0 repo repair --apply --from src.fifth
 expect_code 0 repo prune -q
 [ -e disk/store/reserve ] || fail "the reserve is not there again"
 
