@@ -150,7 +150,7 @@ int undo(GlobalOptions const& options, std::string const& id) {
 }
 
 // On a full disk there may be no room for the records before what was given up earlier is freed.
-ForgetReport forget_on_full_disk(GlobalOptions const& options, ForgetArguments const& arguments,
+ForgetReport forget_or_make_room(GlobalOptions const& options, ForgetArguments const& arguments,
                                  Repository& repository, PruneRequest const& pruning) {
     auto const try_it = [&] {
         Progress progress;
@@ -173,7 +173,7 @@ int run_forget(GlobalOptions const& options, ForgetArguments& arguments) {
     PruneRequest pruning = prune_request(options, arguments.prune_arguments);
     pruning.dry_run = arguments.request.dry_run;
     auto const repository = open(options);
-    auto const report = forget_on_full_disk(options, arguments, *repository, pruning);
+    auto const report = forget_or_make_room(options, arguments, *repository, pruning);
     print_report(options, arguments, report);
     if (!arguments.prune) return exit_code::ok;
     if (pruning.dry_run) {

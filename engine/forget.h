@@ -93,7 +93,7 @@ struct ForgetReport {
                                                // (from the oldest) are gone
     std::uint64_t freed_bytes = 0;             // by all of them, with the next collection
     std::string too_many;     // of a dry run: why it would be refused without `allow_many`
-    bool is_measured = true;  // false: a tree cannot be read, so nobody knows what would be freed
+    bool is_measured = true;  // false: something cannot be read, so nobody knows what is freed
 
     std::size_t removed() const { return freed.size(); }
 };

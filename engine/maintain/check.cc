@@ -88,7 +88,7 @@ private:
             knows_log_ = true;
         } catch (RepositoryError const& error) {
             if (!is_of_one_object(error.kind())) throw;
-            if (error.kind() == RepositoryFailure::corrupt) note_damaged_log();
+            guarded([this] { note_damaged_log(); });
             // It may have been mended meanwhile, and may not be readable for this user.
             if (report_.errors.empty()) note(error.what());
         }

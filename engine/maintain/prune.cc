@@ -40,8 +40,10 @@ public:
                     report_ = {};
                     collect();
                 });
-                if (!request_.dry_run) make_reserve(store_);
-                remember_log();
+                if (!request_.dry_run) {
+                    make_reserve(store_);
+                    remember_log();
+                }
                 return std::move(report_);
             } catch (Overtaken const&) {
                 if (attempt < attempts) continue;
@@ -75,7 +77,7 @@ private:
     // So that this machine misses the records if they are taken away.
     void remember_log() {
         LocalState& state = repository_.local_state();
-        if (request_.dry_run || log_.next_record <= state.log_records) return;
+        if (log_.next_record <= state.log_records) return;
         state.log_records = log_.next_record;
         keep_local_state(repository_, progress_);
     }

@@ -237,11 +237,7 @@ private:
         for (auto const& pair : earlier_) {
             copy.time_ns = std::max(copy.time_ns, pair.from.snapshot.time_ns);
         }
-        try {
-            from_.save_local_state();
-        } catch (SourceError const& error) {
-            progress_.report_failure(error.path(), error.what());
-        }
+        keep_local_state(from_, progress_);
     }
 
     void note(std::string const& message) {
