@@ -5,6 +5,9 @@
 
 #include <stdexcept>
 #include <string>
+#include <type_traits>
+
+#include "format/error.h"
 
 namespace coffre {
 
@@ -59,6 +62,18 @@ inline bool is_of_one_object(RepositoryFailure failure) {
 // For what the repository stores and is not what was written; the message names the object.
 inline RepositoryError corrupt(std::string const& message) {
     return {RepositoryFailure::corrupt, message};
+}
+
+// Returns what `action` returns. What a decoder throws in it becomes an error that names `object`.
+template <class Action>
+std::invoke_result_t<Action> naming(std::string const& object, Action const& action) {
+    try {
+        return action();
+    } catch (UnsupportedFormat const& error) {
+        throw RepositoryError(RepositoryFailure::unusable, object + ": " + error.what());
+    } catch (FormatError const& error) {
+        throw corrupt(object + ": " + error.what());
+    }
 }
 
 }  // namespace coffre

@@ -151,13 +151,7 @@ Bytes KeyRing::open_checked(ObjectKind kind, std::string const& name, ByteView o
 }
 
 Bytes KeyRing::open_object(ObjectKind kind, std::string const& name, ByteView object) const {
-    try {
-        return open_checked(kind, name, object);
-    } catch (UnsupportedFormat const& error) {
-        throw RepositoryError(RepositoryFailure::unusable, name + ": " + error.what());
-    } catch (FormatError const& error) {
-        fail_corrupt(name, error.what());
-    }
+    return naming(name, [&] { return open_checked(kind, name, object); });
 }
 
 Bytes KeyRing::open_signed_object(ObjectKind kind, std::string const& name, ByteView object) const {

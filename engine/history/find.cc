@@ -261,7 +261,7 @@ private:
     }
 
     void read_piece(std::uint32_t folder, ListEntry const& entry) {
-        try {
+        naming("chunk " + entry.id.hex(), [&] {
             ReadPiece piece{reader_.read(PackKind::meta, entry.id), {}};
             TreePieceReader in(piece.bytes);
             if (in.nodes_left() != entry.weight)
@@ -271,9 +271,7 @@ private:
             std::size_t const weight =
                 piece.bytes.size() + piece.places.size() * sizeof(Place) + sizeof piece;
             pieces_.insert(name, std::move(piece), weight);
-        } catch (FormatError const& error) {
-            throw corrupt("chunk " + entry.id.hex() + ": " + error.what());
-        }
+        });
     }
 
     // In a history most nodes of a piece are those of an earlier version: to decode and match them

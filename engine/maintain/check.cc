@@ -8,15 +8,15 @@
 #include "engine/maintain/lost_snapshots.h"
 #include "engine/maintain/pack_reads.h"
 #include "engine/maintain/read_plan.h"
+#include "engine/maintain/small_objects.h"
 #include "engine/maintain/tree_check.h"
 #include "engine/repository/gc_state.h"
-#include "engine/repository/key_slots.h"
 #include "engine/repository/names.h"
+#include "engine/repository/pack_store.h"
 #include "engine/repository/snapshot_store.h"
 #include "engine/util/clock.h"
 #include "engine/util/workers.h"
 #include "format/limits.h"
-#include "format/session.h"
 
 namespace coffre {
 
@@ -82,22 +82,24 @@ private:
     }
 
     void read_log() {
-        Backend& store = repository_.store();
+        std::string damage;
         try {
-            log_ = read_gc_log(store, repository_.keys());
+            log_ = read_gc_log(repository_.store(), repository_.keys());
             knows_log_ = true;
         } catch (RepositoryError const& error) {
             if (!is_of_one_object(error.kind())) throw;
-            guarded([this] { note_damaged_log(); });
-            // It may have been mended meanwhile, and may not be readable for this user.
-            if (report_.errors.empty()) note(error.what());
+            damage = error.what();
         }
+        // Records that a checkpoint repeats are read by nobody else.
+        bool const is_whole =
+            knows_log_ && log_.next_record >= repository_.local_state().log_records;
+        if (!is_whole || request_.depth == CheckDepth::read_data) guarded([&] { examine_log(); });
+        // It may have been mended meanwhile, and may not be readable for this user.
+        if (!damage.empty() && report_.errors.empty()) note(damage);
     }
 
-    // Each record: reading the log ended at the first.
-    void note_damaged_log() {
-        auto const damage = look_at_gc_log(repository_.store(), repository_.keys(), 0);
-        for (auto const& message : damage.messages) note(message);
+    void examine_log() {
+        for (auto const& message : look_at_gc_log(repository_).messages) note(message);
     }
 
     // What is wrong with one object, the one of this name if there is one, is noted; everything
@@ -150,41 +152,10 @@ private:
     }
 
     void check_small_objects() {
-        Backend& store = repository_.store();
-        KeyRing const& keys = repository_.keys();
-        for (auto const& object : store.list("keys/")) {
-            guarded([&] { describe_key_slot(store, keys, object.name); }, object.name);
-        }
-        for (auto const& object : store.list("sessions/")) {
-            unless_removed(object, [&] {
-                open_as(ObjectKind::session, object, [](ByteView b) { decode_session(b); });
-            });
-        }
-        for (auto const& object : store.list("snapshots/")) {
-            unless_removed(object, [&] { read_slot(repository_, object.name); });
-        }
-        for (auto const& object : store.list("forgets/")) {
-            unless_removed(object, [&] {
-                Bytes const bytes = get_whole(store, object.name, limits::object_size);
-                decoded(object.name,
-                        keys.open_signed_object(ObjectKind::forget, object.name, bytes),
-                        [](ByteView b) { decode_forget(b); });
-            });
-        }
-    }
-
-    template <class Decode>
-    void open_as(ObjectKind kind, ObjectInfo const& object, Decode const& decode) {
-        Bytes const bytes = get_whole(repository_.store(), object.name, limits::object_size);
-        decoded(object.name, repository_.keys().open_object(kind, object.name, bytes), decode);
-    }
-
-    template <class Decode>
-    static void decoded(std::string const& name, Bytes const& content, Decode const& decode) {
-        try {
-            decode(content);
-        } catch (FormatError const& error) {
-            throw corrupt(name + ": " + error.what());
+        for (auto const* const folder : small_object_folders) {
+            for (auto const& object : repository_.store().list(folder)) {
+                unless_removed(object, [&] { examine_small_object(repository_, object.name); });
+            }
         }
     }
 
@@ -193,9 +164,10 @@ private:
         for (auto const& object : repository_.store().list("bundles/")) {
             progress_.check_stop();
             auto const read = [&] {
-                open_as(ObjectKind::bundle, object, [&](ByteView content) {
-                    for (auto& row : decode_bundle(unpad(content, "bundle"))) add_row(row);
-                });
+                for (auto const& row :
+                     read_bundle(repository_.store(), repository_.keys(), object.name)) {
+                    naming(object.name, [&] { add_row(row); });
+                }
             };
             // What was replaced is removed without a further record of the log.
             auto const id = BundleId::parse(last_component(object.name));
@@ -208,7 +180,7 @@ private:
         }
     }
 
-    void add_row(BundleRow& row) {
+    void add_row(BundleRow const& row) {
         ExpectedPack const expected{row.pack_size, xxh3(row.directory), row.session};
         if (decode_pack_directory(row.directory).blocks.empty())
             throw FormatError("a pack without blocks");
@@ -292,8 +264,6 @@ private:
     }
 
     void check_slots(SnapshotList const& list) {
-        if (knows_log_ && !missing_log_end(repository_, log_).empty())
-            note(missing_log_end(repository_, log_));
         LostSnapshots lost;
         with_sound_index(repository_, [&] { lost = lost_snapshots(repository_, list, log_); });
         for (auto const& one : lost) note(describe_lost(one));

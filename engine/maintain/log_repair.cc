@@ -1,5 +1,6 @@
 #include "engine/maintain/log_repair.h"
 
+#include "engine/maintain/lost_snapshots.h"
 #include "engine/maintain/quarantine.h"
 #include "engine/repository/names.h"
 
@@ -17,14 +18,15 @@ std::optional<std::uint64_t> number_of(std::string const& name) {
 
 class Examination {
 public:
-    Examination(Backend& store, KeyRing const& keys) : store_(store), keys_(keys) {}
+    explicit Examination(Repository& repository) : repository_(repository) {}
 
-    LogDamage run(std::uint64_t length_seen) {
-        for (auto const& object : store_.list("gclog/")) look_at(object.name);
-        damage_.length_seen = length_seen;
-        for (auto number = damage_.next_record; number < length_seen; ++number) {
+    LogDamage run() {
+        for (auto const& object : repository_.store().list("gclog/")) look_at(object.name);
+        std::uint64_t const seen = repository_.local_state().log_records;
+        for (auto number = damage_.next_record; number < seen; ++number) {
             damage_.messages.push_back(names::log_record(number) +
-                                       ": is missing; this machine has seen it");
+                                       ": is missing; this machine has seen it" +
+                                       (number + 1 == seen ? accept_rollback_hint : ""));
         }
         return std::move(damage_);
     }
@@ -34,7 +36,8 @@ private:
         auto const number = number_of(name);
         if (!number) return note_damaged(name, name + ": no record has such a name");
         try {
-            LogRecord const record = read_log_record(store_, keys_, *number);
+            LogRecord const record =
+                read_log_record(repository_.store(), repository_.keys(), *number);
             while (damage_.next_record < *number) note_missing();
             ++damage_.next_record;
             add(record);
@@ -66,8 +69,7 @@ private:
             rest.packs.insert(rest.packs.end(), record.packs.begin(), record.packs.end());
     }
 
-    Backend& store_;
-    KeyRing const& keys_;
+    Repository& repository_;
     LogDamage damage_;
 };
 
@@ -81,16 +83,21 @@ GcState LogDamage::state() const {
     return state;
 }
 
-LogDamage look_at_gc_log(Backend& store, KeyRing const& keys, std::uint64_t length_seen) {
-    return Examination(store, keys).run(length_seen);
+LogDamage look_at_gc_log(Repository& repository) {
+    return Examination(repository).run();
 }
 
-bool mend_gc_log(Backend& store, KeyRing const& keys, LogDamage const& damage) {
-    if (!append_to_gc_log(store, keys, damage.next_record, damage.rest)) return false;
+bool mend_gc_log(Repository& repository, LogDamage const& damage) {
+    Backend& store = repository.store();
+    auto const append = [&](std::uint64_t number) {
+        return append_to_gc_log(store, repository.keys(), number, damage.rest);
+    };
+    if (!append(damage.next_record)) return false;
     for (auto const& name : damage.damaged) quarantine(store, name);
-    for (auto const number : damage.numbers) append_to_gc_log(store, keys, number, damage.rest);
-    for (auto number = damage.next_record + 1; number < damage.length_seen; ++number) {
-        if (!append_to_gc_log(store, keys, number, damage.rest)) return false;
+    for (auto const number : damage.numbers) append(number);
+    std::uint64_t const seen = repository.local_state().log_records;
+    for (auto number = damage.next_record + 1; number < seen; ++number) {
+        if (!append(number)) return false;
     }
     return true;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "engine/repository/gc_state.h"
+#include "engine/repository/repository.h"
 
 namespace coffre {
 
@@ -11,7 +12,6 @@ struct LogDamage {
     std::vector<std::string> damaged;    // objects that are there and no records
     std::vector<std::uint64_t> numbers;  // of records that are damaged or missing, ascending
     std::uint64_t next_record = 0;       // after the last one that is there
-    std::uint64_t length_seen = 0;       // by this machine, of a log whose end may be gone
     // What all others say: every name ever swept, and the slots that are closed for ever.
     LogRecord rest{LogKind::checkpoint, {}, {}, {}};
 
@@ -19,9 +19,9 @@ struct LogDamage {
     GcState state() const;
 };
 
-// Reads every record, those before the last checkpoint too. `length_seen`: how many there were
-// once.
-LogDamage look_at_gc_log(Backend& store, KeyRing const& keys, std::uint64_t length_seen);
+// Reads every record, those before the last checkpoint too, and misses the end of a log that this
+// machine has seen longer.
+LogDamage look_at_gc_log(Repository& repository);
 
 // Makes the log whole: what the damaged records said that no other says is forgotten. Does nothing
 // more when another collector appends to the log meanwhile: false.
@@ -29,7 +29,7 @@ LogDamage look_at_gc_log(Backend& store, KeyRing const& keys, std::uint64_t leng
 // First a checkpoint is appended. So whoever had condemned begins again, and no sweep follows that
 // would remove what others have relied on since. Then the damaged records are set aside, and
 // checkpoints put where one is missing, since a log has no gaps, and at its end until it is as long
-// as it was.
-bool mend_gc_log(Backend& store, KeyRing const& keys, LogDamage const& damage);
+// as this machine has seen it.
+bool mend_gc_log(Repository& repository, LogDamage const& damage);
 
 }  // namespace coffre

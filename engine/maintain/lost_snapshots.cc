@@ -77,13 +77,6 @@ LostSnapshots lost_heads(Repository& repository, GcState const& log) {
     return lost;
 }
 
-std::string missing_log_end(Repository& repository, GcState const& log) {
-    std::uint64_t const seen = repository.local_state().log_records;
-    if (log.next_record >= seen) return "";
-    return names::log_record(seen - 1) + ": is missing; this machine has seen it" +
-           accept_rollback_hint;
-}
-
 LostSnapshots lost_snapshots(Repository& repository, SnapshotList const& list, GcState const& log) {
     LostSnapshots lost = lost_before(repository, list, log);
     lost.merge(lost_owners(repository, list, log));

@@ -26,9 +26,6 @@ LostSnapshots lost_owners(Repository& repository, SnapshotList const& list, GcSt
 // The newest ones that this machine has seen of each writer.
 LostSnapshots lost_heads(Repository& repository, GcState const& log);
 
-// The last record of the log that this machine has seen, if it is gone: a message, else empty.
-std::string missing_log_end(Repository& repository, GcState const& log);
-
 inline constexpr char const* accept_rollback_hint =
     ". If the repository was put back from a copy on purpose, add --accept-rollback to a command";
 

@@ -44,11 +44,9 @@ std::optional<SessionId> session_of(std::string const& name) {
 SessionRecord read_session(Repository& repository, SessionId const& id) {
     std::string const name = names::session(id);
     Bytes const object = get_whole(repository.store(), name, limits::object_size);
-    try {
+    return naming(name, [&] {
         return decode_session(repository.keys().open_object(ObjectKind::session, name, object));
-    } catch (FormatError const& error) {
-        throw corrupt(name + ": " + error.what());
-    }
+    });
 }
 
 bool has_ended(SessionRecord const& record) {

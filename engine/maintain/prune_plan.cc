@@ -79,9 +79,8 @@ private:
     std::optional<SessionId> session_in_header(PackId const& id) {
         std::string const name = names::pack(id);
         try {
-            return decode_pack_header(repository_.store().get(name, 0, pack_header_size)).session;
-        } catch (FormatError const& error) {
-            throw corrupt(name + ": " + error.what());
+            Bytes const header = repository_.store().get(name, 0, pack_header_size);
+            return naming(name, [&] { return decode_pack_header(header).session; });
         } catch (RepositoryError const& error) {
             if (error.kind() != RepositoryFailure::corrupt || repository_.store().stat(name)) throw;
             return std::nullopt;

@@ -83,7 +83,7 @@ private:
     }
 
     void renew(BlockRow const& block, ByteView stored, std::vector<ChunkRow> needed) {
-        try {
+        naming(name_, [&] {
             auto const sealed_under = repository_.session_key(directory_, block.key);
             Bytes prefix;
             if (!block.bases.empty()) {
@@ -97,9 +97,7 @@ private:
             for (auto const& chunk : kept.chunks) {
                 fresh_->add(chunk.id, ByteView(plain).subspan(chunk.offset, chunk.size));
             }
-        } catch (FormatError const& error) {
-            throw corrupt(name_ + ": " + error.what());
-        }
+        });
     }
 
     void encode(Block block) {

@@ -9,9 +9,9 @@
 #include "engine/maintain/open_sessions.h"
 #include "engine/maintain/pack_reads.h"
 #include "engine/maintain/quarantine.h"
+#include "engine/maintain/small_objects.h"
 #include "engine/maintain/tree_check.h"
 #include "engine/repository/chunk_store.h"
-#include "engine/repository/key_slots.h"
 #include "engine/repository/names.h"
 #include "engine/repository/reserve.h"
 #include "engine/repository/session.h"
@@ -93,10 +93,9 @@ private:
     // Everything else needs the log, so it is mended first.
     void look_at_log() {
         do {
-            log_damage_ =
-                look_at_gc_log(store_, repository_.keys(), repository_.local_state().log_records);
+            log_damage_ = look_at_gc_log(repository_);
             if (!request_.apply || log_damage_.messages.empty()) return;
-        } while (!mend_gc_log(store_, repository_.keys(), log_damage_));
+        } while (!mend_gc_log(repository_, log_damage_));
     }
 
     bool knows_log() const { return request_.apply || log_damage_.messages.empty(); }
@@ -213,12 +212,9 @@ private:
     }
 
     void look_at_small_objects() {
-        KeyRing const& keys = repository_.keys();
         for (auto const& object : store_.list("forgets/")) {
-            bool const sound = is_sound(report_.damaged_forgets, object.name, [&] {
-                Bytes const bytes = get_whole(store_, object.name, limits::object_size);
-                keys.open_signed_object(ObjectKind::forget, object.name, bytes);
-            });
+            bool const sound = is_sound(report_.damaged_forgets, object.name,
+                                        [&] { examine_small_object(repository_, object.name); });
             if (!sound) going_.push_back(object.name);
         }
         for (auto const& object : store_.list("snapshots/")) {
@@ -228,7 +224,7 @@ private:
         }
         for (auto const& object : store_.list("keys/")) {
             is_sound(report_.beyond_repair, object.name,
-                     [&] { describe_key_slot(store_, keys, object.name); });
+                     [&] { examine_small_object(repository_, object.name); });
         }
     }
 

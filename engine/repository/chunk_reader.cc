@@ -96,11 +96,8 @@ BlockSource ChunkReader::source(ChunkPlace const& place) {
     source.pack_name = names::pack(source.pack);
     source.kind = directory.kind;
     source.row = directory.blocks[place.block];
-    try {
-        source.key = repository_.session_key(directory, source.row.key);
-    } catch (FormatError const& error) {
-        throw corrupt(source.pack_name + ": " + error.what());
-    }
+    naming(source.pack_name,
+           [&] { source.key = repository_.session_key(directory, source.row.key); });
     return source;
 }
 

@@ -61,11 +61,7 @@ LogRecord read_log_record(Backend& store, KeyRing const& keys, std::uint64_t num
     std::string const name = names::log_record(number);
     Bytes const bytes = get_whole(store, name, limits::object_size);
     Bytes const content = keys.open_signed_object(ObjectKind::gc_log, name, bytes);
-    try {
-        return decode_log_record(content);
-    } catch (FormatError const& error) {
-        throw corrupt(name + ": " + error.what());
-    }
+    return naming(name, [&] { return decode_log_record(content); });
 }
 
 GcState read_gc_log(Backend& store, KeyRing const& keys) {

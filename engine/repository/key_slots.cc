@@ -41,7 +41,7 @@ Bytes read_sealed(Reader& in, std::string const& what) {
 SealedSlot read_slot(Backend& store, std::string const& name) {
     Bytes const object = get_whole(store, name, slot_object_limit);
     ByteView const all(object);
-    try {
+    return naming(name, [&] {
         if (all.size() < 8) throw FormatError("cut off");
         Reader checksum(all.last(8), name);
         ByteView const body = all.first(all.size() - 8);
@@ -56,11 +56,7 @@ SealedSlot read_slot(Backend& store, std::string const& name) {
         slot.info = read_sealed(in, "sealed info");
         in.expect_end();
         return slot;
-    } catch (UnsupportedFormat const& error) {
-        throw RepositoryError(RepositoryFailure::unusable, name + ": " + error.what());
-    } catch (FormatError const& error) {
-        throw corrupt(name + ": " + error.what());
-    }
+    });
 }
 
 SecretKey read_key_file(std::string const& path) {
@@ -136,14 +132,12 @@ std::vector<MasterSecret> unseal_masters(RepositoryId const& repository, SealedS
                                          SecretKey const& slot_key) {
     Bytes content =
         unseal_part(slot, repository, subkey(slot_key, "coffre-slot-seal"), slot.secrets);
-    try {
+    return naming(slot.name, [&] {
         auto masters = decode_slot_secrets(content).masters;
         wipe(content);
         if (masters.size() != slot.prefix.epochs) throw FormatError("holds other master secrets");
         return masters;
-    } catch (FormatError const& error) {
-        throw corrupt(slot.name + ": " + error.what());
-    }
+    });
 }
 
 // The credentials, with the key file read. One that cannot be used is a failure only when nothing
@@ -271,11 +265,7 @@ DescribedSlot describe_key_slot(Backend& store, KeyRing const& keys, std::string
     SealedSlot const slot = read_slot(store, name);
     Bytes const content =
         unseal_part(slot, keys.repository(), keys.derive("coffre-slot-info"), slot.info);
-    try {
-        return {slot.prefix, decode_slot_info(content)};
-    } catch (FormatError const& error) {
-        throw corrupt(name + ": " + error.what());
-    }
+    return {slot.prefix, naming(name, [&] { return decode_slot_info(content); })};
 }
 
 }  // namespace coffre

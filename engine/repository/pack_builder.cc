@@ -63,18 +63,6 @@ VerifiedPack opened(KeyRing const& keys, std::string const& name, ByteView bytes
     return pack;
 }
 
-// What is wrong with the pack becomes an error that names it.
-template <class Action>
-auto naming(std::string const& name, Action const& action) {
-    try {
-        return action();
-    } catch (UnsupportedFormat const& error) {
-        throw RepositoryError(RepositoryFailure::unusable, name + ": " + error.what());
-    } catch (FormatError const& error) {
-        throw corrupt(name + ": " + error.what());
-    }
-}
-
 }  // namespace
 
 ChecksumTable::Units ChecksumTable::of_units(ByteView bytes, std::size_t from) {

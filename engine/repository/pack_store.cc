@@ -23,11 +23,7 @@ BundleRow put_pack(Backend& store, KeyRing const& keys, OpenPack pack) {
 Bundle read_bundle(Backend& store, KeyRing const& keys, std::string const& name) {
     Bytes const object = get_whole(store, name, limits::object_size);
     Bytes const content = keys.open_object(ObjectKind::bundle, name, object);
-    try {
-        return decode_bundle(unpad(content, "bundle"));
-    } catch (FormatError const& error) {
-        throw corrupt(name + ": " + error.what());
-    }
+    return naming(name, [&] { return decode_bundle(unpad(content, "bundle")); });
 }
 
 BundleId put_bundle(Backend& store, KeyRing const& keys, Bundle const& bundle) {

@@ -125,11 +125,7 @@ std::set<BundleId> Repository::list_bundles() {
 
 void Repository::add_bundle(BundleId const& id, Index::Load& load) {
     std::string const name = names::bundle(id);
-    try {
-        load.add(id, read_bundle(*store_, keys_, name));
-    } catch (FormatError const& error) {
-        throw corrupt(name + ": " + error.what());
-    }
+    naming(name, [&] { load.add(id, read_bundle(*store_, keys_, name)); });
 }
 
 bool Repository::add_missing_bundles(std::set<BundleId> const& present) {

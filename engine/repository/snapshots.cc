@@ -159,14 +159,10 @@ struct Walk {
 
 SlotContent read_slot(Repository& repository, std::string const& name) {
     Bytes const object = get_whole(repository.store(), name, limits::object_size);
-    try {
-        Bytes const content = repository.keys().open_object(ObjectKind::snapshot, name, object);
-        if (content.empty() || content[0] != std::byte{0}) return decode_slot(content);
-        return decode_slot(
-            repository.keys().open_signed_object(ObjectKind::snapshot, name, object));
-    } catch (FormatError const& error) {
-        throw corrupt(name + ": " + error.what());
-    }
+    Bytes content = repository.keys().open_object(ObjectKind::snapshot, name, object);
+    if (!content.empty() && content[0] == std::byte{0})
+        content = repository.keys().open_signed_object(ObjectKind::snapshot, name, object);
+    return naming(name, [&] { return decode_slot(content); });
 }
 
 std::set<SessionId> read_forgets(Repository& repository, std::vector<std::string>& damaged) {

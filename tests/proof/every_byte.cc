@@ -42,7 +42,7 @@ public:
         last_ = *save(*repository, {source}).id;
         tars_ = all_tars(*repository);
         put_forgets(*repository, {last_}, "");
-        for (auto const kind : {LogKind::condemn, LogKind::sweep}) {
+        for (auto const kind : {LogKind::condemn, LogKind::sweep, LogKind::checkpoint}) {
             auto const number = store->list("gclog/").size();
             append_to_gc_log(*store, repository->keys(), number, {kind, {}, {}, {}});
         }
@@ -60,7 +60,7 @@ public:
     // Who has not seen it cannot miss it, and nothing that is to be kept rests on it.
     bool is_spare(std::string const& name) const {
         return folder_of(name) == "sessions" || folder_of(name) == "forgets" ||
-               name == names::snapshot(last_) || name == names::log_record(1);
+               name == names::snapshot(last_) || name == names::log_record(2);
     }
     Snapshot const& newest() const { return newest_; }
 

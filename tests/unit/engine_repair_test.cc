@@ -233,6 +233,22 @@ TEST_P(Repair, PutsAnEndToTheLogThatThisMachineHasSeen) {
     expect_whole();
 }
 
+// No other command reads what a checkpoint repeats.
+TEST_P(Repair, RecordsBeforeACheckpointAreLookedAtWhenAllIsRead) {
+    repo_.append_log({LogKind::condemn, {random_id<PackId>()}, {}, {}});
+    repo_.append_log({LogKind::sweep, {}, {}, {}});
+    repo_.append_log({LogKind::checkpoint, {}, {}, {}});
+    auto const record = repo_.objects("gclog/").front();
+    flip(record, 20);
+    EXPECT_EQ(repo_.errors(), std::vector<std::string>{});
+    auto const found = repo_.errors(CheckDepth::read_data);
+    ASSERT_EQ(found.size(), 1U);
+    EXPECT_TRUE(found[0].starts_with(record));
+    EXPECT_TRUE(any_contains(repair().damaged_log, record));
+    EXPECT_EQ(repo_.errors(CheckDepth::read_data), std::vector<std::string>{});
+    expect_whole();
+}
+
 // What a whole folder held may be in a copy that somebody has.
 TEST_P(Repair, GivesUpMoreThanIsLeftOnlyWhenThatIsMeant) {
     repo_.save(source_.path());
