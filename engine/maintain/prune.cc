@@ -5,6 +5,7 @@
 
 #include "engine/maintain/bundle_merge.h"
 #include "engine/maintain/lost_snapshots.h"
+#include "engine/maintain/mark_needed.h"
 #include "engine/maintain/open_sessions.h"
 #include "engine/maintain/prune_plan.h"
 #include "engine/maintain/repack.h"
@@ -154,38 +155,9 @@ private:
                       "see `repo check`");
     }
 
-    // Of two copies the one that is not condemned is needed, but one that a command has met damaged
-    // is the last choice; one that is not in the store is as good as none.
-    enum class Rank : std::uint8_t { absent, damaged, condemned, sound };
-    using Ranks = SpilledArray<Rank>;  // by number
-    Ranks rank(StoredPacks const& listed, Index::View const& view) const {
-        Ranks ranks(repository_.folder());
-        auto const damaged = noted_damaged(repository_.folder());
-        view.each_pack([&](PackNumber number, IndexedPack const& pack) {
-            ranks.resize(std::max(ranks.size(), std::size_t{number} + 1));
-            if (!listed.holds(pack)) return;
-            ranks[number] = damaged.contains(pack.id) ? Rank::damaged : Rank::sound;
-            if (log_.condemned.contains(pack.id)) ranks[number] = Rank::condemned;
-        });
-        return ranks;
-    }
-
     Reachable mark(StoredPacks const& listed, SnapshotList const& list) {
         require_none(lost_owners(repository_, list, log_));
-        Index::View const view = repository_.index_view();
-        auto const ranks = std::make_shared<Ranks const>(rank(listed, view));
-        auto const choose = [ranks](PackNumber pack) -> std::optional<unsigned> {
-            Rank const rank = pack < ranks->size() ? (*ranks)[pack] : Rank::absent;
-            if (rank == Rank::absent) return std::nullopt;
-            return static_cast<unsigned>(Rank::sound) - static_cast<unsigned>(rank);
-        };
-        Reachable reachable(repository_, choose);
-        mark_all(reachable, list.snapshots);
-        for (PackNumber pack = 0; pack < ranks->size(); ++pack) {
-            bool const stays = (*ranks)[pack] == Rank::sound || (*ranks)[pack] == Rank::damaged;
-            if (stays) reachable.mark_bases(view.directory(pack));
-        }
-        return reachable;
+        return mark_needed(repository_, log_, listed, list.snapshots, progress_);
     }
 
     // What is not there may have been moved or replaced meanwhile, by another collector.
@@ -198,21 +170,6 @@ private:
                 throw Overtaken();
             throw;
         }
-    }
-
-    void mark_all(Reachable& reachable, std::vector<NamedSnapshot> const& snapshots) {
-        for (auto const& named : snapshots) {
-            progress_.check_stop();
-            reachable.mark(names::snapshot(named.id), named.snapshot.root);
-        }
-        require_all(reachable);
-    }
-
-    static void require_all(Reachable const& reachable) {
-        if (reachable.missing().empty() || mutant("missing-is-unneeded")) return;
-        auto const& [chunk, where] = *reachable.missing().begin();
-        throw corrupt(where + ": chunk " + chunk.hex() +
-                      " has no copy; nothing is removed: see `repo check`");
     }
 
     // A full disk is a reason to remove what can be, not to give up.
@@ -335,8 +292,8 @@ private:
     // What the snapshots of now need is looked for elsewhere first.
     std::vector<PackId> still_unneeded(StoredPacks const& listed, SnapshotList const& snapshots) {
         Reachable reachable = mark(listed, snapshots);
+        keep_bases_of_pardoned(reachable, repository_);
         Index::View const view = repository_.index_view();
-        keep_bases_of_pardoned(reachable, view);
         std::vector<PackId> unneeded;
         for (auto const& pack : log_.condemned) {
             auto const number = view.number(pack);
@@ -344,16 +301,6 @@ private:
             if (!is_needed || mutant("no-relist")) unneeded.push_back(pack);
         }
         return unneeded;
-    }
-
-    // A pack that is pardoned stays with all its blocks, and so with what those rest on.
-    static void keep_bases_of_pardoned(Reachable& reachable, Index::View const& view) {
-        std::size_t seen = 0;
-        while (reachable.needed_packs() > seen) {
-            seen = reachable.needed_packs();
-            reachable.each_needed(
-                [&](PackNumber pack) { reachable.mark_bases(view.directory(pack)); });
-        }
     }
 
     // Exactly what the log says, whoever wrote that.
