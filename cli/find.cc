@@ -85,14 +85,16 @@ int run_find(GlobalOptions const& options, FindArguments const& arguments) {
     auto const repository = open(options);
     auto const list = chosen_snapshots(options, *repository, arguments);
     std::uint64_t printed = 0;
-    auto const count =
+    auto const result =
         find_versions(*repository, list.snapshots, filter, [&](FoundVersion const& version) {
             if (options.json) return print_json(version);
             if (printed++ == 0) print_heading();
             print_text(arguments, version);
         });
-    print_summary(options, count, list.snapshots.size());
-    return list.damaged.empty() ? exit_code::ok : exit_code::integrity;
+    for (auto const& message : result.damaged) print_failure(options, message);
+    print_summary(options, result.versions, list.snapshots.size());
+    bool const is_whole = list.damaged.empty() && result.damaged.empty();
+    return is_whole ? exit_code::ok : exit_code::integrity;
 }
 
 }  // namespace

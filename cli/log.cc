@@ -69,14 +69,17 @@ int run_log(GlobalOptions const& options, LogArguments const& arguments) {
     auto const repository = open(options);
     auto const list = matching_snapshots(options, *repository, arguments.filter);
     std::string const* host = nullptr;
-    log_path(*repository, list.snapshots, arguments.path, [&](PathVersion const& version) {
+    auto const show = [&](PathVersion const& version) {
         if (options.json) return print_json(arguments.path, version);
         std::string const& this_host = version.first->snapshot.host;
         if (host == nullptr || *host != this_host) print_heading(this_host);
         host = &this_host;
         print(line_of(arguments, version));
-    });
-    return list.damaged.empty() ? exit_code::ok : exit_code::integrity;
+    };
+    auto const damaged = log_path(*repository, list.snapshots, arguments.path, show);
+    for (auto const& message : damaged) print_failure(options, message);
+    bool const is_whole = list.damaged.empty() && damaged.empty();
+    return is_whole ? exit_code::ok : exit_code::integrity;
 }
 
 }  // namespace

@@ -22,9 +22,11 @@ struct PathVersion {
 // Calls `on_version` for each version of what is at `path`, host by host in the order of their
 // names, oldest first; `snapshots` are in the order of their times. A folder has a new version when
 // anything beneath it changes. Snapshots that did not save the path, as they have neither a path
-// above or beneath it nor a stream of its name, say nothing about it. Throws RepositoryError, also
+// above or beneath it nor a stream of its name, say nothing about it. Nor do those whose folders on
+// the way to it cannot be read: returns a message for each of these. Throws RepositoryError, also
 // when no snapshot has anything there.
-void log_path(Repository& repository, std::span<NamedSnapshot const> snapshots,
-              std::string const& path, std::function<void(PathVersion const&)> const& on_version);
+std::vector<std::string> log_path(Repository& repository, std::span<NamedSnapshot const> snapshots,
+                                  std::string const& path,
+                                  std::function<void(PathVersion const&)> const& on_version);
 
 }  // namespace coffre

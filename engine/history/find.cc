@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "engine/history/node_versions.h"
+#include "engine/repository/names.h"
 #include "engine/util/lru_cache.h"
 #include "format/limits.h"
 
@@ -98,6 +99,11 @@ struct Version {
     Seen seen;
 };
 
+// A recipe or a piece that cannot be read.
+struct Unreadable : std::runtime_error {
+    using runtime_error::runtime_error;
+};
+
 // What goes by this id or text in one folder.
 template <class Name>
 using InFolder = std::pair<std::uint32_t, Name>;
@@ -172,14 +178,14 @@ public:
         }
     }
 
-    std::uint64_t report(std::function<void(FoundVersion const&)> const& found) {
+    FindResult report(std::function<void(FoundVersion const&)> const& found) {
         std::sort(versions_.begin(), versions_.end(), [](Version const& a, Version const& b) {
             return std::tie(a.folder, a.name, a.seen.first) <
                    std::tie(b.folder, b.name, b.seen.first);
         });
         std::string path;
         report_folder(0, path, found);
-        return versions_.size();
+        return {versions_.size(), damaged()};
     }
 
 private:
@@ -243,15 +249,32 @@ private:
         Part part = parts_[number];
         part.first_part = parts_beneath_.size();
         part.first_match = matches_.size();
-        if (part.level == 0) {
-            read_piece(part.folder, entry);
-        } else {
-            auto const below = static_cast<std::uint8_t>(part.level - 1);
-            lead_to(part.folder, read_checked_recipe(reader_, entry, below));
+        try {
+            read_part(part, entry);
+        } catch (Unreadable const& error) {
+            unreadable_.emplace_back(number, error.what());
         }
         part.end_part = parts_beneath_.size();
         part.end_match = matches_.size();
         parts_[number] = part;
+    }
+
+    void read_part(Part const& part, ListEntry const& entry) {
+        if (part.level == 0) return read_piece(part.folder, entry);
+        auto const below = static_cast<std::uint8_t>(part.level - 1);
+        lead_to(part.folder,
+                if_readable([&] { return read_checked_recipe(reader_, entry, below); }));
+    }
+
+    // The rest of the trees can be looked at without it.
+    template <class Read>
+    static std::invoke_result_t<Read> if_readable(Read const& read) {
+        try {
+            return read();
+        } catch (RepositoryError const& error) {
+            if (error.kind() != RepositoryFailure::corrupt) throw;
+            throw Unreadable(error.what());
+        }
     }
 
     void lead_to(std::uint32_t folder, Content const& content) {
@@ -262,7 +285,8 @@ private:
 
     void read_piece(std::uint32_t folder, ListEntry const& entry) {
         naming("chunk " + entry.id.hex(), [&] {
-            ReadPiece piece{reader_.read(PackKind::meta, entry.id), {}};
+            ReadPiece piece{if_readable([&] { return reader_.read(PackKind::meta, entry.id); }),
+                            {}};
             TreePieceReader in(piece.bytes);
             if (in.nodes_left() != entry.weight)
                 throw FormatError("piece has another number of nodes");
@@ -338,6 +362,17 @@ private:
         }
     }
 
+    std::vector<std::string> damaged() const {
+        std::vector<std::string> messages;
+        for (auto const& [number, message] : unreadable_) {
+            Part const& part = parts_[number];
+            std::string const path = path_of(part.folder);
+            messages.push_back(names::snapshot(snapshots_[part.seen.last].id) + ":" +
+                               (path.empty() ? "/" : path) + ": " + message);
+        }
+        return messages;
+    }
+
     void report_version(Version& version, std::string const& folder,
                         std::function<void(FoundVersion const&)> const& found) {
         FoundVersion& shown = version.found;
@@ -365,14 +400,15 @@ private:
     std::vector<Version> versions_;
     Numbers<std::string> known_versions_;
     std::vector<std::uint32_t> matches_;
+    std::vector<std::pair<std::uint32_t, std::string>> unreadable_;  // parts, and why
 };
 
 }  // namespace
 
-std::uint64_t find_versions(Repository& repository, std::span<NamedSnapshot const> snapshots,
-                            NodeFilter const& filter,
-                            std::function<void(FoundVersion const&)> const& found,
-                            FindLimits const& limits) {
+FindResult find_versions(Repository& repository, std::span<NamedSnapshot const> snapshots,
+                         NodeFilter const& filter,
+                         std::function<void(FoundVersion const&)> const& found,
+                         FindLimits const& limits) {
     return with_index([&] {
         repository.refresh_index();
         ChunkReader reader(repository, tree_cache);

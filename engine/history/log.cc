@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/history/node_versions.h"
+#include "engine/repository/names.h"
 #include "engine/util/lru_cache.h"
 #include "engine/util/paths.h"
 #include "format/limits.h"
@@ -157,21 +158,29 @@ private:
 
 }  // namespace
 
-void log_path(Repository& repository, std::span<NamedSnapshot const> snapshots,
-              std::string const& path, std::function<void(PathVersion const&)> const& on_version) {
+std::vector<std::string> log_path(Repository& repository, std::span<NamedSnapshot const> snapshots,
+                                  std::string const& path,
+                                  std::function<void(PathVersion const&)> const& on_version) {
     std::string const absolute = absolute_path(path);
+    std::vector<std::string> damaged;
     auto const log = [&] {
+        damaged.clear();
         repository.refresh_index();
         ChunkReader reader(repository, tree_cache);
         PathFinder finder(reader, absolute);
         Versions versions(on_version);
         for (auto const* named : by_host(snapshots, absolute)) {
-            auto const node = finder.find(named->snapshot.root);
-            versions.add(*named, node ? &*node : nullptr);
+            try {
+                auto const node = finder.find(named->snapshot.root);
+                versions.add(*named, node ? &*node : nullptr);
+            } catch (RepositoryError const& error) {
+                if (error.kind() != RepositoryFailure::corrupt) throw;
+                damaged.push_back(names::snapshot(named->id) + ": " + error.what());
+            }
         }
         return versions.finish();
     };
-    if (with_index(log) > 0) return;
+    if (with_index(log) > 0 || !damaged.empty()) return damaged;
     throw RepositoryError(RepositoryFailure::failed,
                           "no snapshot has anything at \"" + path + "\"; " +
                               (path.starts_with('/') ? "" : "paths are whole, from / on; ") +

@@ -370,8 +370,8 @@ TEST_F(Find, LooksAtTheSnapshotsGivenOnly) {
     filter.add_pattern("file");
     std::vector<std::uint64_t> counts;
     auto const count = [&](FoundVersion const& found) { counts.push_back(found.snapshots); };
-    EXPECT_EQ(find_versions(*repo_, std::span(all).subspan(2), filter, count), 1U);
-    EXPECT_EQ(find_versions(*repo_, {}, filter, count), 0U);
+    EXPECT_EQ(find_versions(*repo_, std::span(all).subspan(2), filter, count).versions, 1U);
+    EXPECT_EQ(find_versions(*repo_, {}, filter, count).versions, 0U);
     EXPECT_EQ(counts, std::vector<std::uint64_t>{1});
 }
 
@@ -398,10 +398,19 @@ TEST_F(Find, ReadsSharedTreesOnce) {
     EXPECT_EQ(packs_read(repo_, [&] { find("*"); }), reads_of_one);
 }
 
-TEST_F(Find, FailsWhenATreeCannotBeRead) {
-    for (auto const& pack : repo_.objects("packs/")) repo_.store().remove(pack);
-    EXPECT_EQ(failure_of([&] { find("*"); }), RepositoryFailure::corrupt);
-    EXPECT_TRUE(contains(message_of([&] { find("*"); }), "chunk "));
+TEST_F(Find, GoesOnBesideFoldersThatCannotBeRead) {
+    auto const first = repo_.objects("packs/");
+    write(1, "folder/inner/leaf.txt");
+    save();
+    for (auto const& pack : repo_.objects("packs/")) {
+        if (std::ranges::count(first, pack) == 0) repo_.store().remove(pack);
+    }
+    EXPECT_EQ(find("leaf.txt"), (Lines{"/folder/inner/leaf.txt: 1, 0 to 0"}));
+    auto const& all = snapshots();
+    auto const damaged = find_versions(*repo_, all, NodeFilter(), [](auto const&) {}).damaged;
+    ASSERT_FALSE(damaged.empty());
+    EXPECT_TRUE(damaged[0].starts_with(names::snapshot(all[1].id) + ":/: "));
+    EXPECT_TRUE(contains(damaged[0], "chunk "));
 }
 
 TEST_F(Find, FailsWhenThereIsTooMuch) {
@@ -410,7 +419,7 @@ TEST_F(Find, FailsWhenThereIsTooMuch) {
     auto const find_with = [&](std::uint64_t limit) {
         find_versions(*repo_, snapshots(), everything, nothing, {limit});
     };
-    auto const all = find_versions(*repo_, snapshots(), everything, nothing);
+    auto const all = find_versions(*repo_, snapshots(), everything, nothing).versions;
     EXPECT_EQ(failure_of([&] { find_with(all); }), std::nullopt);
     EXPECT_EQ(failure_of([&] { find_with(all - 1); }), RepositoryFailure::failed);
 }
@@ -519,11 +528,22 @@ TEST_F(Log, ReadsSharedTreesOnce) {
     EXPECT_EQ(reads, reads_of_one);
 }
 
-TEST_F(Log, FailsWhenATreeCannotBeRead) {
+TEST_F(Log, GoesOnBesideFoldersThatCannotBeRead) {
+    auto const first = repo_.objects("packs/");
+    write(1, "file");
+    save();
+    for (auto const& pack : repo_.objects("packs/")) {
+        if (std::ranges::count(first, pack) == 0) repo_.store().remove(pack);
+    }
+    EXPECT_EQ(log_in_source("file"), (Lines{"created 0 1"}));
+    auto const& all = snapshots();
+    auto const damaged = log_path(*repo_, all, source_ / "file", [](auto const&) {});
+    ASSERT_EQ(damaged.size(), 1U);
+    EXPECT_TRUE(damaged[0].starts_with(names::snapshot(all[1].id) + ": "));
+    EXPECT_TRUE(contains(damaged[0], "chunk "));
+    // That it is nowhere is not known.
     for (auto const& pack : repo_.objects("packs/")) repo_.store().remove(pack);
-    auto const follow = [&] { log_in_source("file"); };
-    EXPECT_EQ(failure_of(follow), RepositoryFailure::corrupt);
-    EXPECT_TRUE(contains(message_of(follow), "chunk "));
+    EXPECT_EQ(log_path(*repo_, all, source_ / "nowhere", [](auto const&) {}).size(), 2U);
 }
 
 // Trees as they are made here, without files behind them.
@@ -565,17 +585,20 @@ protected:
         NodeFilter filter;
         filter.add_pattern(pattern);
         std::map<std::uint64_t, int> versions_by_count;
-        find_versions(**repo_, snapshots_, filter,
-                      [&](FoundVersion const& found) { ++versions_by_count[found.snapshots]; });
+        auto const add = [&](FoundVersion const& found) { ++versions_by_count[found.snapshots]; };
+        require_whole(find_versions(**repo_, snapshots_, filter, add).damaged);
         return versions_by_count;
     }
     Lines log(std::string const& path) {
         repo_.flush();
         Lines lines;
-        log_path(**repo_, snapshots_, path, [&](PathVersion const& version) {
+        require_whole(log_path(**repo_, snapshots_, path, [&](PathVersion const& version) {
             lines.push_back(name_of(version.happened) + " " + std::to_string(version.snapshots));
-        });
+        }));
         return lines;
+    }
+    static void require_whole(std::vector<std::string> const& damaged) {
+        if (!damaged.empty()) throw corrupt(damaged[0]);
     }
     std::string failure(std::function<void()> const& action) {
         std::string message;
