@@ -62,8 +62,19 @@ void Walker::report(std::string const& path, std::string const& message) {
 
 void Walker::walk(std::vector<std::string> const& paths, std::vector<std::string> const& named) {
     named_ = {named.begin(), named.end()};
+    unreached_ = named_;
+    for (auto const& path : paths) unreached_.erase(path);
     walk_above(paths, "/", parent_ != nullptr ? &parent_->root : nullptr);
+    for (auto const& path : unreached_) report_unreached(path);
     split_.flush();
+}
+
+void Walker::report_unreached(std::string const& path) {
+    struct stat status {};
+    report(path, ::lstat(path.c_str(), &status) != 0
+                     ? errno_text()
+                     : "is not saved: it lies behind a symbolic link, or in a folder that is left "
+                       "out, beneath another path; name it in a snapshot of its own");
 }
 
 // The folder `path` lies above all of `paths` or is the only one of them.
@@ -119,13 +130,13 @@ void Walker::walk_given(Place place, Node const* before) {
     if (::fstatat(place.folder, place.entry(), &look.status, AT_SYMLINK_NOFOLLOW) != 0) {
         return fail(place.path, errno_text());
     }
-    if (S_ISDIR(look.status.st_mode)) place.device = look.status.st_dev;
     walk_entry(place, look, before, nullptr);
 }
 
 void Walker::walk_entry(Place const& place, EntryLook const& look, Node const* before,
                         Entries* beside) {
     progress_.check_stop();
+    if (!unreached_.empty()) unreached_.erase(place.path);
     if (look.error != 0) return fail(place.path, errno_text(look.error));
     Node node = nodes_.make(place.name, look.status);
     if (!place.is_given && is_excluded(place.path, node)) return;
@@ -171,8 +182,9 @@ bool Walker::keeps_only_tag(int folder, std::string& tag) const {
 }
 
 void Walker::walk_directory(Place const& place, Node node, Node const* before, Entries* beside) {
-    bool const is_mount_point = node.device != place.device && !place.is_given;
-    bool const is_entered = !(exclude_.other_file_systems && is_mount_point);
+    std::uint64_t const device = node.device;
+    bool const is_entered =
+        !exclude_.other_file_systems || device == place.device || named_.contains(place.path);
     Listing listing;
     if (is_entered) {
         listing =
@@ -185,13 +197,14 @@ void Walker::walk_directory(Place const& place, Node node, Node const* before, E
     split_.add(EnterDirectory{std::move(node)});
     bool const is_above_partial = std::exchange(is_partial_, !is_entered);
     ++depth_;
-    if (is_entered) walk_entries(place, std::move(listing), before);
+    if (is_entered) walk_entries(place, device, std::move(listing), before);
     --depth_;
     split_.add(LeaveDirectory{is_partial_ ? node_flags::partial : 0});
     is_partial_ = is_above_partial;
 }
 
-void Walker::walk_entries(Place const& place, Listing listing, Node const* before) {
+void Walker::walk_entries(Place const& place, std::uint64_t device, Listing listing,
+                          Node const* before) {
     if (listing.names_error != 0) fail(place.path, errno_text(listing.names_error));
     std::string tag;
     if (keeps_only_tag(listing.folder.get(), tag)) {
@@ -202,21 +215,18 @@ void Walker::walk_entries(Place const& place, Listing listing, Node const* befor
     std::optional<DirectoryCursor> cursor;
     if (before != nullptr && before->is_directory())
         cursor.emplace(parent_->reader, before->content);
-    Entries entries(ahead_, std::move(listing),
-                    [&](auto name, auto const& status) { return is_walked(place, name, status); });
+    // Other file systems are not listed ahead: one that hangs would be waited for even when the
+    // walk does not enter it.
+    Entries entries(ahead_, std::move(listing), [&](auto name, auto const& status) {
+        return status.st_dev == device && !matches_pattern(join_path(place.path, name));
+    });
     for (; !entries.at_end(); entries.next()) {
         std::string name(entries.name());
         Node const* const found = cursor ? cursor->seek(name) : nullptr;
         std::string path = join_path(place.path, name);
-        walk_entry({entries.folder(), std::move(name), std::move(path), place.device, false},
+        walk_entry({entries.folder(), std::move(name), std::move(path), device, false},
                    entries.look(), found, &entries);
     }
-}
-
-// Other file systems are not listed ahead: one that hangs would be waited for even when the walk
-// does not enter it.
-bool Walker::is_walked(Place const& above, std::string_view name, struct stat const& status) const {
-    return status.st_dev == above.device && !matches_pattern(join_path(above.path, name));
 }
 
 void Walker::save_file(Place const& place, Node node, Node const* before) {

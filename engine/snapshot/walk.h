@@ -33,7 +33,7 @@ public:
     // The whole tree: the root, the folders above the paths, and the paths with all that is beneath
     // them. `paths` are absolute and sorted by components, none beneath another. A path that cannot
     // be read is a failure. `named` are all paths that the user gave, also those beneath others:
-    // neither they nor the folders above them are left out.
+    // neither they nor the folders above them are left out, and one that is not met is a failure.
     void walk(std::vector<std::string> const& paths, std::vector<std::string> const& named);
 
     std::vector<SourceFailure> const& failures() const { return failures_; }
@@ -44,7 +44,7 @@ private:
         int folder = -1;  // its folder's descriptor
         std::string name;
         std::string path;
-        std::uint64_t device = 0;   // of the path it was reached from
+        std::uint64_t device = 0;   // of the folder that it is in
         bool is_given = false;      // named by the user: no exclusion applies
         char const* entry() const;  // what to call it with `folder`
     };
@@ -56,8 +56,8 @@ private:
     // `beside`: the entries among which it stands; null for a path that was given.
     void walk_entry(Place const& place, EntryLook const& look, Node const* before, Entries* beside);
     void walk_directory(Place const& place, Node node, Node const* before, Entries* beside);
-    void walk_entries(Place const& place, Listing listing, Node const* before);
-    bool is_walked(Place const& above, std::string_view name, struct stat const& status) const;
+    void walk_entries(Place const& place, std::uint64_t device, Listing listing,
+                      Node const* before);
     void save_file(Place const& place, Node node, Node const* before);
     void inherit_file(Place const& place, Node node, Node const& before);
     void read_file(Place const& place, Fd const& file, std::string name, Node const* before);
@@ -71,6 +71,7 @@ private:
     // A failure by which an entry is not in the snapshot; one by which it is, with a fault.
     void fail(std::string const& path, std::string const& message);
     void report(std::string const& path, std::string const& message);
+    void report_unreached(std::string const& path);
 
     Exclusions const& exclude_;
     ParentTree* parent_;
@@ -79,6 +80,7 @@ private:
     Progress& progress_;
     SourceNodes nodes_;
     std::set<std::string> named_;
+    std::set<std::string> unreached_;  // of these, beneath others
     std::vector<SourceFailure> failures_;
     std::uint64_t failure_count_ = 0;
     bool is_partial_ = false;  // not all of the folder being walked is saved

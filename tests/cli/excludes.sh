@@ -138,11 +138,25 @@ if mount_tmpfs src/mounted 1m; then
     expect_code 0 repo snapshot -x src/mounted src/a
     expect_code 0 repo ls latest
     expect_output "$work/src/mounted/file"
+    expect_code 0 repo snapshot -x src src/mounted
+    expect_code 0 repo ls latest
+    expect_output "$work/src/mounted/file"
     expect_code 0 repo snapshot src
     expect_code 0 repo ls latest
     expect_output "$work/src/mounted/file"
 else
     skip "one file system: tmpfs cannot be mounted here"
 fi
+
+# A path beneath another that the walk does not come to is named, not passed over.
+mkdir -p elsewhere linked
+echo 1 >elsewhere/file
+ln -sfn ../elsewhere linked/to
+expect_code 3 repo snapshot linked linked/to/file linked/none
+expect_error "$work/linked/to/file: is not saved: it lies behind a symbolic link"
+expect_error "$work/linked/none: No such file or directory"
+expect_code 0 repo snapshot linked/to/file
+expect_code 0 repo ls latest
+expect_output "$work/linked/to/file"
 expect_code 0 repo check
 echo "all as expected"
