@@ -191,6 +191,8 @@ private:
         auto const add = [&](PackReading const& reading) {
             if (!reading.denied.empty()) denied = reading.denied;
             if (!expected_.contains(reading.pack)) without_bundle_.push_back(reading.pack);
+            if (reading.begun_s && reading.errors.empty())
+                note_sound(repository_.folder(), reading.pack);
             if (reading.errors.empty()) return;
             repository_.note_damaged(reading.pack);
             add_damaged(reading.pack, reading.errors[0]);

@@ -200,6 +200,17 @@ TEST_P(Repair, TheNextSnapshotSavesAgainWhatWasFoundDamaged) {
     expect_whole();
 }
 
+// Put back from a copy, say: nobody calls it damaged once it was read whole.
+TEST_P(Repair, WhatItReadsAndFindsSoundIsDamagedNoMore) {
+    auto const pack = data_pack();
+    flip(pack, 5'000);
+    repo_.errors(CheckDepth::read_data);
+    flip(pack, 5'000);
+    EXPECT_EQ(repo_.errors().size(), 1U);
+    EXPECT_FALSE(repair(false).is_needed());
+    EXPECT_EQ(repo_.errors(), std::vector<std::string>{});
+}
+
 // Nor does a collection: of two copies it keeps the sound one.
 TEST_P(Repair, ACollectionKeepsTheCopyThatIsNotDamaged) {
     auto const damaged = data_pack();
