@@ -35,7 +35,8 @@ std::string read_text_file(std::string const& path, char const* what) {
     std::ostringstream text;
     bool const is_empty = file && file.peek() == std::ifstream::traits_type::eof() && !file.bad();
     if (!is_empty && !(text << file.rdbuf())) {
-        throw SourceError(path, path + ": cannot read the " + what);
+        throw SourceError(path, path + ": cannot read the " + what + ": " +
+                                    std::generic_category().message(errno));
     }
     return text.str();
 }

@@ -1,6 +1,7 @@
 // repo init: a new repository.
 #include <fmt/format.h>
 
+#include <bit>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -28,7 +29,8 @@ InitOptions init_options(InitArguments const& arguments) {
     init.mode = arguments.encryption == "none" ? Mode::none : Mode::encrypted;
     init.kdf = arguments.kdf == "strong" ? KdfStrength::strong : KdfStrength::standard;
     auto const average = parse_size(arguments.chunk_size);
-    if (average > 1U << 20U) throw std::invalid_argument("--chunk-size: at most 1M");
+    if (!std::has_single_bit(average) || average < 256 || average > 1U << 20U)
+        throw std::invalid_argument("--chunk-size: a power of two from 256 to 1M");
     init.chunker.average = static_cast<std::uint32_t>(average);
     init.chunker.min = init.chunker.average / 4;
     init.chunker.max = init.chunker.average * 8;

@@ -145,12 +145,16 @@ std::string metrics_text(RepositoryStatus const& status) {
 }
 
 void replace_metrics(std::string const& path, std::string const& text) {
-    std::string const temporary = path + ".new-" + std::to_string(::getpid());
+    // Not the link that leads to it.
+    std::string const place = std::filesystem::weakly_canonical(path);
+    if (std::filesystem::exists(place) && !std::filesystem::is_regular_file(place))
+        throw SourceError(path, path + ": is not a file: nothing was written");
+    std::string const temporary = place + ".new-" + std::to_string(::getpid());
     std::ofstream file(temporary, std::ios::binary | std::ios::trunc);
     file << text;
     file.close();
     std::error_code error(file ? 0 : errno, std::generic_category());
-    if (file) std::filesystem::rename(temporary, path, error);
+    if (file) std::filesystem::rename(temporary, place, error);
     if (!error) return;
     std::error_code ignored;
     std::filesystem::remove(temporary, ignored);

@@ -73,7 +73,10 @@ void print_text(RepairReport const& report, bool apply) {
         print("which files are hurt is not known before the packs are in a bundle: add --apply");
     } else {
         for (auto const& hurt : *report.hurt) print_hurt(hurt);
-        if (report.hurt->empty()) print("every file of every snapshot can be restored");
+        if (report.hurt->empty()) {
+            print(fmt::format("every file of every {}snapshot can be restored",
+                              report.lost_snapshots.empty() ? "" : "other "));
+        }
         if (!report.hurt->empty()) print_ways_back();
     }
     if (report.needs_allow_many) {

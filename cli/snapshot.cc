@@ -83,6 +83,8 @@ void add_streams(SnapshotRequest& request, SnapshotArguments const& arguments,
         request.streams.push_back(stream_from_fd(arguments.stdin_filename, STDIN_FILENO));
     }
     if (arguments.from_command) {
+        if (paths.empty())
+            throw std::invalid_argument("--stdin-from-command: write the command after --");
         // What is left on the command line is the command.
         request.streams.push_back(stream_from_command(arguments.stdin_filename, paths));
         paths.clear();

@@ -26,8 +26,7 @@ void print_statistics(GlobalOptions const& options, RepositoryStatistics const& 
                       size_text(s.restored_bytes)));
     print(fmt::format("chunks     {}, {} of plaintext", number_text(s.chunks),
                       size_text(s.plain_bytes)));
-    print(
-        fmt::format("stored     {} in {} packs", size_text(s.stored_bytes), number_text(s.packs)));
+    print(fmt::format("stored     {}; {} packs", size_text(s.stored_bytes), number_text(s.packs)));
 }
 
 int run_stats(GlobalOptions const& options) {

@@ -82,7 +82,7 @@ void print_checks(RepositoryStatus const& status) {
 }
 
 void print_storage(RepositoryStatus const& status) {
-    print(fmt::format("stored    {} in {} packs", size_text(status.stored_bytes),
+    print(fmt::format("stored    {}; {} packs", size_text(status.stored_bytes),
                       number_text(status.packs)));
     for (auto const& growth : status.growth) {
         auto const each = growth.bytes_stored / std::max<std::uint64_t>(growth.snapshots, 1);

@@ -73,7 +73,9 @@ void RestoreContext::clear_way(std::string const& path, Node const& node) {
     // A dry run, too, comes to files and folders.
     bool const is_told = node.is_file() || node.is_directory();
     remove_in_the_way(path, [&](std::string const& removed) {
-        if (is_told) show("deleted", removed);
+        if (!is_told) return;
+        ++result.files_deleted;
+        show("deleted", removed);
     });
 }
 

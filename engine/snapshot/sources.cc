@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "engine/util/fd.h"
 #include "engine/util/paths.h"
 
 namespace coffre {
@@ -41,7 +42,9 @@ bool exists(std::string const& path) {
 void require_one(SnapshotRequest const& request, std::vector<std::string> const& paths) {
     if (!request.streams.empty() || std::any_of(paths.begin(), paths.end(), exists)) return;
     if (paths.empty()) throw SourceError("", "nothing to save: name a path or a stream");
-    throw SourceError(paths[0], paths[0] + ": none of the paths exists");
+    bool const is_hidden = !exists(paths[0]) && errno != ENOENT && errno != ENOTDIR;
+    throw SourceError(paths[0],
+                      paths[0] + (is_hidden ? ": " + errno_text() : ": none of the paths exists"));
 }
 
 // Whether saving the path puts something of this name at the snapshot's root.

@@ -44,6 +44,8 @@ expect_error "target"
 expect_code 2 repo init -r somewhere --encryption perhaps
 expect_code 2 repo init -r somewhere --encryption none --chunk-size 64Q
 expect_error "write 500, 64K, 10M or 2G"
+expect_code 2 repo init -r somewhere --encryption none --chunk-size 96K
+expect_error "a power of two from 256 to 1M"
 [ ! -e somewhere ] || fail "wrong usage made a repository"
 
 new_repository main
@@ -95,6 +97,8 @@ expect_code 1 repo ls latest:/no/such/folder
 expect_error "see \`repo ls\`"
 expect_code 2 repo snapshot
 expect_error "name a path or a stream"
+expect_code 2 repo snapshot --stdin-from-command
+expect_error "write the command after --"
 expect_code 1 repo ls latest@2020-01-01
 expect_error "none is that old; the oldest is ${first:0:8} of 20"
 for command in ls cat "restore -t out-folder"; do

@@ -39,6 +39,17 @@ expect_no_error
 expect_output "0 would be restored, 31 unchanged"
 expect_output "data      0 B of"
 
+# A folder that is in a file's place counts with what is in it.
+rm target/20
+mkdir -p target/20/sub
+touch target/20/sub/file
+for dry in -n ''; do
+    expect_code 0 repo restore "$source" -t target --delete -vv ${dry:+"$dry"} --json
+    sed 's/.*"action":"\([a-z]*\)".*"item":"\([^"]*\)".*/\1 \2/' err >said
+    expect_equal "$(grep -c ^deleted said) $(field files_deleted)" "3 3"
+done
+expect_same_tree src target
+
 # What is damaged is not restored, and not counted as if it were.
 rm -r target
 pack=$(find store/packs -type f -size +1M)

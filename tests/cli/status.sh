@@ -127,6 +127,15 @@ expect_equal "$(metric coffre_oldest_verification_timestamp_seconds)" 0
 expect_equal "$(metric coffre_open_sessions)" 0
 expect_code 1 repo status --metrics missing/coffre.prom
 expect_error "missing/coffre.prom: cannot be written: No such file"
+ln -s coffre.prom link.prom
+rm coffre.prom
+touch coffre.prom
+expect_code 0 repo status -q --metrics link.prom
+if [ ! -L link.prom ] || [ ! -s coffre.prom ]; then fail "the link was replaced, not the file"; fi
+mkfifo pipe.prom
+expect_code 1 repo status --metrics pipe.prom
+expect_error "pipe.prom: is not a file"
+[ -p pipe.prom ] || fail "a pipe was replaced"
 
 # Copies, each for itself: one that stands still is seen beside another.
 expect_equal "$(metric coffre_newest_copy_timestamp_seconds)" 0.000
