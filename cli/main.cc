@@ -29,7 +29,7 @@ constexpr char const* examples = R"(Examples:
 
 Environment: REPO_REPOSITORY, REPO_REPOSITORY_FILE, REPO_FROM_REPOSITORY, REPO_PASSWORD,
 REPO_PASSWORD_FILE, REPO_PASSWORD_COMMAND, REPO_KEY_FILE, REPO_CACHE_DIR, REPO_COMPRESSION,
-REPO_PROGRESS_FPS, NO_COLOR.
+REPO_PROGRESS_FPS.
 Options win over the environment.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 saved but some sources could not be read whole,

@@ -125,7 +125,7 @@ void Walker::walk_beneath(std::vector<std::string> const& paths, std::string con
 }
 
 // A path that was given.
-void Walker::walk_given(Place place, Node const* before) {
+void Walker::walk_given(Place const& place, Node const* before) {
     EntryLook look;
     if (::fstatat(place.folder, place.entry(), &look.status, AT_SYMLINK_NOFOLLOW) != 0) {
         return fail(place.path, errno_text());

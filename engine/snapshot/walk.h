@@ -52,7 +52,7 @@ private:
                     Node const* before);
     void walk_beneath(std::vector<std::string> const& paths, std::string const& path,
                       Node const* before);
-    void walk_given(Place place, Node const* before);
+    void walk_given(Place const& place, Node const* before);
     // `beside`: the entries among which it stands; null for a path that was given.
     void walk_entry(Place const& place, EntryLook const& look, Node const* before, Entries* beside);
     void walk_directory(Place const& place, Node node, Node const* before, Entries* beside);
