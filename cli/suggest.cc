@@ -30,6 +30,7 @@ std::string unknown_option(CLI::App const& app, std::string const& word) {
     append_options(options, chosen(app));
     std::string const name = word.substr(0, word.find('='));
     std::string const meant = nearest(name, options);
+    if (meant == name) return name + " belongs after the command";
     return "no such option: " + name + (meant.empty() ? "" : "; did you mean " + meant + "?");
 }
 

@@ -18,6 +18,7 @@ says "no such command: mount" mount
 says "no such command: unlock; there are no locks" unlock
 says "no such command: lst; did you mean list?" key lst
 says "no such option: --form; did you mean --from?" copy --form x
+says "--encryption belongs after the command" -r somewhere --encryption none init
 says "no such option: --vrbose; did you mean --verbose?" snapshots --vrbose
 says "no such option: --qqqqqqqq" check --qqqqqqqq=5
 grep -q "mean" err && fail "a meaning is guessed where there is none"
