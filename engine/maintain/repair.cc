@@ -120,6 +120,7 @@ private:
 
     void forget_what_was_seen() {
         report_ = {};
+        seen_bundles_.clear();
         expected_.clear();
         bad_.clear();
         without_bundle_.clear();
@@ -129,9 +130,11 @@ private:
         is_overtaken_ = false;
     }
 
+    // Those that were not looked at yet.
     void look_at_bundles() {
         for (auto const& object : store_.list("bundles/")) {
             progress_.check_stop();
+            if (!seen_bundles_.insert(object.name).second) continue;
             Bundle bundle;
             bool const sound = is_sound(report_.damaged_bundles, object.name, [&] {
                 bundle = read_bundle(store_, repository_.keys(), object.name);
@@ -147,8 +150,13 @@ private:
     void look_at_packs() {
         StoredPacks const present(repository_, log_);
         report_.packs = present.size();
+        // A writer that has ended since the bundles were listed has put its packs into one.
+        auto const is_unlisted = [&](StoredPack const& pack) {
+            return !expected_.contains(pack.id) && !is_of_writer(pack.id);
+        };
+        if (std::any_of(present.begin(), present.end(), is_unlisted)) look_at_bundles();
         for (auto const& [id, expected] : expected_) {
-            if (present.size_of(id)) continue;
+            if (present.size_of(id) || store_.stat(names::pack(id))) continue;
             bad_.insert(id);
             note(report_.missing_packs, names::pack(id) + ": is missing");
         }
@@ -414,6 +422,7 @@ private:
     Progress& progress_;
     LogDamage log_damage_;
     GcState log_;
+    std::set<std::string> seen_bundles_;
     std::map<PackId, ExpectedPack> expected_;  // by the bundles
     std::set<PackId> bad_;                     // damaged or missing
     std::vector<PackId> without_bundle_;       // sound

@@ -384,6 +384,28 @@ TEST_P(Repair, CountsOnNothingThatIsCondemned) {
     EXPECT_EQ(repo_.restored(second_.snapshot, source_.path()), image_);
 }
 
+// What somebody saves while it looks is neither without a bundle nor missing.
+TEST_P(Repair, HasNothingToMendOfWhatIsSavedMeanwhile) {
+    for (std::string const folder : {"bundles/", "packs/"}) {
+        write_file(source_ / "new", random_bytes(70, 50'000) + folder);
+        int saved = 0;
+        repo_.observe([&](Verb verb, std::string const& name) {
+            if (saved > 0 || verb != Verb::list || name != folder) return;
+            ++saved;
+            TempFolder const cache;
+            auto const store = std::shared_ptr<Backend>(&repo_.store(), [](Backend*) {});
+            auto const elsewhere =
+                open_repository(store, repo_.credentials(), {cache.path(), false, {}});
+            Progress progress;
+            auto request = saving({source_.path()});
+            take_snapshot(*elsewhere, request, progress);
+        });
+        EXPECT_FALSE(repair(false).is_needed()) << folder;
+        repo_.observe_nothing();
+        EXPECT_EQ(saved, 1);
+    }
+}
+
 TEST_P(Repair, LetsACollectionWait) {
     flip(data_pack(), 5'000);
     repo_.observe([&, done = false](Verb verb, std::string const& name) mutable {
