@@ -96,8 +96,10 @@ std::size_t sub_path_colon(std::string const& name) {
     return name.find(":/");
 }
 
-// The newest snapshot of every writer: one that is gone the next time was taken away.
-void remember_heads(Repository& repository, SnapshotList const& list) {
+// The newest snapshot of every writer: one that is gone the next time was taken away, and is missed
+// until that is accepted. `given_up`: those that may be gone.
+void remember_heads(Repository& repository, SnapshotList const& list,
+                    std::set<SessionId> const& given_up) {
     std::map<WriterId, NamedSnapshot const*> newest;
     for (auto const& named : list.snapshots) {
         auto const*& head = newest[named.snapshot.writer];
@@ -106,7 +108,9 @@ void remember_heads(Repository& repository, SnapshotList const& list) {
     auto& heads = repository.local_state().heads;
     auto const before = heads;
     for (auto const& [writer, named] : newest) {
-        if (writer != repository.local_state().writer) heads[writer] = named->id;
+        if (writer == repository.local_state().writer) continue;
+        SessionId const seen = heads.try_emplace(writer, named->id).first->second;
+        if (list.slots.contains(seen) || given_up.contains(seen)) heads[writer] = named->id;
     }
     if (heads == before) return;
     try {
@@ -218,16 +222,16 @@ std::set<SessionId> closed_slots(Repository& repository, std::vector<std::string
 
 SnapshotList list_snapshots(Repository& repository) {
     SnapshotList list;
-    std::set<SessionId> const forgotten = read_forgets(repository, list.damaged);
+    std::set<SessionId> given_up = read_forgets(repository, list.damaged);
     auto const slots = repository.store().list("snapshots/");
     // After the slots: one that was closed and removed may have been made again since.
-    auto const closed = closed_slots(repository, list.damaged);
+    given_up.merge(closed_slots(repository, list.damaged));
     for (auto const& object : slots) {
         use_listed(repository, object.name, list.damaged, [&] {
             auto const id = SessionId::parse(last_component(object.name));
             if (!id) throw corrupt(object.name + ": not a snapshot's name");
             list.slots.insert(*id);
-            if (forgotten.contains(*id) || closed.contains(*id)) return;
+            if (given_up.contains(*id)) return;
             auto slot = read_slot(repository, object.name);
             if (!slot.killed()) list.snapshots.push_back({*id, std::move(*slot.snapshot)});
         });
@@ -235,7 +239,7 @@ SnapshotList list_snapshots(Repository& repository) {
     std::stable_sort(
         list.snapshots.begin(), list.snapshots.end(),
         [](auto const& a, auto const& b) { return a.snapshot.time_ns < b.snapshot.time_ns; });
-    remember_heads(repository, list);
+    remember_heads(repository, list, given_up);
     return list;
 }
 

@@ -493,6 +493,31 @@ TEST_F(Protocol, ARepositoryThatWentBackInTimeIsRefused) {
                              second.id->hex()));
 }
 
+// Not even by those who go on and tell of it.
+TEST_F(Protocol, WhatAnotherMachineHasSeenOfAWriterIsMissedUntilThatIsAccepted) {
+    repo_.save(source_.path());
+    auto const second = repo_.save(source_.path());
+    TempFolder const cache;
+    OpenOptions options{cache.path(), false, {}};
+    auto const open = [&] {
+        return open_repository(repo_.observed(), repo_.credentials(), options);
+    };
+    EXPECT_EQ(list_snapshots(*open()).snapshots.size(), 2U);
+    repo_.store().remove(names::snapshot(*second.id));
+    for (int i = 0; i < 2; ++i) {
+        EXPECT_EQ(failure_of(open), RepositoryFailure::rolled_back);
+        options.report_rollback = true;
+        Progress progress;
+        auto const report = check_repository(*open(), CheckDepth::structure, 1, progress);
+        EXPECT_TRUE(any_contains(report.errors, second.id->hex()));
+        options.report_rollback = false;
+    }
+    options.accept_rollback = true;
+    EXPECT_EQ(list_snapshots(*open()).snapshots.size(), 1U);
+    options.accept_rollback = false;
+    EXPECT_EQ(failure_of(open), std::nullopt);
+}
+
 TEST_F(Protocol, WhatIsAcceptedToBeLostIsNotMissedAgain) {
     repo_.save(source_.path());
     auto const before = repo_.store().objects();
