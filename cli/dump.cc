@@ -36,15 +36,8 @@ void dump(Repository& repository, Snapshot const& snapshot, std::string const& p
 int run_dump(GlobalOptions const& options, DumpArguments const& arguments, Folders folders) {
     auto const repository = open(options);
     auto const found = find_snapshot(*repository, arguments.snapshot, arguments.filter);
-    try {
-        dump(*repository, found.snapshot, arguments.path.empty() ? found.sub_path : arguments.path,
-             folders);
-    } catch (RepositoryError const& error) {
-        if (error.kind() == RepositoryFailure::corrupt) {
-            require_not_given_up(*repository, found.id);
-        }
-        throw;
-    }
+    std::string const path = arguments.path.empty() ? found.sub_path : arguments.path;
+    reading(*repository, {found.id}, [&] { dump(*repository, found.snapshot, path, folders); });
     return exit_code::ok;
 }
 

@@ -113,12 +113,14 @@ int run_ls(GlobalOptions const& options, LsArguments const& arguments) {
     auto const found = find_snapshot(*repository, arguments.snapshot, arguments.filter);
     std::string const path = arguments.path.empty() ? found.sub_path : arguments.path;
     bool first = true;
-    walk_snapshot(*repository, found.snapshot, path, [&](std::string const& at, Node const& node) {
+    auto const visit = [&](std::string const& at, Node const& node) {
         bool const is_start = first;
         first = false;
         if (!is_start || !node.is_directory()) listing.add(at, node);
         return is_start || arguments.recursive;
-    });
+    };
+    reading(*repository, {found.id},
+            [&] { walk_snapshot(*repository, found.snapshot, path, visit); });
     listing.finish();
     return exit_code::ok;
 }

@@ -61,6 +61,21 @@ FoundSnapshot find_snapshot(SnapshotList const& list, std::string const& name,
 // misses of it is no damage then.
 void require_not_given_up(Repository& repository, SessionId const& id);
 
+// Returns what `action` returns, which reads these snapshots. Damage that it meets when one of them
+// was given up meanwhile is thrown as the former does.
+template <class Action>
+std::invoke_result_t<Action> reading(Repository& repository, std::vector<SessionId> const& ids,
+                                     Action const& action) {
+    try {
+        return action();
+    } catch (RepositoryError const& error) {
+        if (error.kind() == RepositoryFailure::corrupt) {
+            for (auto const& id : ids) require_not_given_up(repository, id);
+        }
+        throw;
+    }
+}
+
 // "2026-08-02", "2026-08-02 13:00[:05[.25]]", with T instead of the blank, and Z or +02:00 behind
 // it (else local time). Throws std::invalid_argument that says what is accepted.
 std::int64_t parse_time(std::string const& text);

@@ -198,7 +198,7 @@ std::optional<Node> start_of(ChunkReader& reader, FoundSnapshot const& snapshot)
 DiffSummary diff_snapshots(Repository& repository, FoundSnapshot const& before,
                            FoundSnapshot const& after, DiffDepth depth,
                            std::function<void(Change const&)> const& on_change) {
-    return with_index([&] {
+    auto const compare = [&] {
         repository.refresh_index();
         ChunkReader reader(repository, tree_cache);
         auto const start_before = start_of(reader, before);
@@ -211,7 +211,8 @@ DiffSummary diff_snapshots(Repository& repository, FoundSnapshot const& before,
         Comparison comparison(reader, before, after, depth, on_change);
         return comparison.run(start_before ? &*start_before : nullptr,
                               start_after ? &*start_after : nullptr);
-    });
+    };
+    return reading(repository, {before.id, after.id}, [&] { return with_index(compare); });
 }
 
 }  // namespace coffre

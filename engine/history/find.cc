@@ -7,6 +7,7 @@
 
 #include "engine/history/node_versions.h"
 #include "engine/repository/names.h"
+#include "engine/repository/snapshot_store.h"
 #include "engine/util/lru_cache.h"
 #include "format/limits.h"
 
@@ -166,6 +167,14 @@ public:
         }
     }
 
+    bool is_whole() const { return unreadable_.empty(); }
+
+    FindResult finish(std::function<void(FoundVersion const&)> const& found) {
+        hand_down();
+        return report(found);
+    }
+
+private:
     void hand_down() {
         for (auto const number : parts_from_the_roots()) {
             Part const part = parts_[number];
@@ -188,7 +197,6 @@ public:
         return {versions_.size(), damaged()};
     }
 
-private:
     struct Unread {
         std::uint32_t part;
         ListEntry entry;
@@ -414,8 +422,14 @@ FindResult find_versions(Repository& repository, std::span<NamedSnapshot const> 
         ChunkReader reader(repository, tree_cache);
         Search search(reader, snapshots, filter, limits);
         search.read();
-        search.hand_down();
-        return search.report(found);
+        if (search.is_whole()) return search.finish(found);
+        // What a collection removes meanwhile is no damage.
+        std::vector<NamedSnapshot> left(snapshots.begin(), snapshots.end());
+        std::erase_if(left, [&](auto const& named) { return is_given_up(repository, named.id); });
+        if (left.size() == snapshots.size()) return search.finish(found);
+        Search again(reader, left, filter, limits);
+        again.read();
+        return again.finish(found);
     });
 }
 

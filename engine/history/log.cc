@@ -4,6 +4,7 @@
 
 #include "engine/history/node_versions.h"
 #include "engine/repository/names.h"
+#include "engine/repository/snapshot_store.h"
 #include "engine/util/lru_cache.h"
 #include "engine/util/paths.h"
 #include "format/limits.h"
@@ -175,6 +176,7 @@ std::vector<std::string> log_path(Repository& repository, std::span<NamedSnapsho
                 versions.add(*named, node ? &*node : nullptr);
             } catch (RepositoryError const& error) {
                 if (error.kind() != RepositoryFailure::corrupt) throw;
+                if (is_given_up(repository, named->id)) continue;
                 damaged.push_back(names::snapshot(named->id) + ": " + error.what());
             }
         }

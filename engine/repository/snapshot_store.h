@@ -20,6 +20,9 @@ std::set<SessionId> read_forgets(Repository& repository, std::vector<std::string
 // Whether there is a slot of this id that is not given up, by now and by `log`. Does not read it.
 bool is_live(Repository& repository, SessionId const& id, GcState const& log);
 
+// Whether it was given up, by now.
+bool is_given_up(Repository& repository, SessionId const& id);
+
 // Gives the snapshots up, durably. Another process may have done so already.
 void put_forgets(Repository& repository, std::vector<SessionId> const& ids,
                  std::string const& reason);

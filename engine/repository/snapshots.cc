@@ -188,8 +188,14 @@ bool is_live(Repository& repository, SessionId const& id, GcState const& log) {
            !log.closed.contains(id);
 }
 
+bool is_given_up(Repository& repository, SessionId const& id) {
+    // In this order: what closes a slot is written before its forget record is removed.
+    return repository.store().stat(names::forget(id)) ||
+           read_gc_log(repository.store(), repository.keys()).closed.contains(id);
+}
+
 void require_not_given_up(Repository& repository, SessionId const& id) {
-    if (is_live(repository, id, read_gc_log(repository.store(), repository.keys()))) return;
+    if (!is_given_up(repository, id)) return;
     throw not_there("snapshot " + id.hex().substr(0, 8) +
                     " was forgotten, and collected in part, while it was read");
 }

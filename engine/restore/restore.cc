@@ -45,17 +45,11 @@ RestoreResult restore_snapshot(Repository& repository, RestoreRequest const& req
         throw SourceError("/", "--delete at / needs --include: it would remove the whole system");
     }
     repository.refresh_index();
-    try {
-        auto result =
-            with_sound_index(repository, [&] { return restore(repository, request, progress); });
-        if (!result.damaged.empty()) require_not_given_up(repository, request.from.id);
-        return result;
-    } catch (RepositoryError const& error) {
-        if (error.kind() == RepositoryFailure::corrupt) {
-            require_not_given_up(repository, request.from.id);
-        }
-        throw;
-    }
+    auto result = reading(repository, {request.from.id}, [&] {
+        return with_sound_index(repository, [&] { return restore(repository, request, progress); });
+    });
+    if (!result.damaged.empty()) require_not_given_up(repository, request.from.id);
+    return result;
 }
 
 }  // namespace coffre

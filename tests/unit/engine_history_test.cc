@@ -7,6 +7,7 @@
 #include "engine/diff.h"
 #include "engine/find.h"
 #include "engine/log.h"
+#include "engine/repository/snapshot_store.h"
 #include "format/limits.h"
 #include "hostile_scene.h"
 
@@ -544,6 +545,32 @@ TEST_F(Log, GoesOnBesideFoldersThatCannotBeRead) {
     // That it is nowhere is not known.
     for (auto const& pack : repo_.objects("packs/")) repo_.store().remove(pack);
     EXPECT_EQ(log_path(*repo_, all, source_ / "nowhere", [](auto const&) {}).size(), 2U);
+}
+
+// Listed, then forgotten and collected by others.
+TEST_F(History, WhatIsGivenUpMeanwhileIsNoDamage) {
+    auto const first = repo_.objects("packs/");
+    write(1, "file");
+    save();
+    auto const all = snapshots();
+    FoundSnapshot const before{all[0].id, all[0].snapshot, ""};
+    FoundSnapshot const after{all[1].id, all[1].snapshot, ""};
+    put_forgets(*repo_, {after.id}, "");
+    for (auto const& pack : repo_.objects("packs/")) {
+        if (std::ranges::count(first, pack) == 0) repo_.store().remove(pack);
+    }
+    std::uint64_t found = 0;
+    NodeFilter filter;
+    filter.add_pattern("file");
+    auto const result = find_versions(*repo_, all, filter,
+                                      [&](auto const& version) { found += version.snapshots; });
+    EXPECT_EQ(result.damaged, Lines{});
+    EXPECT_EQ(found, 1U);
+    EXPECT_EQ(log_path(*repo_, all, source_ / "file", [](auto const&) {}), Lines{});
+    EXPECT_EQ(failure_of([&] {
+                  diff_snapshots(*repo_, before, after, DiffDepth::metadata, [](auto const&) {});
+              }),
+              RepositoryFailure::failed);
 }
 
 // Trees as they are made here, without files behind them.
