@@ -33,13 +33,12 @@ bool is_dead(Repository& repository, SessionsListing::Open const& session, std::
     return record && has_ended(*record);
 }
 
-// "sessions/<id>" or "sessions/<id>.<beat>".
+}  // namespace
+
 std::optional<SessionId> session_of(std::string const& name) {
     std::string const last = last_component(name);
     return SessionId::parse(last.substr(0, last.find('.')));
 }
-
-}  // namespace
 
 SessionRecord read_session(Repository& repository, SessionId const& id) {
     std::string const name = names::session(id);

@@ -19,6 +19,9 @@ struct SessionsListing {
     std::vector<std::string> settled;  // records and heartbeats of all others
 };
 
+// Of "sessions/<id>" or "sessions/<id>.<beat>"; nothing for another name.
+std::optional<SessionId> session_of(std::string const& name);
+
 // What the session's writer said of itself. Throws RepositoryError{corrupt} naming the object.
 SessionRecord read_session(Repository& repository, SessionId const& id);
 // Whether the writer is known to have no process any more.

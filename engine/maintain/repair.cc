@@ -227,15 +227,29 @@ private:
                                         [&] { examine_small_object(repository_, object.name); });
             if (!sound) going_.push_back(object.name);
         }
-        for (auto const& object : store_.list("snapshots/")) {
-            if (SessionId::parse(last_component(object.name))) continue;
-            going_.push_back(object.name);
-            note(report_.strays, object.name + ": no snapshot has such a name");
-        }
         for (auto const& object : store_.list("keys/")) {
             is_sound(report_.beyond_repair, object.name,
                      [&] { examine_small_object(repository_, object.name); });
         }
+        look_for_strays();
+    }
+
+    void look_for_strays() {
+        for (auto const& object : store_.list("snapshots/")) {
+            if (!SessionId::parse(last_component(object.name))) add_stray(object, "snapshot");
+        }
+        for (auto const& object : store_.list("sessions/")) {
+            if (!session_of(object.name)) add_stray(object, "session");
+        }
+        store_.each("packs/", [this](ObjectInfo const& object) {
+            auto const id = PackId::parse(last_component(object.name));
+            if (!id || names::pack(*id) != object.name) add_stray(object, "pack");
+        });
+    }
+
+    void add_stray(ObjectInfo const& object, std::string const& kind) {
+        going_.push_back(object.name);
+        note(report_.strays, object.name + ": no " + kind + " has such a name");
     }
 
     // --- what is done about it ---

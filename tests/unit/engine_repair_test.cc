@@ -384,6 +384,19 @@ TEST_P(Repair, CountsOnNothingThatIsCondemned) {
     EXPECT_EQ(repo_.restored(second_.snapshot, source_.path()), image_);
 }
 
+TEST_P(Repair, SetsAsideWhatHasNoObjectsName) {
+    Names const strays{"packs/00/junk", "sessions/0000000000000009", "snapshots/notes.txt"};
+    for (auto const& name : strays) repo_.put(name, as_bytes("junk"));
+    auto const found = repo_.errors();
+    for (auto const& name : strays) EXPECT_TRUE(any_contains(found, name)) << name;
+    EXPECT_EQ(repair(false).strays.size(), 3U);
+    EXPECT_EQ(repair().strays.size(), 3U);
+    EXPECT_EQ(repo_.errors(), std::vector<std::string>{});
+    EXPECT_EQ(repo_.objects("quarantine/").size(), 3U);
+    EXPECT_FALSE(repair().is_needed());
+    expect_whole();
+}
+
 // What somebody saves while it looks is neither without a bundle nor missing.
 TEST_P(Repair, HasNothingToMendOfWhatIsSavedMeanwhile) {
     for (std::string const folder : {"bundles/", "packs/"}) {
