@@ -157,6 +157,26 @@ private:
     std::uint64_t count_ = 0;
 };
 
+RepositoryError nowhere(std::string const& path) {
+    return {RepositoryFailure::failed,
+            "no snapshot has anything at \"" + path + "\"; " +
+                (path.starts_with('/') ? "" : "paths are whole, from / on; ") + "see `repo find`"};
+}
+
+// Nothing when the snapshot's folders on the way can be read; else what is said of it, if it is
+// there by now.
+std::optional<std::string> damage_of(Repository& repository, NamedSnapshot const& named,
+                                     std::function<void()> const& look) {
+    try {
+        look();
+    } catch (RepositoryError const& error) {
+        if (error.kind() != RepositoryFailure::corrupt) throw;
+        if (!is_given_up(repository, named.id))
+            return names::snapshot(named.id) + ": " + error.what();
+    }
+    return std::nullopt;
+}
+
 }  // namespace
 
 std::vector<std::string> log_path(Repository& repository, std::span<NamedSnapshot const> snapshots,
@@ -171,22 +191,16 @@ std::vector<std::string> log_path(Repository& repository, std::span<NamedSnapsho
         PathFinder finder(reader, absolute);
         Versions versions(on_version);
         for (auto const* named : by_host(snapshots, absolute)) {
-            try {
+            auto const message = damage_of(repository, *named, [&] {
                 auto const node = finder.find(named->snapshot.root);
                 versions.add(*named, node ? &*node : nullptr);
-            } catch (RepositoryError const& error) {
-                if (error.kind() != RepositoryFailure::corrupt) throw;
-                if (is_given_up(repository, named->id)) continue;
-                damaged.push_back(names::snapshot(named->id) + ": " + error.what());
-            }
+            });
+            if (message) damaged.push_back(*message);
         }
         return versions.finish();
     };
     if (with_index(log) > 0 || !damaged.empty()) return damaged;
-    throw RepositoryError(RepositoryFailure::failed,
-                          "no snapshot has anything at \"" + path + "\"; " +
-                              (path.starts_with('/') ? "" : "paths are whole, from / on; ") +
-                              "see `repo find`");
+    throw nowhere(path);
 }
 
 }  // namespace coffre
