@@ -20,7 +20,7 @@ constexpr std::int64_t silence_ns = 3600 * std::int64_t{1'000'000'000};
 // Nothing when it cannot be read: a session is open all the same.
 std::optional<SessionRecord> read_record(Repository& repository, SessionId const& id) {
     try {
-        return read_session(repository, id);
+        return read_session(repository, names::session(id));
     } catch (RepositoryError const& error) {
         if (error.kind() != RepositoryFailure::corrupt) throw;
         return std::nullopt;
@@ -40,8 +40,7 @@ std::optional<SessionId> session_of(std::string const& name) {
     return SessionId::parse(last.substr(0, last.find('.')));
 }
 
-SessionRecord read_session(Repository& repository, SessionId const& id) {
-    std::string const name = names::session(id);
+SessionRecord read_session(Repository& repository, std::string const& name) {
     Bytes const object = get_whole(repository.store(), name, limits::object_size);
     return naming(name, [&] {
         return decode_session(repository.keys().open_object(ObjectKind::session, name, object));

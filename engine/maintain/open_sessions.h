@@ -22,8 +22,9 @@ struct SessionsListing {
 // Of "sessions/<id>" or "sessions/<id>.<beat>"; nothing for another name.
 std::optional<SessionId> session_of(std::string const& name);
 
-// What the session's writer said of itself. Throws RepositoryError{corrupt} naming the object.
-SessionRecord read_session(Repository& repository, SessionId const& id);
+// What the session's writer said of itself in this record or heartbeat. Throws
+// RepositoryError{corrupt} naming it.
+SessionRecord read_session(Repository& repository, std::string const& name);
 // Whether the writer is known to have no process any more.
 bool has_ended(SessionRecord const& record);
 

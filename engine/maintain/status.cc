@@ -111,7 +111,7 @@ private:
 
     void add_session(SessionsListing::Open const& open) {
         try {
-            auto const record = read_session(repository_, open.id);
+            auto const record = read_session(repository_, names::session(open.id));
             status_.open_sessions.push_back({open.id, record.host, record.pid, record.created_ns,
                                              open.seen_ns, has_ended(record)});
         } catch (RepositoryError const& error) {

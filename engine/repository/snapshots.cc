@@ -124,6 +124,17 @@ void remember_heads(Repository& repository, SnapshotList const& list,
     }
 }
 
+// What is saved can be restored also without the collectors' log.
+std::set<SessionId> closed_slots(Repository& repository, std::vector<std::string>& damaged) {
+    try {
+        return read_gc_log(repository.store(), repository.keys()).closed;
+    } catch (RepositoryError const& error) {
+        if (error.kind() != RepositoryFailure::corrupt) throw;
+        damaged.emplace_back(error.what());
+        return {};
+    }
+}
+
 // Does something with a slot or a forget that was listed: damage is told of. One that is gone was
 // closed by a collector.
 template <class Action>
@@ -190,8 +201,9 @@ bool is_live(Repository& repository, SessionId const& id, GcState const& log) {
 
 bool is_given_up(Repository& repository, SessionId const& id) {
     // In this order: what closes a slot is written before its forget record is removed.
+    std::vector<std::string> damaged;  // told by whoever asks for the log
     return repository.store().stat(names::forget(id)) ||
-           read_gc_log(repository.store(), repository.keys()).closed.contains(id);
+           closed_slots(repository, damaged).contains(id);
 }
 
 void require_not_given_up(Repository& repository, SessionId const& id) {
@@ -210,21 +222,6 @@ void put_forgets(Repository& repository, std::vector<SessionId> const& ids,
     }
     repository.store().barrier();
 }
-
-namespace {
-
-// What is saved can be restored also without the collectors' log.
-std::set<SessionId> closed_slots(Repository& repository, std::vector<std::string>& damaged) {
-    try {
-        return read_gc_log(repository.store(), repository.keys()).closed;
-    } catch (RepositoryError const& error) {
-        if (error.kind() != RepositoryFailure::corrupt) throw;
-        damaged.emplace_back(error.what());
-        return {};
-    }
-}
-
-}  // namespace
 
 SnapshotList list_snapshots(Repository& repository) {
     SnapshotList list;

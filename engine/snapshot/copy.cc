@@ -176,7 +176,7 @@ private:
             return true;
         } catch (RepositoryError const& error) {
             if (error.kind() != RepositoryFailure::corrupt) throw;
-            if (is_given_up(copied.from.id)) {
+            if (is_given_up(from_, copied.from.id)) {
                 progress_.report_failure(
                     "", "snapshot " + copied.from.id.hex() + " was forgotten while it was copied");
                 return false;
@@ -184,11 +184,6 @@ private:
             note("snapshot " + copied.from.id.hex() + " is not copied: " + error.what());
             return false;
         }
-    }
-
-    // In the source, since it was listed. A forget record stays until the slot is gone.
-    bool is_given_up(SessionId const& id) {
-        return from_.store().stat(names::forget(id)) || !from_.store().stat(names::snapshot(id));
     }
 
     // The newest first: often it has what the others lack.

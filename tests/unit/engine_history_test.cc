@@ -70,6 +70,11 @@ protected:
         }
     }
     void save() { repo_.save(source_.path()); }
+    void remove_packs_but(Lines const& kept) {
+        for (auto const& pack : repo_.objects("packs/")) {
+            if (std::ranges::count(kept, pack) == 0) repo_.store().remove(pack);
+        }
+    }
     std::vector<NamedSnapshot> const& snapshots() {
         return list_.snapshots = list_snapshots(*repo_).snapshots;
     }
@@ -403,9 +408,7 @@ TEST_F(Find, GoesOnBesideFoldersThatCannotBeRead) {
     auto const first = repo_.objects("packs/");
     write(1, "folder/inner/leaf.txt");
     save();
-    for (auto const& pack : repo_.objects("packs/")) {
-        if (std::ranges::count(first, pack) == 0) repo_.store().remove(pack);
-    }
+    remove_packs_but(first);
     EXPECT_EQ(find("leaf.txt"), (Lines{"/folder/inner/leaf.txt: 1, 0 to 0"}));
     auto const& all = snapshots();
     auto const damaged = find_versions(*repo_, all, NodeFilter(), [](auto const&) {}).damaged;
@@ -533,9 +536,7 @@ TEST_F(Log, GoesOnBesideFoldersThatCannotBeRead) {
     auto const first = repo_.objects("packs/");
     write(1, "file");
     save();
-    for (auto const& pack : repo_.objects("packs/")) {
-        if (std::ranges::count(first, pack) == 0) repo_.store().remove(pack);
-    }
+    remove_packs_but(first);
     EXPECT_EQ(log_in_source("file"), (Lines{"created 0 1"}));
     auto const& all = snapshots();
     auto const damaged = log_path(*repo_, all, source_ / "file", [](auto const&) {});
@@ -556,9 +557,7 @@ TEST_F(History, WhatIsGivenUpMeanwhileIsNoDamage) {
     FoundSnapshot const before{all[0].id, all[0].snapshot, ""};
     FoundSnapshot const after{all[1].id, all[1].snapshot, ""};
     put_forgets(*repo_, {after.id}, "");
-    for (auto const& pack : repo_.objects("packs/")) {
-        if (std::ranges::count(first, pack) == 0) repo_.store().remove(pack);
-    }
+    remove_packs_but(first);
     std::uint64_t found = 0;
     NodeFilter filter;
     filter.add_pattern("file");
