@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "engine/crypto/hash.h"
-#include "engine/repository/names.h"
+#include "engine/repository/pack_store.h"
 #include "engine/repository/packer.h"
 
 namespace coffre {
@@ -49,7 +49,9 @@ private:
 
     void look_at(PackId const& id, std::uint64_t size) {
         PackUse use{id, view_.number(id), PackKind::data, size};
-        auto const session = use.number ? view_.pack(*use.number).session : session_in_header(id);
+        // Another collector may have removed it since it was listed.
+        auto const session = use.number ? view_.pack(*use.number).session
+                                        : session_of_pack(repository_.store(), id);
         if (!session) return;
         if (!is_settled(*session)) {
             ++plan_.sums.kept_for_writers.packs;
@@ -73,18 +75,6 @@ private:
         plan_.sums.unused += use.unused;
         if (use.is_small) ++small_packs_[use.kind];
         if (use.is_small || use.unused > 0) movable_.push_back(use);
-    }
-
-    // Nothing when another collector has removed it since it was listed.
-    std::optional<SessionId> session_in_header(PackId const& id) {
-        std::string const name = names::pack(id);
-        try {
-            Bytes const header = repository_.store().get(name, 0, pack_header_size);
-            return naming(name, [&] { return decode_pack_header(header).session; });
-        } catch (RepositoryError const& error) {
-            if (error.kind() != RepositoryFailure::corrupt || repository_.store().stat(name)) throw;
-            return std::nullopt;
-        }
     }
 
     void measure(PackUse& use) const {

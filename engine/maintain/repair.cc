@@ -184,10 +184,8 @@ private:
             }
         }
         try {
-            Bytes const header = store_.get(names::pack(id), 0, pack_header_size);
-            return open_sessions_->contains(decode_pack_header(header).session);
-        } catch (FormatError const&) {
-            return false;
+            auto const session = session_of_pack(store_, id);
+            return session && open_sessions_->contains(*session);
         } catch (RepositoryError const& error) {
             if (error.kind() != RepositoryFailure::corrupt) throw;
             return false;

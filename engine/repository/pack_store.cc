@@ -20,6 +20,17 @@ BundleRow put_pack(Backend& store, KeyRing const& keys, OpenPack pack) {
     return std::move(finished.row);
 }
 
+std::optional<SessionId> session_of_pack(Backend& store, PackId const& pack) {
+    std::string const name = names::pack(pack);
+    try {
+        Bytes const header = store.get(name, 0, pack_header_size);
+        return naming(name, [&] { return decode_pack_header(header).session; });
+    } catch (RepositoryError const& error) {
+        if (error.kind() != RepositoryFailure::corrupt || store.stat(name)) throw;
+        return std::nullopt;
+    }
+}
+
 Bundle read_bundle(Backend& store, KeyRing const& keys, std::string const& name) {
     Bytes const object = get_whole(store, name, limits::object_size);
     Bytes const content = keys.open_object(ObjectKind::bundle, name, object);

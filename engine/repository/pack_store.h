@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <optional>
 #include <utility>
 
 #include "engine/backend/backend.h"
@@ -11,6 +12,10 @@ namespace coffre {
 
 // Returns the pack's row for a bundle. Durable after the store's next barrier.
 BundleRow put_pack(Backend& store, KeyRing const& keys, OpenPack pack);
+
+// The session that wrote the pack, as its header says: nobody vouches for that. Nothing when there
+// is no such pack. Throws RepositoryError{corrupt} naming the pack.
+std::optional<SessionId> session_of_pack(Backend& store, PackId const& pack);
 
 // Throws RepositoryError{corrupt} naming the bundle.
 Bundle read_bundle(Backend& store, KeyRing const& keys, std::string const& name);

@@ -434,6 +434,21 @@ TEST_F(ProtocolBundle, ThatIsDamagedIsMadeUpForByTheNextSnapshot) {
     EXPECT_TRUE(third.unchanged);
 }
 
+// The packs that no bundle lists any more are of a session that ended.
+TEST_F(ProtocolBundle, ThatIsGoneIsMadeUpForByTheNextSnapshot) {
+    repo_.settle(repo_.save(source_.path()));
+    Names const first = repo_.objects("bundles/");
+    write_file(source_ / "more", random_bytes(6, 100'000));
+    repo_.settle(repo_.save(source_.path()));
+    for (auto const& name : first) repo_.store().remove(name);
+    auto const again = repo_.save(source_.path());
+    EXPECT_EQ(again.snapshot.parent, std::nullopt);
+    repo_.settle(again);
+    repo_.reopen_elsewhere();
+    EXPECT_EQ(repo_.restored(again.snapshot, source_.path()), image_of(source_.path()));
+    EXPECT_EQ(repo_.save(source_.path()).snapshot.parent, again.id);
+}
+
 TEST_F(ProtocolBundle, WithANameOfNoBundleIsLeftOut) {
     repo_.save(source_.path());
     repo_.put("bundles/stray", as_bytes("stray"));
