@@ -92,8 +92,8 @@ TOOLS = {
     "rsync": Tool(
         needs="rsync",
         version="rsync --version",
-        save='rsync -a "$SOURCE" "$STORE/"',
-        restore='rsync -a "$STORE/media" "$TARGET/"',
+        save='rsync -a --delete --modify-window=-1 "$SOURCE" "$STORE/"',
+        restore='rsync -a --modify-window=-1 "$STORE/media" "$TARGET/"',
     ),
     "tar": Tool(
         needs="zstd",

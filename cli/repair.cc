@@ -34,7 +34,9 @@ void print_counts(RepairReport const& report, bool apply) {
     line("damaged packs", report.damaged_packs.size(), apply ? "set aside" : "to be set aside");
     line("missing packs", report.missing_packs.size(), "no longer counted on");
     line("packs in no bundle", report.packs_without_bundle,
-         apply ? "in a new one" : "to be put into a new one");
+         apply         ? "in a new one"
+         : report.hurt ? "left by an interrupted run"
+                       : "to be put into a new one");
     line("damaged bundles", report.damaged_bundles.size(), apply ? "set aside" : "to be set aside");
     line("damaged forget records", report.damaged_forgets.size(),
          "their snapshots are there again");

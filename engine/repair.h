@@ -36,14 +36,15 @@ struct RepairReport {
     std::uint64_t packs_without_bundle = 0;  // sound ones: they get one
     std::uint64_t chunks_saved = 0;          // that were only in damaged packs; stored anew
     std::uint64_t chunks_lost = 0;           // of those packs, needed or not
-    // Nothing while packs are without bundle: then it is not known yet.
-    std::optional<std::vector<HurtPath>> hurt;  // by path
+    // By path. Nothing when it is not known yet: packs without bundle may hold what is missed.
+    std::optional<std::vector<HurtPath>> hurt;
 
-    // Whether there is something to be done.
+    // Whether there is something to be done. Packs without bundle in which nothing is missed are
+    // what an interrupted run left: the next prune removes them.
     bool is_needed() const {
         return !damaged_packs.empty() || !missing_packs.empty() || !damaged_bundles.empty() ||
                !damaged_forgets.empty() || !damaged_log.empty() || !strays.empty() ||
-               !lost_snapshots.empty() || packs_without_bundle > 0;
+               !lost_snapshots.empty() || (packs_without_bundle > 0 && !hurt);
     }
     bool is_whole() const {
         return beyond_repair.empty() && !needs_allow_many && hurt && hurt->empty();

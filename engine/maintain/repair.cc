@@ -361,11 +361,12 @@ private:
             log_ = read_log();
             list = list_snapshots(repository_);
             lost = lost_now(list);
-            if (without_bundle_.empty()) find_hurt(list.snapshots);
+            find_hurt(list.snapshots);
         } while (!(hurt_.empty() && lost.empty()) && has_grown());
         for (auto const& message : list.damaged) note_beyond_repair(message);
         give_up(lost, list.snapshots.size());
-        if (!without_bundle_.empty()) return;
+        bool const may_be_elsewhere = !without_bundle_.empty() && !hurt_.empty();
+        if (may_be_elsewhere) return;
         auto& hurt = report_.hurt.emplace();
         for (auto& [path, entry] : hurt_) hurt.push_back(std::move(entry));
     }

@@ -126,6 +126,20 @@ TEST_P(Repair, MakesBundlesAnewFromPacks) {
     expect_whole();
 }
 
+TEST_P(Repair, IsNotNeededForWhatAnInterruptedRunLeft) {
+    write_file(source_ / "more", random_bytes(80, 100'000));
+    repo_.observe([](Verb verb, std::string const& name) {
+        if (verb == Verb::put && name.starts_with("bundles/"))
+            throw RepositoryError(RepositoryFailure::failed, "stopped");
+    });
+    EXPECT_EQ(failure_of([&] { repo_.save(source_.path()); }), RepositoryFailure::failed);
+    repo_.observe_nothing();
+    auto const plan = repair(false);
+    EXPECT_GT(plan.packs_without_bundle, 0U);
+    EXPECT_FALSE(plan.is_needed());
+    EXPECT_TRUE(plan.is_whole());
+}
+
 TEST_P(Repair, SetsADamagedBundleAside) {
     std::string const bundle = repo_.objects("bundles/")[0];
     flip(bundle, 60);
@@ -413,7 +427,9 @@ TEST_P(Repair, HasNothingToMendOfWhatIsSavedMeanwhile) {
             auto request = saving({source_.path()});
             take_snapshot(*elsewhere, request, progress);
         });
-        EXPECT_FALSE(repair(false).is_needed()) << folder;
+        auto const report = repair(false);
+        EXPECT_FALSE(report.is_needed()) << folder;
+        EXPECT_EQ(report.packs_without_bundle, 0U) << folder;
         repo_.observe_nothing();
         EXPECT_EQ(saved, 1);
     }
