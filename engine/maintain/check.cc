@@ -190,8 +190,7 @@ private:
     void check_packs() {
         PackSizes present;
         repository_.store().each("packs/", [&](ObjectInfo const& object) {
-            auto const id = PackId::parse(last_component(object.name));
-            if (id && names::pack(*id) == object.name) {
+            if (auto const id = names::pack_of(object.name)) {
                 present[*id] = object.size;
             } else {
                 note(object.name + ": not a pack's name");

@@ -306,7 +306,7 @@ private:
     // Exactly what the log says, whoever wrote that.
     void remove_what_was_swept() {
         store_.each("packs/", [this](ObjectInfo const& object) {
-            auto const id = PackId::parse(last_component(object.name));
+            auto const id = names::pack_of(object.name);
             if (!id || !log_.is_swept(*id)) return;
             store_.remove(object.name);
             ++report_.removed.packs;

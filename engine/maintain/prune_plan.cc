@@ -50,8 +50,8 @@ private:
     void look_at(PackId const& id, std::uint64_t size) {
         PackUse use{id, view_.number(id), PackKind::data, size};
         // Another collector may have removed it since it was listed.
-        auto const session = use.number ? view_.pack(*use.number).session
-                                        : session_of_pack(repository_.store(), id);
+        auto const session =
+            use.number ? view_.pack(*use.number).session : session_of_pack(repository_.store(), id);
         if (!session) return;
         if (!is_settled(*session)) {
             ++plan_.sums.kept_for_writers.packs;

@@ -4,15 +4,16 @@
 #include <algorithm>
 
 #include "engine/maintain/bundle_merge.h"
+#include "engine/maintain/hurt_paths.h"
 #include "engine/maintain/log_repair.h"
 #include "engine/maintain/lost_snapshots.h"
 #include "engine/maintain/open_sessions.h"
 #include "engine/maintain/pack_reads.h"
 #include "engine/maintain/quarantine.h"
+#include "engine/maintain/salvage.h"
 #include "engine/maintain/small_objects.h"
-#include "engine/maintain/tree_check.h"
-#include "engine/repository/chunk_store.h"
 #include "engine/repository/names.h"
+#include "engine/repository/pack_store.h"
 #include "engine/repository/reserve.h"
 #include "engine/repository/session.h"
 #include "engine/repository/snapshot_store.h"
@@ -25,8 +26,6 @@
 namespace coffre {
 
 namespace {
-
-constexpr std::size_t salvage_cache = 16 * limits::mib;
 
 class Repair {
 public:
@@ -240,8 +239,7 @@ private:
             if (!session_of(object.name)) add_stray(object, "session");
         }
         store_.each("packs/", [this](ObjectInfo const& object) {
-            auto const id = PackId::parse(last_component(object.name));
-            if (!id || names::pack(*id) != object.name) add_stray(object, "pack");
+            if (!names::pack_of(object.name)) add_stray(object, "pack");
         });
     }
 
@@ -255,7 +253,12 @@ private:
     // Each step leaves a repository that is no worse than before it.
     void mend() {
         add_rows_of_packs();
-        if (!bad_.empty() && !mutant("no-salvage")) salvage();
+        if (!bad_.empty() && !mutant("no-salvage")) {
+            auto const salvaged = with_sound_index(
+                repository_, [&] { return salvage(repository_, log_, bad_, progress_); });
+            report_.chunks_saved = salvaged.saved;
+            report_.chunks_lost = salvaged.lost;
+        }
         set_aside();
         auto const replaced = bad_.empty() ? std::vector<BundleId>{}
                                            : merge_bundles(repository_, [this](PackId const& id) {
@@ -297,50 +300,6 @@ private:
         }
     }
 
-    // What only bad packs hold, as far as it can be read, goes into new packs of no session.
-    void salvage() {
-        with_sound_index(repository_, [&] {
-            report_.chunks_saved = report_.chunks_lost = 0;
-            ChunkReader reader(repository_, salvage_cache);
-            ChunkStore saved(repository_, SessionId{});
-            for (auto const& id : bad_) {
-                auto const number = reader.view().number(id);
-                if (!number) continue;
-                PackDirectory const directory = reader.view().directory(*number);
-                for (auto const& block : directory.blocks) {
-                    for (auto const& chunk : block.chunks) {
-                        save_chunk(reader, saved, directory.kind, chunk.id);
-                    }
-                }
-            }
-            saved.finish();
-        });
-    }
-
-    void save_chunk(ChunkReader& reader, ChunkStore& saved, PackKind kind, ChunkId const& id) {
-        progress_.check_stop();
-        if (has_sound_copy(reader, id)) return;
-        try {
-            saved.add(kind, id, reader.read(kind, id));
-            ++report_.chunks_saved;
-        } catch (RepositoryError const& error) {
-            if (error.kind() != RepositoryFailure::corrupt) throw;
-            ++report_.chunks_lost;
-        }
-    }
-
-    // One that no collection is about to remove.
-    bool has_sound_copy(ChunkReader& reader, ChunkId const& id) {
-        return reader.view()
-            .find(id,
-                  [&](PackNumber number) {
-                      PackId const pack = reader.view().pack(number).id;
-                      return !bad_.contains(pack) &&
-                             (log_.usable(pack) || mutant("count-on-condemned"));
-                  })
-            .has_value();
-    }
-
     void set_aside() {
         for (auto const& name : going_) {
             try {
@@ -357,18 +316,19 @@ private:
     void look_at_trees() {
         SnapshotList list;
         LostSnapshots lost;
+        std::vector<HurtPath> hurt;
         do {
             log_ = read_log();
             list = list_snapshots(repository_);
             lost = lost_now(list);
-            find_hurt(list.snapshots);
-        } while (!(hurt_.empty() && lost.empty()) && has_grown());
+            hurt = with_sound_index(repository_, [&] {
+                return find_hurt_paths(repository_, list.snapshots, bad_, progress_);
+            });
+        } while (!(hurt.empty() && lost.empty()) && has_grown());
         for (auto const& message : list.damaged) note_beyond_repair(message);
         give_up(lost, list.snapshots.size());
-        bool const may_be_elsewhere = !without_bundle_.empty() && !hurt_.empty();
-        if (may_be_elsewhere) return;
-        auto& hurt = report_.hurt.emplace();
-        for (auto& [path, entry] : hurt_) hurt.push_back(std::move(entry));
+        bool const may_be_elsewhere = !without_bundle_.empty() && !hurt.empty();
+        if (!may_be_elsewhere) report_.hurt = std::move(hurt);
     }
 
     void note_beyond_repair(std::string const& message) {
@@ -386,18 +346,6 @@ private:
         return lost;
     }
 
-    void find_hurt(std::vector<NamedSnapshot> const& snapshots) {
-        with_sound_index(repository_, [&] {
-            hurt_.clear();
-            ChunkReader reader(repository_, tree_cache);
-            TreeCheck trees(
-                reader, [this](ChunkReader& from, ChunkId const& id) { require_chunk(from, id); },
-                [this](HurtEntry const& entry) { add_hurt(entry); }, TreeCheck::Shared::each,
-                progress_);
-            for (auto const& named : snapshots) trees.check(named);
-        });
-    }
-
     // Once they are given up, nobody looks for them any more.
     void give_up(LostSnapshots const& lost, std::size_t left) {
         std::vector<SessionId> ids;
@@ -412,23 +360,6 @@ private:
         for (auto const& id : ids) end_session(store_, repository_.keys(), id);
     }
 
-    void require_chunk(ChunkReader& reader, ChunkId const& id) {
-        auto const places = reader.locate(id);
-        bool const is_sound =
-            std::any_of(places.begin(), places.end(), [&](ChunkPlace const& place) {
-                return !bad_.contains(reader.view().pack(place.pack).id);
-            });
-        if (!is_sound) reader.read(PackKind::data, id);
-    }
-
-    void add_hurt(HurtEntry const& entry) {
-        std::string const path = entry.path.empty() ? "/" : entry.path;
-        HurtPath& hurt = hurt_[path];
-        hurt.path = path;
-        hurt.is_folder = hurt.is_folder || entry.kind == NodeKind::directory;
-        hurt.snapshots.push_back(entry.snapshot.id);
-    }
-
     Repository& repository_;
     Backend& store_;
     RepairRequest const& request_;
@@ -441,7 +372,6 @@ private:
     std::vector<PackId> without_bundle_;       // sound
     std::vector<std::string> going_;           // into quarantine
     std::optional<std::set<SessionId>> open_sessions_;
-    std::map<std::string, HurtPath> hurt_;
     std::vector<std::string> noted_;  // and not told yet
     bool is_overtaken_ = false;       // something is gone since it was listed
     RepairReport report_;

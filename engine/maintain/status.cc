@@ -80,7 +80,7 @@ private:
             status_.stored_bytes += object.size;
             if (!object.name.starts_with("packs/")) return;
             ++status_.packs;
-            auto const id = PackId::parse(last_component(object.name));
+            auto const id = names::pack_of(object.name);
             if (id && !log_.is_swept(*id)) packs_.emplace(*id, object.size);
         });
     }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <optional>
 #include <string>
 
 #include "format/id.h"
@@ -18,6 +19,11 @@ inline std::string key_slot(SlotId const& id) {
 inline std::string pack(PackId const& id) {
     std::string const hex = id.hex();
     return "packs/" + hex.substr(0, 2) + "/" + hex;
+}
+// Nothing when no pack has such a name.
+inline std::optional<PackId> pack_of(std::string const& name) {
+    auto const id = PackId::parse(name.substr(name.rfind('/') + 1));
+    return id && pack(*id) == name ? id : std::nullopt;
 }
 inline std::string bundle(BundleId const& id) {
     return "bundles/" + id.hex();

@@ -8,9 +8,8 @@ namespace coffre {
 
 StoredPacks::StoredPacks(Repository& repository, GcState const& log) : packs_(repository.folder()) {
     repository.store().each("packs/", [&](ObjectInfo const& object) {
-        auto const id = PackId::parse(last_component(object.name));
-        bool const is_pack = id && names::pack(*id) == object.name;
-        if (is_pack && !log.is_swept(*id)) packs_.push_back({*id, object.size});
+        auto const id = names::pack_of(object.name);
+        if (id && !log.is_swept(*id)) packs_.push_back({*id, object.size});
     });
 }
 
