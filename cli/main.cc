@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <csignal>
 #include <filesystem>
 
 #include <nlohmann/json.hpp>
@@ -96,8 +97,10 @@ int run(Context const& context) {
 }
 
 // Secrets stay out of core files; large buffers are kept for the next use; every file that may be
-// open at once is allowed to be.
+// open at once is allowed to be; and how commands ended is told, also when whoever started this
+// process did not want to know it of his own.
 void prepare_process() {
+    ::signal(SIGCHLD, SIG_DFL);
     ::prctl(PR_SET_DUMPABLE, 0);
     struct rlimit const no_core{};
     ::setrlimit(RLIMIT_CORE, &no_core);

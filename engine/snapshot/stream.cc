@@ -11,6 +11,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
+#include <optional>
 #include <thread>
 
 #include "engine/error.h"
@@ -94,12 +95,15 @@ public:
         if (!ends_within(grace)) ::kill(-pid_, SIGKILL);
         wait();
     }
-    // The status that waitpid() gives.
-    int wait() {
+    // The status that waitpid() gives; nothing when the system does not know it any more.
+    std::optional<int> wait() {
         int status = 0;
-        while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) continue;
+        pid_t waited = 0;
+        do {
+            waited = ::waitpid(pid_, &status, 0);
+        } while (waited < 0 && errno == EINTR);
         pid_ = 0;
-        return status;
+        return waited < 0 ? std::nullopt : std::optional(status);
     }
 
 private:
@@ -178,12 +182,14 @@ public:
     void cancel() override { reader_.cancel(); }
     void finish() override {
         output_.reset();
-        int const status = child_.wait();
-        if (WIFSIGNALED(status)) {
-            fail(name_, argv_[0] + " was ended by signal " + std::to_string(WTERMSIG(status)));
+        auto const status = child_.wait();
+        if (!status) fail(name_, argv_[0] + ": how it ended is not known: " + errno_text());
+        if (WIFSIGNALED(*status)) {
+            fail(name_, argv_[0] + " was ended by signal " + std::to_string(WTERMSIG(*status)));
         }
-        if (WEXITSTATUS(status) != 0) {
-            fail(name_, argv_[0] + " failed with exit code " + std::to_string(WEXITSTATUS(status)));
+        if (WEXITSTATUS(*status) != 0) {
+            fail(name_,
+                 argv_[0] + " failed with exit code " + std::to_string(WEXITSTATUS(*status)));
         }
     }
 

@@ -42,6 +42,12 @@ expect_code 0 repo snapshots --json
 expect_equal "$(python3 -c 'import json; s = json.load(open("out"))[-1]; print(s["streams"], s["paths"])')" \
     "['first', 'second'] ['$work/folder']"
 
+# A command that fails is noticed, even by a child of who does not want to hear of children.
+expect_code 22 python3 -c 'import os, signal, sys
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+os.execv(sys.argv[1], sys.argv[1:])' "$program" snapshot --stream first='cat numbers; exit 3'
+expect_error "exit code 3"
+
 # What was stored once is stored once, whichever way it comes.
 packs() { find store/packs -type f -printf '%s\n' | awk '{ sum += $1 } END { print sum }'; }
 before=$(packs)
