@@ -21,7 +21,9 @@ public:
     bool empty() const { return patterns_.empty(); }
 
     // `path` is absolute. True when the last pattern that matches is not a "!pattern".
-    bool matches(std::string const& path) const;
+    bool matches(std::string const& path) const { return matches(path, path); }
+    // The same for what has two paths: a pattern matches it that matches one of them.
+    bool matches(std::string const& path, std::string const& other) const;
     // True when something beneath the directory `path` may match.
     bool may_match_beneath(std::string const& path) const;
 

@@ -18,8 +18,9 @@ enum class Overwrite {
 
 struct RestoreRequest {
     FoundSnapshot from;
-    std::string target;   // a folder; made if absent
-    PatternList include;  // empty: all; matched against paths from `from.sub_path` on
+    std::string target;  // a folder; made if absent
+    // Compared with the snapshot's paths, and with those from `from.sub_path` on.
+    PatternList include;  // empty: all
     PatternList exclude;
     Overwrite overwrite = Overwrite::always;
     bool delete_extra = false;  // remove what the restored folders hold beside the snapshot

@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <cctype>
+
 #include "engine/restore/extents.h"
 #include "engine/restore/failure.h"
 #include "engine/util/paths.h"
@@ -91,7 +93,7 @@ bool ContentsPass::enter(std::string const& path, Node const& folder) {
     bool const is_there = context_.guarded(path, [&] {
         if (!path.empty()) is_made = make_folder(path, folder);
     });
-    if (is_there) folders_.push_back({is_made, {}});
+    if (is_there) folders_.push_back({is_made, {}, std::nullopt, {}});
     if (!is_there) context_.refused.insert(path);
     return is_there;
 }
@@ -103,7 +105,10 @@ bool ContentsPass::make_folder(std::string const& path, Node const& folder) {
     if (!is_above_made()) {
         auto const there = context_.target.look(path);
         if (there && S_ISDIR(there->st_mode)) {
-            if (!dry_run) context_.target.allow_writing(path, *there);
+            require_own_entry(path, folder.name, *there);
+            if (dry_run) return false;
+            context_.target.allow_writing(path, *there);
+            context_.target.note_file_system(path, there->st_dev);
             return false;
         }
         if (there) context_.clear_way(path, folder);
@@ -115,6 +120,31 @@ bool ContentsPass::make_folder(std::string const& path, Node const& folder) {
 
 void ContentsPass::note_name(Node const& node) {
     if (context_.request.delete_extra && !folders_.empty()) folders_.back().names.insert(node.name);
+}
+
+// Where names that differ in capitals are the same, entries of the snapshot may become one.
+void ContentsPass::require_own_entry(std::string const& path, std::string const& name,
+                                     struct stat const& there) {
+    if (folders_.empty() || !folds_names(path, name, there)) return;
+    if (folders_.back().met.insert(identity_of(there)).second) return;
+    throw SourceError(path,
+                      "is one with another entry of its folder: the target's file system takes "
+                      "names that differ in capitals for the same");
+}
+
+// Found out by the first name that has a letter.
+bool ContentsPass::folds_names(std::string const& path, std::string const& name,
+                               struct stat const& there) {
+    auto& folds = folders_.back().folds;
+    if (folds) return *folds;
+    std::string other = name;
+    for (char& c : other) {
+        if (std::isalpha(static_cast<unsigned char>(c)) != 0) c = static_cast<char>(c ^ 0x20);
+    }
+    if (other == name) return false;
+    auto const same = context_.target.look(join_path(folder_above(path), other));
+    folds = same && identity_of(*same) == identity_of(there);
+    return *folds;
 }
 
 void ContentsPass::leave(SelectionVisitor::Left const& left) {
@@ -134,6 +164,7 @@ void ContentsPass::delete_extra(SelectionVisitor::Left const& left) {
     require_not_in_use(left.path);
     for (auto const& path : extra) {
         context_.guarded(path, [&] {
+            if (is_wanted_under_another_name(left, path)) return;
             context_.remove(path, [&](std::string const& removed) {
                 ++context_.result.files_deleted;
                 context_.show("deleted", removed);
@@ -142,16 +173,21 @@ void ContentsPass::delete_extra(SelectionVisitor::Left const& left) {
     }
 }
 
+bool ContentsPass::is_wanted_under_another_name(SelectionVisitor::Left const& left,
+                                                std::string const& path) const {
+    if (!left.was_entered || folders_.back().met.empty()) return false;
+    auto const there = context_.target.look(path);
+    return there && folders_.back().met.contains(identity_of(*there));
+}
+
 // The paths of what is in the folder, is selected, and is not in the snapshot.
 std::vector<std::string> ContentsPass::extra_in(SelectionVisitor::Left const& left) const {
-    RestoreRequest const& request = context_.request;
     std::vector<std::string> extra;
     for (auto const& name : context_.target.names(left.path)) {
         std::string const path = join_path(left.path, name);
-        std::string const shown = "/" + path;
-        bool const is_ours = left.is_selected || request.include.matches(shown);
+        bool const is_ours = left.is_selected || context_.chosen.includes(path);
         bool const is_wanted = left.was_entered && folders_.back().names.contains(name);
-        if (!is_wanted && is_ours && !request.exclude.matches(shown)) extra.push_back(path);
+        if (!is_wanted && is_ours && !context_.chosen.excludes(path)) extra.push_back(path);
     }
     return extra;
 }
@@ -186,7 +222,11 @@ void ContentsPass::restore_file(std::string const& path, Node const& node) {
     ++context_.result.files;
     context_.result.bytes += node.size;
     std::optional<struct stat> there;
-    if (!context_.guarded(path, [&] { there = file_at(path, node); })) {
+    auto const look = [&] {
+        there = file_at(path, node);
+        if (there && there->st_nlink == 1) require_own_entry(path, node.name, *there);
+    };
+    if (!context_.guarded(path, look)) {
         context_.skipped.insert(path);  // so it is none of its hard links
         return;
     }

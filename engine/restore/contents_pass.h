@@ -22,8 +22,13 @@ private:
     // Nothing can be in a folder that this restore has made.
     bool is_above_made() const { return !folders_.empty() && folders_.back().is_made; }
     void note_name(Node const& node);
+    void require_own_entry(std::string const& path, std::string const& name,
+                           struct stat const& there);
+    bool folds_names(std::string const& path, std::string const& name, struct stat const& there);
     void leave(SelectionVisitor::Left const& left);
     void delete_extra(SelectionVisitor::Left const& left);
+    bool is_wanted_under_another_name(SelectionVisitor::Left const& left,
+                                      std::string const& path) const;
     std::vector<std::string> extra_in(SelectionVisitor::Left const& left) const;
     void require_saved_whole(SelectionVisitor::Left const& left) const;
     void require_not_in_use(std::string const& path) const;
@@ -54,6 +59,8 @@ private:
     struct Folder {
         bool is_made;                 // by this restore
         std::set<std::string> names;  // of what the snapshot has in it; for --delete
+        std::optional<bool> folds;    // takes names that differ in capitals for the same
+        std::set<FileIdentity> met;   // what was there, in a folder that does
     };
     std::vector<Folder> folders_;  // from the start down
     Bytes buffer_;

@@ -19,6 +19,7 @@ RestoreContext::RestoreContext(Repository& opened, RestoreRequest const& asked, 
       target(asked.target, asked.dry_run ? Absent::stays : Absent::is_made),
       never_deleted(asked.never_deleted),
       metadata(asked),
+      chosen(asked),
       selection(reader, asked, shown) {}
 
 void RestoreContext::note_failure(std::string const& path, std::string const& message) {
@@ -29,6 +30,13 @@ void RestoreContext::note_failure(std::string const& path, std::string const& me
 void RestoreContext::note_damage(std::string const& path, std::string const& message) {
     result.damaged.push_back({path, message});
     progress.report_failure(path, message);
+}
+
+bool RestoreContext::enter_again(std::string const& path) {
+    if (refused.contains(path)) return false;
+    bool const is_there = guarded(path, [&] { target.require_folder(path); });
+    if (!is_there) refused.insert(path);
+    return is_there;
 }
 
 void RestoreContext::require_room_left() const {
@@ -51,7 +59,7 @@ void RestoreContext::remove(std::string const& path,
 }
 
 bool RestoreContext::stays(std::string const& path, FoundEntry const& entry) {
-    if (request.exclude.matches("/" + path)) return true;
+    if (chosen.excludes(path)) return true;
     if (auto const* const kept = never_deleted.held_by(entry.identity)) {
         note_failure(path, "is or holds " + *kept + ", which is in use: it is not deleted");
         return true;

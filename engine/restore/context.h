@@ -31,10 +31,9 @@ struct RestoreContext {
     }
     void note_failure(std::string const& path, std::string const& message);
     void note_damage(std::string const& path, std::string const& message);
-    // Whether the first pass has been in this folder, and it is still there.
-    bool has_entered(std::string const& path) const {
-        return !refused.contains(path) && target.has_folder(path);
-    }
+    // False when the first pass has said why not, or the folder is there no more: that is a
+    // failure.
+    bool enter_again(std::string const& path);
     // Throws RepositoryError{no_space} once the target is full.
     void require_room_left() const;
     // Tells whoever listens; `action` is as of a snapshot: "new", "changed".
@@ -57,6 +56,7 @@ struct RestoreContext {
     Target target;
     NeverDeleted never_deleted;
     Metadata metadata;
+    ChosenPaths chosen;
     Selection selection;
     RestoreResult result;
     std::set<std::string> skipped;  // what is there was kept

@@ -31,7 +31,7 @@ void NamesPass::run() {
     SelectionVisitor visitor;
     // The first pass has said why a folder is not there, or not what it should be.
     visitor.enter = [&](std::string const& path, Node const&) {
-        return !context_.is_full && context_.has_entered(path);
+        return !context_.is_full && context_.enter_again(path);
     };
     visitor.visit = [&](std::string const& path, Node const& node) {
         context_.guarded(path, [&] { visit(path, node); });

@@ -5,7 +5,7 @@
 namespace coffre {
 
 Selection::Selection(ChunkReader& reader, RestoreRequest const& request, Progress const& progress)
-    : reader_(reader), request_(request), progress_(progress) {
+    : reader_(reader), request_(request), progress_(progress), chosen_(request) {
     auto const start = find_node(reader, request.from.snapshot.root, request.from.sub_path);
     if (!start) throw nothing_at(request.from.snapshot, request.from.sub_path);
     start_ = *start;
@@ -70,13 +70,10 @@ bool Selection::walk_entries(Node const& folder, bool is_selected) {
 }
 
 void Selection::walk_entry(Node const& node, bool is_selected) {
-    auto const is_in = [&](PatternList const& list) {
-        return !list.empty() && list.matches("/" + path_);
-    };
-    if (is_in(request_.exclude)) return;
-    is_selected = is_selected || is_in(request_.include);
+    if (chosen_.excludes(path_)) return;
+    is_selected = is_selected || chosen_.includes(path_);
     if (node.is_directory()) {
-        if (!is_selected && !request_.include.may_match_beneath("/" + path_)) return;
+        if (!is_selected && !chosen_.may_include_beneath(path_)) return;
         return walk_folder(node, is_selected);
     }
     if (is_selected && enter_all()) visitor_->visit(path_, node);

@@ -6,6 +6,7 @@
 
 #include "engine/repository/tree_reader.h"
 #include "engine/restore.h"
+#include "engine/restore/chosen_paths.h"
 
 namespace coffre {
 
@@ -51,6 +52,7 @@ private:
     ChunkReader& reader_;
     RestoreRequest const& request_;
     Progress const& progress_;
+    ChosenPaths const chosen_;
     Node start_;
     SelectionVisitor const* visitor_ = nullptr;
     std::string path_;             // of where the walk is: the only copy, it may be long

@@ -74,6 +74,7 @@ Target::Target(std::string path, Absent absent, Resolution resolution)
     root_ = Fd(::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     bool const may_be_absent = absent == Absent::stays && errno == ENOENT;
     if (!root_ && !may_be_absent) fail(path_, "open the folder " + path_);
+    if (root_) note_file_system("", identity_of(root_, path_).device);
 }
 
 std::optional<std::uint64_t> Target::inodes() const {
@@ -136,6 +137,18 @@ bool Target::has_folder(std::string const& path) const {
     if (path.empty()) return exists();
     Fd const folder = exists() ? open_beneath(path, O_PATH | O_DIRECTORY, 0) : Fd();
     return static_cast<bool>(folder);
+}
+
+void Target::require_folder(std::string const& path) const {
+    if (!open_beneath(path, O_PATH | O_DIRECTORY, 0)) fail(path, "open the folder");
+}
+
+void Target::note_file_system(std::string const& path, dev_t device) {
+    std::lock_guard const lock(mutex_);
+    auto const [known, is_new] = file_systems_.try_emplace(device);
+    if (!is_new) return;
+    known->second = open_beneath(path, O_RDONLY | O_DIRECTORY, 0);
+    if (!known->second) fail(path, "open the folder");
 }
 
 void Target::make_directory(std::string const& path) const {
@@ -229,7 +242,10 @@ std::vector<std::string> Target::names(std::string const& path) const {
 }
 
 void Target::sync() const {
-    if (::syncfs(root_.get()) != 0) fail_to_store(path_, "sync the file system of " + path_);
+    std::lock_guard const lock(mutex_);
+    for (auto const& [device, folder] : file_systems_) {
+        if (::syncfs(folder.get()) != 0) fail_to_store(path_, "sync the file systems of " + path_);
+    }
 }
 
 }  // namespace coffre

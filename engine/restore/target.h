@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 
 #include <atomic>
+#include <map>
+#include <mutex>
 #include <optional>
 
 #include "engine/restore/removal.h"
@@ -34,6 +36,10 @@ public:
 
     std::optional<struct stat> look(std::string const& path) const;
     bool has_folder(std::string const& path) const;
+    // Throws SourceError when it cannot be opened, or is none.
+    void require_folder(std::string const& path) const;
+    // The folder may be another file system's than the target: sync() makes that durable, too.
+    void note_file_system(std::string const& path, dev_t device);
     void make_directory(std::string const& path) const;
     // The mode of a file that is being written, until its metadata are set: nobody runs it
     // meanwhile, and a restore that was killed is known to have left it so, since no other program
@@ -76,6 +82,8 @@ private:
 
     std::string path_;
     Fd root_;
+    mutable std::mutex mutex_;
+    std::map<dev_t, Fd> file_systems_;  // by mutex_; with the target's own
     mutable std::atomic<Resolution> resolution_;
 };
 

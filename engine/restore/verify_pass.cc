@@ -70,7 +70,7 @@ void VerifyPass::run() {
     if (!context_.request.verify || context_.request.dry_run) return;
     SelectionVisitor visitor;
     visitor.enter = [&](std::string const& path, Node const&) {
-        return context_.has_entered(path);
+        return context_.enter_again(path);
     };
     visitor.visit = [&](std::string const& path, Node const& node) {
         if (!node.is_file() || known_.contains(path)) return;

@@ -68,6 +68,18 @@ ln -s deep srv/way
     expect_code 0 repo check -r other/place/backup --read-data
 )
 
+# The pattern that a snapshot was taken with means the same when a folder of it is restored.
+mkdir -p given/cache
+echo 1 >given/a
+echo 2 >given/cache/b
+expect_code 0 repo snapshot "$work/given" --exclude "$work/given/cache"
+in_place given 0 --exclude "$work/given/cache"
+expect_lines <(cd given && find . -type f) ./a ./cache/b
+in_place given 0 --exclude /cache
+expect_lines <(cd given && find . -type f) ./a ./cache/b
+expect_code 0 repo restore "latest:$work/given" -t chosen -i "$work/given/a"
+expect_lines <(cd chosen && find . -type f) ./a
+
 # What the restore excludes stays, however deep, with the folders that lead to it.
 mkdir f
 echo 1 >f/a
@@ -130,6 +142,23 @@ if mount_tmpfs m/nas 1M; then
     expect_error "extra/bound: is a mount point: it is not deleted"
     expect_lines <(cd m && find . -type f) ./a ./nas/precious ./extra/{new,bound}/precious
     [ ! -e m/extra/gone ] || fail "what is beside a mount point was not deleted"
+
+    # A file system that takes names which differ in capitals for the same is like one with a file
+    # mounted on the other: neither is the other's, nor too much.
+    mkdir -p capitals folded
+    echo upper >capitals/A
+    echo lower >capitals/a
+    expect_code 0 repo snapshot "$work/capitals"
+    echo other | tee folded/A >folded/a
+    mount --bind folded/A folded/a
+    mounts+=("$work/folded/a")
+    expect_code 1 repo restore "latest:$work/capitals" -t folded
+    expect_error "a: is one with another entry of its folder"
+    expect_equal "$(cat folded/A)" upper
+    rm capitals/A
+    expect_code 0 repo snapshot "$work/capitals"
+    expect_code 0 repo restore "latest:$work/capitals" -t folded --delete
+    expect_equal "$(cat folded/A)" lower
 else
     skip "mount points: an ordinary user may not mount"
 fi

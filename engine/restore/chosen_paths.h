@@ -1,0 +1,38 @@
+// Which paths a restore is about, by its patterns.
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/restore.h"
+
+namespace coffre {
+
+// Paths are relative to the target, which is the snapshot's folder `from.sub_path`: a pattern may
+// mean either, so that the one that a snapshot was taken with holds for its restore, too.
+class ChosenPaths {
+public:
+    // `request` outlives this.
+    explicit ChosenPaths(RestoreRequest const& request)
+        : include_(request.include), exclude_(request.exclude), above_(request.from.sub_path) {
+        while (above_.ends_with('/')) above_.pop_back();
+        if (!above_.empty() && !above_.starts_with('/')) above_ = "/" + above_;
+    }
+
+    bool excludes(std::string const& path) const {
+        return !exclude_.empty() && exclude_.matches("/" + path, saved(path));
+    }
+    bool includes(std::string const& path) const {
+        return !include_.empty() && include_.matches("/" + path, saved(path));
+    }
+    bool may_include_beneath(std::string const& path) const {
+        return include_.may_match_beneath("/" + path) || include_.may_match_beneath(saved(path));
+    }
+
+private:
+    std::string saved(std::string const& path) const { return above_ + "/" + path; }
+
+    PatternList const& include_;
+    PatternList const& exclude_;
+    std::string above_;
+};
+
+}  // namespace coffre
