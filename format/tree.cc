@@ -164,6 +164,46 @@ void write_node(Writer& out, Node const& node) {
     write_kind_fields(out, node);
 }
 
+namespace {
+
+bool is_name(std::string const& name) {
+    return !name.empty() && name.size() <= limits::name_size && name != "." && name != ".." &&
+           name.find('/') == std::string::npos && name.find('\0') == std::string::npos;
+}
+
+bool are_readable(std::vector<Xattr> const& xattrs) {
+    std::uint64_t total = 0;
+    std::string const* last = nullptr;
+    for (auto const& xattr : xattrs) {
+        bool const is_readable = xattr.name.size() <= limits::name_size &&
+                                 xattr.value.size() <= limits::xattr_value_size &&
+                                 (last == nullptr || *last < xattr.name);
+        if (!is_readable) return false;
+        total += xattr.name.size() + xattr.value.size();
+        last = &xattr.name;
+    }
+    return xattrs.size() <= limits::xattrs_per_node && total <= limits::xattrs_size;
+}
+
+bool has_its_size(Node const& node) {
+    std::uint64_t size = node.content.weight();
+    for (auto const& hole : node.holes) size += hole.size;
+    return size == node.size && node.holes.size() <= limits::holes_per_node;
+}
+
+}  // namespace
+
+void require_readable(Node const& node) {
+    bool const is_readable =
+        is_name(node.name) && are_readable(node.xattrs) && node.mode <= permission_bits &&
+        node.user.size() <= limits::owner_name_size &&
+        node.group.size() <= limits::owner_name_size &&
+        node.mtime.nanoseconds < nanoseconds_per_second &&
+        node.ctime.nanoseconds < nanoseconds_per_second &&
+        node.target.size() <= limits::link_target_size && (!node.is_file() || has_its_size(node));
+    if (!is_readable) throw FormatError("\"" + node.name + "\": no reader would accept this entry");
+}
+
 Node read_node(Reader& in) {
     Node node;
     node.name = in.text(limits::name_size, "name");

@@ -78,6 +78,8 @@ struct Node {
 };
 
 void write_node(Writer& out, Node const& node);
+// Throws FormatError when read_node() would not accept what write_node() writes.
+void require_readable(Node const& node);
 Node read_node(Reader& in);
 
 // What the whole-tree digest sees of a node: what a restore gives back; not inode, ctime, device.

@@ -1,8 +1,6 @@
 #include "engine/restore/metadata.h"
 
 #include <fcntl.h>
-#include <grp.h>
-#include <pwd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,13 +8,13 @@
 #include <cerrno>
 
 #include "engine/restore/failure.h"
+#include "engine/util/owners.h"
 #include "format/mutant.h"
 
 namespace coffre {
 
 namespace {
 
-constexpr std::size_t entry_buffer = 64 * std::size_t{1024};
 constexpr std::size_t known_owners = 4096;
 constexpr mode_t set_id = S_ISUID | S_ISGID;
 
@@ -38,20 +36,14 @@ bool owner_is_set(std::string const& path, int result) {
     fail(path, "set the owner");
 }
 
-std::optional<uid_t> user_number(std::string const& name) {
-    std::vector<char> buffer(entry_buffer);
-    struct passwd entry {};
-    struct passwd* found = nullptr;
-    ::getpwnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found);
-    return found != nullptr ? std::optional(found->pw_uid) : std::nullopt;
-}
-
-std::optional<gid_t> group_number(std::string const& name) {
-    std::vector<char> buffer(entry_buffer);
-    struct group entry {};
-    struct group* found = nullptr;
-    ::getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found);
-    return found != nullptr ? std::optional(found->gr_gid) : std::nullopt;
+// What `look_up` says of the name, asked once.
+template <class Known, class LookUp>
+auto known_or(Known& known, std::string const& name, LookUp const& look_up) {
+    auto const found = known.find(name);
+    if (found != known.end()) return found->second;
+    auto const number = name.empty() ? std::nullopt : look_up(name);
+    known.emplace(name, number);
+    return number;
 }
 
 bool gives_rights(std::string const& attribute) {
@@ -66,11 +58,9 @@ Metadata::Owner Metadata::owner_of(Node const& node) {
     std::lock_guard const lock(mutex_);
     if (users_.size() > known_owners) users_.clear();
     if (groups_.size() > known_owners) groups_.clear();
-    auto const [user, is_new_user] = users_.try_emplace(node.user);
-    if (is_new_user && !node.user.empty()) user->second = user_number(node.user);
-    auto const [group, is_new_group] = groups_.try_emplace(node.group);
-    if (is_new_group && !node.group.empty()) group->second = group_number(node.group);
-    return {user->second.value_or(owner.user), group->second.value_or(owner.group)};
+    auto const user = known_or(users_, node.user, user_of_name);
+    auto const group = known_or(groups_, node.group, group_of_name);
+    return {user.value_or(owner.user), group.value_or(owner.group)};
 }
 
 // A file that stays with whoever restores must not run with his rights. `kept`: set-id bits that
@@ -108,20 +98,32 @@ bool Metadata::attributes_fit(std::string const& path, int fd, Node const& node)
     return there == wanted;
 }
 
-void Metadata::set_attributes(std::string const& path, Attributes const& of, Node const& node) {
+bool Metadata::set_attributes(std::string const& path, int fd, mode_t there, Node const& node) {
+    mode_t const needed = S_IRUSR | S_IWUSR;
+    bool const may_be_forbidden = !node.xattrs.empty() && (there & needed) != needed;
+    if (may_be_forbidden && ::fchmod(fd, (there & 07777U) | needed) != 0)
+        fail(path, "make its attributes writable");
+    return set_attributes(path, Attributes::of_open(fd), node) || may_be_forbidden;
+}
+
+bool Metadata::set_attributes(std::string const& path, Attributes const& of, Node const& node) {
+    bool has_changed = false;
     try {
         auto const there = of.read();
         for (auto const& attribute : there) {
             bool const stays =
                 std::any_of(node.xattrs.begin(), node.xattrs.end(),
                             [&](Xattr const& wanted) { return wanted.name == attribute.name; });
-            if (!stays && may_remove(attribute.name)) of.remove(attribute.name);
+            if (stays || !may_remove(attribute.name)) continue;
+            of.remove(attribute.name);
+            has_changed = true;
         }
         for (auto const& wanted : node.xattrs) {
             bool const is_there = std::find(there.begin(), there.end(), wanted) != there.end();
             if (is_there) continue;
             if (may_set(wanted)) {
                 of.set(wanted.name, wanted.value);
+                has_changed = true;
             } else {
                 ++attributes_;
             }
@@ -129,6 +131,7 @@ void Metadata::set_attributes(std::string const& path, Attributes const& of, Nod
     } catch (SourceError const& error) {
         throw SourceError(path, error.what());
     }
+    return has_changed;
 }
 
 void Metadata::apply(std::string const& path, int fd, Node const& node, Contents contents) {
@@ -139,12 +142,15 @@ void Metadata::apply(std::string const& path, int fd, Node const& node, Contents
     bool const is_owner_set = is_owner_there || owner_is_set(path, ::fchown(fd, user, group));
     mode_t const kept = contents == Contents::kept && is_owner_there ? there.st_mode & set_id : 0;
     mode_t const mode = mode_of(node, is_owner_set, kept);
-    // After the owner: changing that clears the set-id bits.
-    bool const is_mode_there = is_owner_there && (there.st_mode & 07777U) == mode;
+    bool const is_above = (node.flags & node_flags::above) != 0;
+    // After the owner: a new one takes capabilities away. Before the mode: it may forbid the owner
+    // to read and write the attributes "user.".
+    bool const changes_attributes = !is_above && set_attributes(path, fd, there.st_mode, node);
+    // After the owner, which clears the set-id bits, and the ACL, which is part of the mode.
+    bool const is_mode_there =
+        is_owner_there && !changes_attributes && (there.st_mode & 07777U) == mode;
     if (!is_mode_there && ::fchmod(fd, mode) != 0) fail(path, "set the mode");
-    if ((node.flags & node_flags::above) != 0) return;
-    // After both: an ACL is part of the mode, and a new owner takes capabilities away.
-    set_attributes(path, Attributes::of_open(fd), node);
+    if (is_above) return;
     auto const times = times_of(node);
     if (!has_mtime(there, node) && ::futimens(fd, times.data()) != 0) fail(path, "set the times");
 }

@@ -47,7 +47,9 @@ private:
     };
     Owner owner_of(Node const& node);
     mode_t mode_of(Node const& node, bool is_owner_set, mode_t kept);
-    void set_attributes(std::string const& path, Attributes const& of, Node const& node);
+    // Return whether the mode may have changed. `there`: the mode before.
+    bool set_attributes(std::string const& path, int fd, mode_t there, Node const& node);
+    bool set_attributes(std::string const& path, Attributes const& of, Node const& node);
     bool may_set(Xattr const& attribute) const;
     bool may_remove(std::string const& attribute) const;
 

@@ -5,6 +5,7 @@
 namespace coffre {
 
 void DirectoryBuilder::add(Node const& entry, ChunkNamer const& namer, StoreMeta const& store) {
+    require_readable(entry);
     write_node(piece_, entry);
     ++piece_entries_;
     Writer form;

@@ -14,7 +14,7 @@ class DirectoryBuilder {
 public:
     explicit DirectoryBuilder(Node directory) : directory_(std::move(directory)) {}
 
-    // Names ascend.
+    // Names ascend. Throws FormatError when no reader would accept the entry.
     void add(Node const& entry, ChunkNamer const& namer, StoreMeta const& store);
     // The directory's node with content and digest.
     Node finish(std::uint64_t flags, StoreMeta const& store);

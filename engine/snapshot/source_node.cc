@@ -1,18 +1,18 @@
 #include "engine/snapshot/source_node.h"
 
+#include <algorithm>
+#include <utility>
+
+#include "engine/error.h"
+#include "engine/util/owners.h"
+#include "format/limits.h"
 #include "format/mutant.h"
-
-#include <grp.h>
-#include <pwd.h>
-
-#include <vector>
 
 namespace coffre {
 
 namespace {
 
 constexpr std::int64_t racy_seconds = 2;
-constexpr std::size_t entry_buffer = 64 * std::size_t{1024};
 
 NodeKind kind_of(mode_t mode) {
     switch (mode & S_IFMT) {
@@ -33,32 +33,23 @@ NodeKind kind_of(mode_t mode) {
     }
 }
 
+// A damaged file system may tell any nanoseconds.
 TimePoint time_of(struct timespec const& time) {
-    return {time.tv_sec, static_cast<std::uint32_t>(time.tv_nsec)};
+    return {time.tv_sec, static_cast<std::uint32_t>(std::clamp(time.tv_nsec, 0L, 999'999'999L))};
 }
 
 }  // namespace
 
-std::string const& SourceNodes::user(std::uint32_t uid) {
-    auto const [known, is_new] = users_.try_emplace(uid);
-    if (is_new) {
-        std::vector<char> buffer(entry_buffer);
-        struct passwd entry {};
-        struct passwd* found = nullptr;
-        ::getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found);
-        if (found != nullptr) known->second = found->pw_name;
-    }
-    return known->second;
-}
-
-std::string const& SourceNodes::group(std::uint32_t gid) {
-    auto const [known, is_new] = groups_.try_emplace(gid);
-    if (is_new) {
-        std::vector<char> buffer(entry_buffer);
-        struct group entry {};
-        struct group* found = nullptr;
-        ::getgrgid_r(gid, &entry, buffer.data(), buffer.size(), &found);
-        if (found != nullptr) known->second = found->gr_name;
+template <class LookUp>
+std::string const& SourceNodes::known(std::map<std::uint32_t, std::string>& names,
+                                      std::uint32_t number, LookUp const& look_up) {
+    auto const [known, is_new] = names.try_emplace(number);
+    if (!is_new) return known->second;
+    try {
+        known->second = look_up(number).value_or("");
+        if (known->second.size() > limits::owner_name_size) known->second.clear();
+    } catch (SourceError const& error) {
+        failure_ = std::string(error.what()) + "; only its number is saved";
     }
     return known->second;
 }
@@ -70,8 +61,8 @@ Node SourceNodes::make(std::string name, struct stat const& status) {
     node.mode = status.st_mode & 07777U;
     node.uid = status.st_uid;
     node.gid = status.st_gid;
-    node.user = user(status.st_uid);
-    node.group = group(status.st_gid);
+    node.user = known(users_, status.st_uid, name_of_user);
+    node.group = known(groups_, status.st_gid, name_of_group);
     node.mtime = time_of(status.st_mtim);
     node.ctime = time_of(status.st_ctim);
     node.inode = status.st_ino;

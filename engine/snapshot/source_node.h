@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 
 #include <map>
+#include <optional>
+#include <utility>
 
 #include "format/tree.h"
 
@@ -15,11 +17,15 @@ class SourceNodes {
 public:
     // All but contents, attributes and link target.
     Node make(std::string name, struct stat const& status);
+    // That a name could not be looked up, once for each.
+    std::optional<std::string> take_failure() { return std::exchange(failure_, std::nullopt); }
 
 private:
-    std::string const& user(std::uint32_t uid);
-    std::string const& group(std::uint32_t gid);
+    template <class LookUp>
+    std::string const& known(std::map<std::uint32_t, std::string>& names, std::uint32_t number,
+                             LookUp const& look_up);
 
+    std::optional<std::string> failure_;
     std::map<std::uint32_t, std::string> users_;
     std::map<std::uint32_t, std::string> groups_;
 };

@@ -16,6 +16,8 @@ namespace coffre {
 namespace {
 
 constexpr std::size_t listed_text_size = 4096;
+// File systems of 255 characters, not bytes, have them.
+constexpr char const* too_long_a_name = "its name is longer than 255 bytes";
 constexpr std::string_view cache_signature = "Signature: 8a477f597d28d172789f06886806bc55";
 
 bool is_cache_tag(int folder) {
@@ -85,8 +87,9 @@ void Walker::walk_above(std::vector<std::string> const& paths, std::string const
     struct stat status {};
     if (::stat(path.c_str(), &status) != 0) return fail(path, errno_text());
     if (!S_ISDIR(status.st_mode)) return fail(path, "is no folder");
+    if (place.name.size() > limits::name_size) return fail(path, too_long_a_name);
     place.device = status.st_dev;
-    Node folder = nodes_.make(place.name, status);
+    Node folder = node_of(place, status);
     if (paths.size() == 1 && paths[0] == path) {
         return walk_directory(place, folder, before, nullptr);
     }
@@ -138,7 +141,8 @@ void Walker::walk_entry(Place const& place, EntryLook const& look, Node const* b
     progress_.check_stop();
     if (!unreached_.empty()) unreached_.erase(place.path);
     if (look.error != 0) return fail(place.path, errno_text(look.error));
-    Node node = nodes_.make(place.name, look.status);
+    if (place.name.size() > limits::name_size) return fail(place.path, too_long_a_name);
+    Node node = node_of(place, look.status);
     if (!place.is_given && is_excluded(place.path, node)) return;
     switch (node.kind) {
         case NodeKind::directory:
@@ -148,6 +152,12 @@ void Walker::walk_entry(Place const& place, EntryLook const& look, Node const* b
         default:
             return save_other(place, std::move(node), before);
     }
+}
+
+Node Walker::node_of(Place const& place, struct stat const& status) {
+    Node node = nodes_.make(place.name, status);
+    if (auto const failure = nodes_.take_failure()) report(place.path, *failure);
+    return node;
 }
 
 bool Walker::is_named(std::string const& path) const {
@@ -261,7 +271,8 @@ void Walker::read_file(Place const& place, Fd const& file, std::string name, Nod
     if (::fstat(file.get(), &status) != 0) return fail(place.path, errno_text());
     if (!S_ISREG(status.st_mode)) return fail(place.path, "was replaced while it was looked at");
     ::posix_fadvise(file.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
-    Node node = nodes_.make(std::move(name), status);
+    Node node = node_of(place, status);
+    node.name = std::move(name);
     read_attributes(place, Attributes::of_open(file.get()), node);
     if (progress_.on_item) progress_.on_item(before == nullptr ? "new" : "changed", place.path);
     split_.add(BeginFile{0, node, before == nullptr});

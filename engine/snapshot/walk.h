@@ -48,6 +48,7 @@ private:
         bool is_given = false;      // named by the user: no exclusion applies
         char const* entry() const;  // what to call it with `folder`
     };
+    Node node_of(Place const& place, struct stat const& status);
     void walk_above(std::vector<std::string> const& paths, std::string const& path,
                     Node const* before);
     void walk_beneath(std::vector<std::string> const& paths, std::string const& path,

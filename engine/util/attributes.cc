@@ -44,6 +44,8 @@ std::vector<std::string> sorted_names(Bytes const& list) {
         names.emplace_back(text.c_str() + at);
     }
     std::sort(names.begin(), names.end());
+    // Some kernels list one twice.
+    names.erase(std::unique(names.begin(), names.end()), names.end());
     return names;
 }
 
@@ -71,14 +73,18 @@ std::vector<Xattr> Attributes::read() const {
     if (!names || names->empty()) return {};
     std::vector<Xattr> found;
     std::uint64_t total = 0;
+    bool fits = true;
     for (auto const& name : sorted_names(*names)) {
         auto value = read_value([&](std::span<std::byte> into) { return get(name, into); },
                                 "attribute " + name);
         if (!value) continue;  // removed since it was listed
         total += name.size() + value->size();
+        fits =
+            fits && name.size() <= limits::name_size && value->size() <= limits::xattr_value_size;
         found.push_back({name, std::move(*value)});
     }
-    if (total > limits::xattrs_size || found.size() > limits::xattrs_per_node) {
+    fits = fits && total <= limits::xattrs_size && found.size() <= limits::xattrs_per_node;
+    if (!fits) {
         throw SourceError("", "the attributes are too large to be saved");
     }
     return found;

@@ -82,4 +82,29 @@ sys.exit(subprocess.run(sys.argv[1:], user=65534, group=65534, extra_groups=[]).
 else
     skip "a target that may not be used: only root can become an ordinary user"
 fi
+
+# An ordinary user gets attributes back of what he may not write to himself.
+mkdir forbidden
+echo text >forbidden/file
+if setfattr -n user.origin -v here forbidden/file 2>/dev/null; then
+    setfattr -n user.origin -v there forbidden
+    chmod 444 forbidden/file
+    chmod 555 forbidden
+    who=()
+    if is_root && command -v setpriv >/dev/null; then
+        chown -R 12345 .
+        who=(setpriv --reuid=12345 --clear-groups)
+    fi
+    expect_code 0 "${who[@]}" "$program" snapshot forbidden
+    for changed in nothing contents attribute; do
+        [ $changed != contents ] || { chmod u+w again/file && echo other >again/file; }
+        [ $changed != attribute ] || setfattr -n user.origin -v other again/file
+        expect_code 0 "${who[@]}" "$program" restore "latest:$work/forbidden" -t again
+        expect_equal "$(getfattr --only-values -n user.origin again/file)" here
+        expect_equal "$(getfattr --only-values -n user.origin again)" there
+        expect_equal "$(stat -c %a again again/file | xargs)" "555 444"
+    done
+else
+    skip "attributes: this file system has none"
+fi
 echo "all as expected"

@@ -7,6 +7,7 @@
 
 #include "engine/repository/names.h"
 #include "engine/repository/pack_store.h"
+#include "engine/snapshot/directory_builder.h"
 #include "engine/snapshot/source_node.h"
 #include "engine/snapshot/split.h"
 #include "engine_test_repo.h"
@@ -723,6 +724,29 @@ TEST(ParseTime, RefusesWhatIsNoTime) {
           "2026-02-31", "2026-08-02T13:00:05+02:0x", "2026-08-02T13:00:05."}) {
         EXPECT_THROW(parse_time(bad), std::invalid_argument) << bad;
     }
+}
+
+TEST(DirectoryBuilder, RefusesWhatNoReaderWouldAccept) {
+    ChunkNamer const namer{SecretKey{}};
+    Node node;
+    node.name = "file";
+    auto const refuses = [&](Node const& entry) {
+        DirectoryBuilder builder(Node{});
+        EXPECT_THROW(builder.add(entry, namer, {}), FormatError);
+    };
+    DirectoryBuilder(Node{}).add(node, namer, {});
+    Node bad = node;
+    bad.name.assign(256, 'x');
+    refuses(bad);
+    bad = node;
+    bad.xattrs = {{"security.selinux", {}}, {"security.selinux", {}}};
+    refuses(bad);
+    bad = node;
+    bad.mtime.nanoseconds = 1'000'000'000;
+    refuses(bad);
+    bad = node;
+    bad.size = 1;
+    refuses(bad);
 }
 
 // As a repair on another machine does while this one looks for what it misses.
