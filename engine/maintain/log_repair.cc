@@ -93,7 +93,14 @@ bool mend_gc_log(Repository& repository, LogDamage const& damage) {
         return append_to_gc_log(store, repository.keys(), number, damage.rest);
     };
     if (!append(damage.next_record)) return false;
-    for (auto const& name : damage.damaged) quarantine(store, name);
+    for (auto const& name : damage.damaged) {
+        try {
+            quarantine(store, name);
+        } catch (RepositoryError const& error) {
+            // What cannot be read cannot be moved: it stays, and the checkpoint does without it.
+            if (error.kind() != RepositoryFailure::corrupt) throw;
+        }
+    }
     for (auto const number : damage.numbers) append(number);
     std::uint64_t const seen = repository.local_state().log_records;
     for (auto number = damage.next_record + 1; number < seen; ++number) {

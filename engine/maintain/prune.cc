@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "engine/maintain/bundle_merge.h"
+#include "engine/maintain/kept_copies.h"
 #include "engine/maintain/lost_snapshots.h"
 #include "engine/maintain/mark_needed.h"
 #include "engine/maintain/open_sessions.h"
@@ -101,19 +102,38 @@ private:
         StoredPacks const listed_later(repository_, log_);
         level_index();
         return with_sound_index(repository_, [&] {
-            auto const reachable = mark(listed_later, snapshots);
-            auto const plan = plan_prune(repository_, log_, listed, reachable, request_);
-            sums() = plan.sums;
-            if (request_.on_plan) request_.on_plan(plan.sums);
-            if (request_.dry_run || (plan.unneeded.empty() && plan.repack.empty())) return false;
-            if (mutant("sessions-before-condemn") && !has_every_session_ended()) return false;
-            auto const moved = move_together(plan.repack, reachable);
-            sum_up(plan.repack, moved);
-            if (plan.unneeded.empty() && moved.empty()) return false;
-            append(condemn_record(plan.unneeded, moved));
-            if (!log_.ends_in_condemn) throw Overtaken();  // somebody has swept it already
-            return true;
+            for (bool again = false;; again = true) {
+                auto reachable = mark(listed_later, snapshots);
+                auto const plan = plan_prune(repository_, log_, listed, reachable, request_);
+                if (keeps_what_can_be_read(reachable, plan)) return condemn(reachable, plan);
+                if (again) throw unreadable_copies();
+            }
         });
+    }
+
+    bool condemn(Reachable const& reachable, PrunePlan const& plan) {
+        sums() = plan.sums;
+        if (request_.on_plan) request_.on_plan(plan.sums);
+        if (request_.dry_run || (plan.unneeded.empty() && plan.repack.empty())) return false;
+        if (mutant("sessions-before-condemn") && !has_every_session_ended()) return false;
+        auto const moved = move_together(plan.repack, reachable);
+        sum_up(plan.repack, moved);
+        if (plan.unneeded.empty() && moved.empty()) return false;
+        append(condemn_record(plan.unneeded, moved));
+        if (!log_.ends_in_condemn) throw Overtaken();  // somebody has swept it already
+        return true;
+    }
+
+    // A dry run reads no contents.
+    bool keeps_what_can_be_read(Reachable& reachable, PrunePlan const& plan) {
+        return request_.dry_run || mutant("unread-copies") ||
+               are_kept_copies_sound(repository_, reachable, plan, progress_);
+    }
+
+    static RepositoryError unreadable_copies() {
+        return corrupt(
+            "a chunk that is needed cannot be read where it would be kept; nothing is removed: see "
+            "`repo check --read-data`");
     }
 
     SnapshotList list_all_snapshots() {
@@ -315,7 +335,10 @@ private:
         for (auto const& bundle : log_.replaced) store_.remove(names::bundle(bundle));
         remove_closed("snapshots/");
         remove_closed("forgets/");
-        for (auto const& name : list_sessions(repository_, log_).settled) store_.remove(name);
+        auto const settled = list_sessions(repository_, log_).settled;
+        // Slots that were put and not synced yet must not be lost while what they settle is gone.
+        store_.barrier();
+        for (auto const& name : settled) store_.remove(name);
         store_.barrier();
     }
 

@@ -355,9 +355,9 @@ private:
         }
         report_.needs_allow_many = lost.size() > left && !request_.allow_many;
         if (!request_.apply || ids.empty() || report_.needs_allow_many) return;
-        put_forgets(repository_, ids, "lost");
-        // Their packs are nobody's any more.
+        // Their packs are nobody's any more; first, since nobody looks for what is forgotten.
         for (auto const& id : ids) end_session(store_, repository_.keys(), id);
+        put_forgets(repository_, ids, "lost");
     }
 
     Repository& repository_;

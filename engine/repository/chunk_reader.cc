@@ -140,13 +140,24 @@ Bytes ChunkReader::decode_on(BlockSource const& source, ByteView stored, ByteVie
     }
 }
 
+Bytes ChunkReader::fetch(BlockSource const& source) const {
+    Backend& store = repository_.store();
+    try {
+        return store.get(source.pack_name, source.row.offset, source.row.stored_size);
+    } catch (RepositoryError const& error) {
+        bool const is_damaged =
+            error.kind() == RepositoryFailure::corrupt && store.stat(source.pack_name);
+        if (is_damaged) repository_.note_damaged(source.pack);
+        throw;
+    }
+}
+
 std::shared_ptr<Bytes const> ChunkReader::block(ChunkPlace const& place,
                                                 BlockSource const& source) {
     std::pair const key(place.pack, place.block);
     if (auto known = blocks_.find(key)) return known;
     if (++decoded_ > decoded_for_a_chunk) throw corrupt("a delta rests on too many blocks");
-    Bytes const stored =
-        repository_.store().get(source.pack_name, source.row.offset, source.row.stored_size);
+    Bytes const stored = fetch(source);
     Bytes plain = decode_on(source, stored, read_bases(source.kind, source.row));
     std::size_t const weight = plain.size();
     return blocks_.insert(key, std::move(plain), weight);
@@ -164,6 +175,16 @@ Bytes ChunkReader::read(PackKind kind, ChunkId const& id) {
     return read_at_depth(kind, id, limits::delta_depth + 1);
 }
 
+Bytes ChunkReader::read_at(ChunkPlace const& place, BlockSource const& from, ChunkId const& id) {
+    auto const plain = block(place, from);
+    ChunkRow const& row = row_of(from.row, id);
+    ByteView const bytes = ByteView(*plain).subspan(row.offset, row.size);
+    bool const is_it = repository_.namer().name(from.kind, bytes) == id;
+    if (is_it || mutant("any-chunk")) return {bytes.begin(), bytes.end()};
+    repository_.note_damaged(from.pack);
+    throw corrupt(from.pack_name + ": has other bytes");
+}
+
 // A base resolves only to a copy of smaller depth than the delta's, so a chain ends.
 Bytes ChunkReader::read_at_depth(PackKind kind, ChunkId const& id, unsigned depth_limit) {
     std::string failures;
@@ -171,19 +192,24 @@ Bytes ChunkReader::read_at_depth(PackKind kind, ChunkId const& id, unsigned dept
         try {
             BlockSource const from = source(place);
             if (from.row.depth >= depth_limit || from.kind != kind) continue;
-            auto const plain = block(place, from);
-            ChunkRow const& row = row_of(from.row, id);
-            ByteView const bytes = ByteView(*plain).subspan(row.offset, row.size);
-            bool const is_it = repository_.namer().name(kind, bytes) == id;
-            if (is_it || mutant("any-chunk")) return {bytes.begin(), bytes.end()};
-            repository_.note_damaged(from.pack);
-            failures += "; " + from.pack_name + ": has other bytes";
+            return read_at(place, from, id);
         } catch (RepositoryError const& error) {
             if (error.kind() != RepositoryFailure::corrupt) throw;
             failures += std::string("; ") + error.what();
         }
     }
     throw corrupt("chunk " + id.hex() + ": no copy can be read" + failures);
+}
+
+bool ChunkReader::is_readable(ChunkPlace const& place, ChunkId const& id) {
+    decoded_ = base_bytes_ = 0;
+    try {
+        read_at(place, source(place), id);
+        return true;
+    } catch (RepositoryError const& error) {
+        if (error.kind() != RepositoryFailure::corrupt) throw;
+        return false;
+    }
 }
 
 }  // namespace coffre

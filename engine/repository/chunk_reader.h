@@ -32,6 +32,9 @@ public:
     // The chunk's plaintext. Throws RepositoryError{corrupt} when no copy of it can be read.
     Bytes read(PackKind kind, ChunkId const& id);
 
+    // Whether this copy of the chunk can be read. A pack where it cannot is noted as damaged.
+    bool is_readable(ChunkPlace const& place, ChunkId const& id);
+
     // Where the index says the chunk is. An index that does not know it, or is damaged, is built
     // again first, once. Throws RepositoryError{corrupt} when there is no place.
     std::vector<ChunkPlace> locate(ChunkId const& id);
@@ -61,6 +64,8 @@ private:
     };
     void take_new_view();
     std::shared_ptr<KnownPack const> pack(PackNumber number);
+    Bytes fetch(BlockSource const& source) const;
+    Bytes read_at(ChunkPlace const& place, BlockSource const& from, ChunkId const& id);
     Bytes read_at_depth(PackKind kind, ChunkId const& id, unsigned depth_limit);
     std::shared_ptr<Bytes const> block(ChunkPlace const& place, BlockSource const& source);
     Bytes decode_on(BlockSource const& source, ByteView stored, ByteView prefix) const;

@@ -79,6 +79,14 @@ bool Reachable::resolves(Copy const& copy) {
            });
 }
 
+std::optional<ChunkPlace> Reachable::marked_place(ChunkId const& id) {
+    for (auto const& place : reader_.view().places(id)) {
+        auto const* const chunk = chunks_of(place.pack)->find(id);
+        if (chunk != nullptr && is_marked(place.pack, chunk->ordinal)) return place;
+    }
+    return std::nullopt;
+}
+
 bool Reachable::set_bit(ChunkBits& bits, Copy const& copy) {
     if (!bits.has(copy.pack)) bits.add(copy.pack, chunks_of(copy.pack)->chunks.size());
     return bits.set(copy.pack, copy.chunk.ordinal);

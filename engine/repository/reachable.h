@@ -50,6 +50,8 @@ public:
     bool is_marked(PackNumber pack, std::uint32_t ordinal) const {
         return marks_.is_set(pack, ordinal);
     }
+    // Where the chunk's marked copy is; nothing when none is marked.
+    std::optional<ChunkPlace> marked_place(ChunkId const& id);
     // Has it a marked chunk?
     bool is_needed(PackNumber pack) const { return marks_.has(pack); }
     std::size_t needed_packs() const { return marks_.packs(); }

@@ -194,8 +194,9 @@ std::set<SessionId> read_forgets(Repository& repository, std::vector<std::string
 }
 
 bool is_live(Repository& repository, SessionId const& id, GcState const& log) {
+    // In this order: a collector removes a slot before its forget record.
     Backend& store = repository.store();
-    return store.stat(names::snapshot(id)) && !store.stat(names::forget(id)) &&
+    return !store.stat(names::forget(id)) && store.stat(names::snapshot(id)) &&
            !log.closed.contains(id);
 }
 

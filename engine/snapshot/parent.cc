@@ -68,7 +68,13 @@ KnownPacks condemn_lost_packs(Repository& repository, GcState& log, StoredPacks 
 // A pack is in no bundle while its session goes on, or when that was killed. One that came to its
 // end had put its packs into bundles; of a collection (session zero) that cannot be told.
 bool has_lost_its_bundle(Repository& repository, GcState const& log, PackId const& pack) {
-    auto const session = session_of_pack(repository.store(), pack);
+    std::optional<SessionId> session;
+    try {
+        session = session_of_pack(repository.store(), pack);
+    } catch (RepositoryError const& error) {
+        if (error.kind() != RepositoryFailure::corrupt) throw;
+        return true;  // whose it is cannot be read
+    }
     return session && (session->is_zero() || log.closed.contains(*session) ||
                        repository.store().stat(names::snapshot(*session)));
 }
