@@ -20,6 +20,7 @@ any-signature           tests  KeyRing.AnObjectThatIsOnlySealedIsNotSigned
 copy-on-collected       tests  *Copy.DoesNotRestOn*
 count-on-condemned      tests  *Repair.CountsOnNothing*
 delete-what-is-damaged  tests  Restore.DeletesNothingWhereTheSnapshotCannotBeRead
+ended-repair            tests  *Repair.SetsNothingAsideOnceItWasEnded*
 follow-links            tests  *TargetTest.FollowsNoLink*
 ignore-failed-stream    tests  SnapshotStreams.OneThatFailsLeavesNoSnapshot
 ignore-failed-sync      proof  FailingSync.*
@@ -52,6 +53,7 @@ trust-fresh-times       tests  Snapshot.ReadsAFileAgainThatIsYoungerThanTheParen
 unbounded               tests  *HostileContents*Shape*
 undo-unchecked          tests  *Prune.A*Snapshot*Back*
 unlogged-sweep          tests  *Prune.LeavesNoTrace*
+unread-copies           tests  *Repair.ACollectionReadsTheCopy*
 unreadable-is-unneeded  tests  *PruneRefuses.WhenASlot*
 write-to-exchanged      tests  *GoesToNoOtherFileOfTheName*
 TABLE

@@ -23,7 +23,9 @@ public:
         for (auto const& object : listed) {
             auto const id = BundleId::parse(last_component(object.name));
             if (!id) continue;
-            Bundle bundle = read_bundle(repository_.store(), repository_.keys(), object.name);
+            if (!repository_.store().stat(object.name))
+                continue;  // replaced meanwhile, by a repair
+            Bundle bundle = read(*id);
             bool const is_touched = std::any_of(bundle.begin(), bundle.end(),
                                                 [&](auto const& row) { return goes_(row.pack); });
             if (is_touched) {

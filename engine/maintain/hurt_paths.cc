@@ -3,16 +3,19 @@
 #include <algorithm>
 
 #include "engine/maintain/tree_check.h"
+#include "engine/repository/stored_packs.h"
 
 namespace coffre {
 
 namespace {
 
 // Throws RepositoryError{corrupt} when it cannot be read.
-void require_chunk(ChunkReader& reader, std::set<PackId> const& bad, ChunkId const& id) {
+void require_chunk(ChunkReader& reader, StoredPacks const& stored, std::set<PackId> const& bad,
+                   ChunkId const& id) {
     auto const places = reader.locate(id);
     bool const is_sound = std::any_of(places.begin(), places.end(), [&](ChunkPlace const& place) {
-        return !bad.contains(reader.view().pack(place.pack).id);
+        IndexedPack const pack = reader.view().pack(place.pack);
+        return !bad.contains(pack.id) && stored.holds(pack);
     });
     if (!is_sound) reader.read(PackKind::data, id);
 }
@@ -31,9 +34,10 @@ std::vector<HurtPath> find_hurt_paths(Repository& repository,
                                       std::vector<NamedSnapshot> const& snapshots,
                                       std::set<PackId> const& bad, Progress& progress) {
     std::map<std::string, HurtPath> by_path;
+    StoredPacks const stored(repository);
     ChunkReader reader(repository, tree_cache);
     TreeCheck trees(
-        reader, [&](ChunkReader& from, ChunkId const& id) { require_chunk(from, bad, id); },
+        reader, [&](ChunkReader& from, ChunkId const& id) { require_chunk(from, stored, bad, id); },
         [&](HurtEntry const& entry) { add(by_path, entry); }, TreeCheck::Shared::each, progress);
     for (auto const& named : snapshots) trees.check(named);
     std::vector<HurtPath> hurt;

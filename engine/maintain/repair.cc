@@ -37,21 +37,24 @@ public:
 
     RepairReport run() {
         // Announced before the log is read: a collection waits for this, or had condemned before.
-        std::optional<Session> session;
         if (request_.apply && !mutant("repair-unannounced"))
-            session.emplace(store_, repository_.keys());
+            session_.emplace(store_, repository_.keys());
         try {
             look_and_mend();
         } catch (RepositoryError const& error) {
             // What a session that was ended had relied on may be gone.
-            bool const may_be_gone = session && error.kind() == RepositoryFailure::corrupt;
-            if (may_be_gone) require_open(store_, repository_.keys(), session->id());
+            if (error.kind() == RepositoryFailure::corrupt) require_session();
             throw;
         }
         return std::move(report_);
     }
 
 private:
+    // Once it was ended, a collection may remove what this has stored and counts on.
+    void require_session() {
+        if (session_) require_open(store_, repository_.keys(), session_->id());
+    }
+
     void look_and_mend() {
         look_at_log();
         look_at_objects();
@@ -260,13 +263,19 @@ private:
             report_.chunks_lost = salvaged.lost;
         }
         set_aside();
-        auto const replaced = bad_.empty() ? std::vector<BundleId>{}
-                                           : merge_bundles(repository_, [this](PackId const& id) {
-                                                 return bad_.contains(id);
-                                             });
-        for (auto const& bundle : replaced) quarantine(store_, names::bundle(bundle));
+        while (set_rows_aside()) continue;
+        require_session();
         repository_.refresh_index();
         bad_.clear();
+    }
+
+    // False when no bundle names a bad pack: a collection may have written one anew meanwhile.
+    bool set_rows_aside() {
+        if (bad_.empty()) return false;
+        auto const replaced =
+            merge_bundles(repository_, [this](PackId const& id) { return bad_.contains(id); });
+        for (auto const& bundle : replaced) quarantine(store_, names::bundle(bundle));
+        return !replaced.empty();
     }
 
     // Also of damaged ones: what can be read of them is looked for by their directories.
@@ -286,6 +295,9 @@ private:
         std::string const name = names::pack(id);
         try {
             Bytes const bytes = get_whole(store_, name, limits::pack_size);
+            // Its writer may not have synced its name: the bundle's barrier does, once it is
+            // listed.
+            store_.list(name.substr(0, name.rfind('/') + 1));
             auto const pack = bad_.contains(id) ? open_pack(repository_.keys(), name, bytes)
                                                 : verify_pack(repository_.keys(), name, bytes);
             return BundleRow{id, pack.header.session, bytes.size(),
@@ -302,6 +314,7 @@ private:
 
     void set_aside() {
         for (auto const& name : going_) {
+            if (!mutant("ended-repair")) require_session();
             try {
                 quarantine(store_, name);
             } catch (RepositoryError const& error) {
@@ -364,6 +377,7 @@ private:
     Backend& store_;
     RepairRequest const& request_;
     Progress& progress_;
+    std::optional<Session> session_;  // when it applies
     LogDamage log_damage_;
     GcState log_;
     std::set<std::string> seen_bundles_;

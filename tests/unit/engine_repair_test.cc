@@ -240,6 +240,39 @@ TEST_P(Repair, ACollectionKeepsTheCopyThatIsNotDamaged) {
     expect_whole();
 }
 
+// Where nobody has met the damaged one yet, it finds out.
+TEST_P(Repair, ACollectionReadsTheCopyThatItKeeps) {
+    auto const damaged = data_pack();
+    flip(damaged, 5'000);
+    repo_.errors(CheckDepth::read_data);
+    repo_.save(source_.path());
+    repo_.reopen_elsewhere();
+    PruneRequest tidy;
+    tidy.max_unused = std::nullopt;
+    Progress progress;
+    prune(*repo_, tidy, progress);
+    EXPECT_FALSE(repo_.store().stat(damaged));
+    EXPECT_EQ(repo_.errors(CheckDepth::read_data), std::vector<std::string>{});
+    expect_whole();
+}
+
+// What it stored anew may be collected by then: what is damaged stays where it is.
+TEST_P(Repair, SetsNothingAsideOnceItWasEnded) {
+    auto const damaged = data_pack();
+    flip(damaged, 5'000);
+    repo_.observe([&, done = false](Verb verb, std::string const& name) mutable {
+        if (done || verb != Verb::put || !name.starts_with("bundles/")) return;
+        done = true;
+        for (auto const& session : repo_.objects("sessions/")) {
+            end_session(repo_.store(), repo_->keys(), *SessionId::parse(last_component(session)));
+        }
+    });
+    EXPECT_EQ(failure_of([&] { repair(); }), RepositoryFailure::fenced);
+    repo_.observe_nothing();
+    EXPECT_TRUE(repo_.store().stat(damaged));
+    EXPECT_EQ(repo_.objects("quarantine/"), std::vector<std::string>{});
+}
+
 // A log that is as long as it was: afterwards nobody misses its end.
 TEST_P(Repair, PutsAnEndToTheLogThatThisMachineHasSeen) {
     for (int i = 0; i < 2; ++i) {
