@@ -209,10 +209,16 @@ void drop_absent_key_file(Credentials& credentials) {
 }  // namespace
 
 std::string repository_location(GlobalOptions const& options) {
-    if (!options.repository.empty()) return options.repository;
-    if (!options.repository_file.empty()) {
-        return trimmed(read_text_file(options.repository_file, "repository's name"));
+    std::string location = options.repository;
+    std::string file = options.repository_file;
+    if (!location.empty() && !file.empty())
+        throw std::invalid_argument("--repo and --repository-file exclude each other");
+    if (location.empty() && file.empty()) {
+        location = environment("REPO_REPOSITORY");
+        file = environment("REPO_REPOSITORY_FILE");
     }
+    if (!location.empty()) return location;
+    if (!file.empty()) return trimmed(read_text_file(file, "repository's name"));
     throw std::invalid_argument("no repository named: use -r FOLDER or REPO_REPOSITORY");
 }
 

@@ -26,6 +26,7 @@ struct CopyArguments {
 GlobalOptions options_of_source(GlobalOptions const& options, CopyArguments const& arguments) {
     GlobalOptions source = options;
     source.repository = arguments.from;
+    source.repository_file.clear();
     if (arguments.from_key.empty()) return source;
     source.password_file = arguments.from_key.password_file;
     source.password_command = arguments.from_key.password_command;
@@ -153,7 +154,8 @@ void add_copy(CLI::App& app, Context& context) {
     command->add_flag("-n,--dry-run", arguments->request.dry_run, "only say what would be copied");
     command->add_flag("--heal", arguments->request.heal,
                       "also bring what snapshots lack that are here already, after a repair");
-    command->add_option("--compression", arguments->compression, "auto, fast, better, max, off");
+    command->add_option("--compression", arguments->compression, "auto, fast, better, max, off")
+        ->envname("REPO_COMPRESSION");
     add_filter(*command, arguments->request.filter);
     command->footer(
         "What is here already is not copied again; run it after each snapshot, or each night. "

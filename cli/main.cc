@@ -15,6 +15,7 @@
 #include "cli/context.h"
 #include "cli/output.h"
 #include "cli/suggest.h"
+#include "cli/words.h"
 #include "engine/error.h"
 
 namespace coffre::cli {
@@ -38,10 +39,10 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 saved but some sources could not 
 21 no space, 22 a stream's command failed, 27 the repository went back in time, 130 interrupted.)";
 
 void add_global_options(CLI::App& app, GlobalOptions& options) {
-    app.add_option("-r,--repo", options.repository, "the repository: a folder")
-        ->envname("REPO_REPOSITORY");
-    app.add_option("--repository-file", options.repository_file, "file that names the repository")
-        ->envname("REPO_REPOSITORY_FILE");
+    app.add_option("-r,--repo", options.repository,
+                   "the repository: a folder (or REPO_REPOSITORY)");
+    app.add_option("--repository-file", options.repository_file,
+                   "file that names the repository (or REPO_REPOSITORY_FILE)");
     app.add_option("-p,--password-file", options.password_file, "file that holds the passphrase");
     app.add_option("--password-command", options.password_command,
                    "shell command that prints the passphrase");
@@ -165,15 +166,6 @@ void add_help(CLI::App& app, Context& context) {
     });
 }
 
-void take_one_value(CLI::App& app) {
-    for (auto* const command : app.get_subcommands({})) {
-        for (auto* const option : command->get_options()) {
-            if (!option->get_positional()) option->allow_extra_args(false);
-        }
-        take_one_value(*command);
-    }
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -192,10 +184,10 @@ int main(int argc, char** argv) {
                            add_key,   add_bench,    add_version,   add_help}) {
         add(app, context);
     }
-    // An option takes one value: what follows it is a path.
-    take_one_value(app);
+    restrict_options(app);
     try {
-        app.parse(argc, argv);
+        auto words = words_of(argc, argv);
+        app.parse(words);
     } catch (CLI::Success const& help) {
         return app.exit(help);
     } catch (CLI::ParseError const& error) {

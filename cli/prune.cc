@@ -69,8 +69,8 @@ void print_text(PruneReport const& report, bool dry_run) {
                       : "an earlier collection was taken up");
     }
     if (report.ended_sessions > 0) {
-        print(fmt::format("ended {} session{} without a sign of life", report.ended_sessions,
-                          report.ended_sessions == 1 ? "" : "s"));
+        print(fmt::format("{} {} session{} without a sign of life", dry_run ? "would end" : "ended",
+                          report.ended_sessions, report.ended_sessions == 1 ? "" : "s"));
     }
     print_waiting(report);
     if (!dry_run) print("removed     " + amount_text(report.removed));

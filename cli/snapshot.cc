@@ -53,6 +53,7 @@ std::vector<std::string> read_list(std::string const& path, char separator) {
         if (separator == '\n' && (item.empty() || item[0] == '#')) continue;
         if (!item.empty()) items.push_back(item);
     }
+    if (file.bad()) throw SourceError(path, path + ": cannot be read to its end");
     return items;
 }
 
@@ -79,6 +80,13 @@ void add_streams(SnapshotRequest& request, SnapshotArguments const& arguments,
         request.streams.push_back(stream_from_command(
             stream.substr(0, equals), {"/bin/sh", "-c", stream.substr(equals + 1)}));
     }
+    auto const is_read = [](auto const& files) {
+        return std::find(files.begin(), files.end(), "-") != files.end();
+    };
+    bool const is_stdin_read = is_read(arguments.files_from) || is_read(arguments.files_from_raw) ||
+                               is_read(arguments.exclude_files);
+    if (arguments.from_stdin && is_stdin_read)
+        throw std::invalid_argument("--stdin: standard input is read as a list already");
     if (arguments.from_stdin) {
         request.streams.push_back(stream_from_fd(arguments.stdin_filename, STDIN_FILENO));
     }
@@ -129,6 +137,8 @@ SnapshotRequest make_request(GlobalOptions const& options, SnapshotArguments con
     request.host = arguments.host;
     request.tags = arguments.tags;
     if (!arguments.time.empty()) request.time_ns = parse_time(arguments.time);
+    if (arguments.force && !arguments.parent.empty())
+        throw std::invalid_argument("--force and --parent exclude each other");
     if (arguments.force) request.parent = ParentChoice::none;
     if (!arguments.parent.empty()) {
         request.parent = ParentChoice::given;

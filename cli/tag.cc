@@ -29,8 +29,7 @@ SnapshotList chosen(GlobalOptions const& options, Repository& repository,
     auto const list = list_snapshots(repository);
     SnapshotList named;
     for (auto const& name : arguments.names) {
-        auto found = find_snapshot(list, name, arguments.filter);
-        named.snapshots.push_back({found.id, std::move(found.snapshot)});
+        named.snapshots.push_back(find_whole_snapshot(list, name, arguments.filter));
     }
     return named;
 }

@@ -57,6 +57,10 @@ FoundSnapshot find_snapshot(Repository& repository, std::string const& name,
 FoundSnapshot find_snapshot(SnapshotList const& list, std::string const& name,
                             SnapshotFilter const& filter);
 
+// The same where a snapshot as a whole is meant: throws std::invalid_argument when a path follows.
+NamedSnapshot find_whole_snapshot(SnapshotList const& list, std::string const& name,
+                                  SnapshotFilter const& filter);
+
 // Throws RepositoryError{failed} when the snapshot was given up since it was found: what a reader
 // misses of it is no damage then.
 void require_not_given_up(Repository& repository, SessionId const& id);

@@ -61,9 +61,12 @@ private:
     void list_all() {
         auto list = list_snapshots(repository_);
         if (!list.damaged.empty() && request_.names.empty()) {
-            throw corrupt(list.damaged[0] +
-                          "; the rules are for snapshots that can be read: forget this "
-                          "one by its full ID first");
+            std::string const& damaged = list.damaged[0];
+            throw corrupt(damaged + (damaged.starts_with("snapshots/")
+                                         ? "; the rules are for snapshots that can be read: forget "
+                                           "this one by its full ID first"
+                                         : "; what was forgotten is not known: `repo repair "
+                                           "--apply` first"));
         }
         list_ = std::move(list);
     }
@@ -84,7 +87,7 @@ private:
     }
 
     // Nobody can take a pin from what cannot be read.
-    void require_unreadable(std::string const& name, FoundSnapshot const& found) {
+    void require_unreadable(std::string const& name, NamedSnapshot const& found) {
         bool const is_meant = request_.allow_many && name == found.id.hex();
         if (is_meant && is_unreadable(found)) return;
         throw RepositoryError(
@@ -94,7 +97,7 @@ private:
                 "cannot be read, its full ID with --allow-many");
     }
 
-    bool is_unreadable(FoundSnapshot const& found) {
+    bool is_unreadable(NamedSnapshot const& found) {
         try {
             repository_.refresh_index();
             with_sound_index(repository_, [&] {
@@ -127,7 +130,7 @@ private:
         std::set<SessionId> named;
         for (auto const& name : request_.names) {
             if (is_damaged_slot(name)) continue;
-            auto const found = find_snapshot(list_, name, request_.filter);
+            auto const found = find_whole_snapshot(list_, name, request_.filter);
             if (found.snapshot.pinned) require_unreadable(name, found);
             named.insert(found.id);
         }

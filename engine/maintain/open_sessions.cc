@@ -84,14 +84,19 @@ OpenSession describe(Repository& repository, SessionsListing::Open const& sessio
     return told;
 }
 
-std::uint64_t end_dead_sessions(Repository& repository, GcState const& log, std::int64_t now_ns) {
-    std::uint64_t ended = 0;
+std::vector<SessionId> dead_sessions(Repository& repository, GcState const& log,
+                                     std::int64_t now_ns) {
+    std::vector<SessionId> dead;
     for (auto const& session : list_sessions(repository, log).open) {
-        if (!is_dead(repository, session, now_ns)) continue;
-        end_session(repository.store(), repository.keys(), session.id);
-        ++ended;
+        if (is_dead(repository, session, now_ns)) dead.push_back(session.id);
     }
-    return ended;
+    return dead;
+}
+
+std::uint64_t end_dead_sessions(Repository& repository, GcState const& log, std::int64_t now_ns) {
+    auto const dead = dead_sessions(repository, log, now_ns);
+    for (auto const& id : dead) end_session(repository.store(), repository.keys(), id);
+    return dead.size();
 }
 
 }  // namespace coffre

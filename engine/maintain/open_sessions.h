@@ -33,9 +33,11 @@ SessionsListing list_sessions(Repository& repository, GcState const& log);
 // What is told of an open session. One whose record cannot be read has neither host nor process.
 OpenSession describe(Repository& repository, SessionsListing::Open const& session);
 
-// Ends the sessions that have no process any more, or none that gave a sign within an hour: by
-// making the very object that such a session would have to make, so that it cannot publish later.
-// Returns how many.
+// Open ones that have no process any more, or none that gave a sign within an hour.
+std::vector<SessionId> dead_sessions(Repository& repository, GcState const& log,
+                                     std::int64_t now_ns);
+// Ends these: by making the very object that such a session would have to make, so that it cannot
+// publish later. Returns how many.
 std::uint64_t end_dead_sessions(Repository& repository, GcState const& log, std::int64_t now_ns);
 
 }  // namespace coffre

@@ -95,7 +95,8 @@ private:
 
     // False when there is nothing to condemn, or this is a dry run.
     bool condemn() {
-        StoreListing const listed(repository_, log_);
+        StoreListing listed(repository_, log_);
+        if (request_.dry_run) list_as_if_ended(listed);
         given_up_ = forgotten();
         auto const snapshots = list_all_snapshots();
         // What these need may have been stored since that listing.
@@ -122,6 +123,12 @@ private:
         append(condemn_record(plan.unneeded, moved));
         if (!log_.ends_in_condemn) throw Overtaken();  // somebody has swept it already
         return true;
+    }
+
+    void list_as_if_ended(StoreListing& listed) {
+        auto const dead = dead_sessions(repository_, log_, now_ns());
+        listed.slots.insert(dead.begin(), dead.end());
+        report_.ended_sessions = dead.size();
     }
 
     // A dry run reads no contents.

@@ -30,12 +30,13 @@ std::int64_t before(std::int64_t ns, CalendarSpan const& span) {
     tm.tm_year -= span.years;
     tm.tm_mon -= span.months;
     tm.tm_mday -= span.days;
-    tm.tm_hour -= span.hours;
     tm.tm_isdst = -1;
-    std::int64_t const seconds = std::mktime(&tm);
+    std::int64_t const day = std::mktime(&tm);
+    // Hours are as long as they are, whatever the clocks show.
+    std::int64_t const seconds = day - std::int64_t{span.hours} * 3600;
     constexpr auto earliest = std::numeric_limits<std::int64_t>::min();
     // -1 also says that there is no such time.
-    if (seconds == -1 || seconds < earliest / second_ns) return earliest;
+    if (day == -1 || seconds < earliest / second_ns) return earliest;
     return seconds * second_ns;
 }
 

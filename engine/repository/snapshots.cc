@@ -218,8 +218,11 @@ void put_forgets(Repository& repository, std::vector<SessionId> const& ids,
     Bytes const record = encode_forget({now_ns(), reason});
     for (auto const& id : ids) {
         std::string const name = names::forget(id);
-        repository.store().put(
-            name, repository.keys().seal_signed_object(ObjectKind::forget, name, record));
+        Bytes const object = repository.keys().seal_signed_object(ObjectKind::forget, name, record);
+        if (repository.store().put(name, object) == PutResult::stored) continue;
+        // One that cannot be read counts for nothing.
+        Bytes const there = get_whole(repository.store(), name, limits::object_size);
+        repository.keys().open_signed_object(ObjectKind::forget, name, there);
     }
     repository.store().barrier();
 }
@@ -303,6 +306,14 @@ std::int64_t shown_ns(Snapshot const& snapshot) {
 bool is_ahead(Snapshot const& snapshot, std::int64_t now_ns) {
     constexpr std::int64_t hour_ns = 3600 * second_ns;
     return shown_ns(snapshot) > now_ns + hour_ns;
+}
+
+NamedSnapshot find_whole_snapshot(SnapshotList const& list, std::string const& name,
+                                  SnapshotFilter const& filter) {
+    auto found = find_snapshot(list, name, filter);
+    if (found.sub_path.empty()) return {found.id, std::move(found.snapshot)};
+    throw std::invalid_argument("\"" + name +
+                                "\": only a whole snapshot can be meant here, without a path");
 }
 
 FoundSnapshot find_snapshot(SnapshotList const& list, std::string const& name,

@@ -160,7 +160,7 @@ private:
         }
         std::set<SessionId> wanted;
         for (auto const& name : request_.names) {
-            wanted.insert(find_snapshot(list, name, request_.filter).id);
+            wanted.insert(find_whole_snapshot(list, name, request_.filter).id);
         }
         std::erase_if(list.snapshots,
                       [&](NamedSnapshot const& named) { return !wanted.contains(named.id); });

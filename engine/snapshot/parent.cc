@@ -15,8 +15,7 @@ std::optional<NamedSnapshot> choose(Repository& repository, SnapshotRequest cons
                                     Snapshot const& begun) {
     if (request.parent == ParentChoice::none) return std::nullopt;
     if (request.parent == ParentChoice::given) {
-        auto found = find_snapshot(repository, request.parent_name, {});
-        return NamedSnapshot{found.id, std::move(found.snapshot)};
+        return find_whole_snapshot(list_snapshots(repository), request.parent_name, {});
     }
     auto list = list_snapshots(repository).snapshots;
     for (auto it = list.rbegin(); it != list.rend(); ++it) {

@@ -46,4 +46,53 @@ expect_code 0 repo help key add
 expect_output "--recovery"
 expect_code 2 repo help nonsense
 expect_error "no such command: nonsense"
+
+# A word in brackets is one word; a value that is empty is told, and takes no other word for it.
+new_repository store
+mkdir '[a,b]' '[Live]'
+echo 1 >'[a,b]/1'
+echo 2 >'[Live]/2'
+expect_code 0 repo snapshot '[a,b]' '[Live]' --exclude '[xy]'
+expect_code 0 repo find '[1-2]'
+expect_output '[a,b]/1'
+expect_output '[Live]/2'
+expect_code 0 repo snapshot --stdin-from-command -- printf '[%s]' '[.a,.b]'
+expect_equal "$(repo cat latest:/stdin)" '[[.a,.b]]'
+for empty in "status --max-age" "forget --keep-last 1 --keep-daily" "snapshot . --time" "prune --max-repack-size"; do
+    # shellcheck disable=SC2086
+    expect_code 2 repo $empty ''
+    expect_error "its value is empty"
+    # shellcheck disable=SC2086
+    expect_code 2 repo $empty= --threads 1
+    expect_error "its value is empty"
+done
+expect_code 0 repo snapshots --tag= --json
+expect_equal "$(python3 -c 'import json; print(len(json.load(open("out"))))')" 2
+expect_code 0 repo snapshots --tag '' --json
+expect_equal "$(python3 -c 'import json; print(len(json.load(open("out"))))')" 2
+
+# What is meant for whole snapshots takes no path.
+for whole in "forget" "tag --add x"; do
+    # shellcheck disable=SC2086
+    expect_code 2 repo $whole "latest:/some/folder"
+    expect_error "without a path"
+done
+expect_code 2 repo snapshot . --parent latest:/some/folder
+expect_code 2 repo snapshot . --parent latest --force
+expect_equal "$(snapshot_ids | wc -l)" 2
+
+# Options win over the environment, whatever they are; two of a kind are no choice.
+echo "$work/store" >name
+expect_code 10 env REPO_REPOSITORY="$work/none" "$program" --key-file none snapshots
+expect_code 0 env REPO_REPOSITORY="$work/none" "$program" --repository-file name snapshots
+expect_code 2 repo -r store --repository-file name snapshots
+expect_error "exclude each other"
+
+# A list that cannot be read is no short list.
+mkdir list
+for option in --files-from --files-from-raw --exclude-file; do
+    expect_code 1 repo snapshot . "$option" list
+    expect_error "list: cannot be read"
+done
+expect_code 2 repo snapshot --stdin --files-from -
 echo "all as expected"

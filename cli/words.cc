@@ -1,0 +1,61 @@
+#include "cli/words.h"
+
+#include <algorithm>
+#include <set>
+
+namespace coffre::cli {
+
+namespace {
+
+// Stands behind a word that the parser would split.
+constexpr char mark = '\1';
+
+bool would_be_split(std::string const& word) {
+    return word.starts_with('[') && word.ends_with(']');
+}
+
+std::string without_mark(std::string word) {
+    if (word.ends_with(mark) && would_be_split(word.substr(0, word.size() - 1))) word.pop_back();
+    return word;
+}
+
+bool may_be_empty(CLI::Option const& option) {
+    // Those of patterns have something better to say.
+    static std::set<std::string> const names{"--tag", "--keep-tag", "--group-by", "--include",
+                                             "--exclude"};
+    return option.get_positional() || names.contains(option.get_name());
+}
+
+}  // namespace
+
+std::vector<std::string> words_of(int argc, char const* const* argv) {
+    std::vector<std::string> words;
+    bool are_options_over = false;
+    for (int i = 1; i < argc; ++i) {
+        std::string word = argv[i];
+        are_options_over = are_options_over || word == "--";
+        bool const is_empty_value = !are_options_over && word.size() > 3 &&
+                                    word.starts_with("--") && word.find('=') == word.size() - 1;
+        if (is_empty_value) word.pop_back();
+        if (would_be_split(word)) word += mark;
+        words.push_back(std::move(word));
+        if (is_empty_value) words.emplace_back();
+    }
+    std::reverse(words.begin(), words.end());
+    return words;
+}
+
+void restrict_options(CLI::App& app) {
+    auto const is_given = [](std::string const& value) {
+        return value.empty() ? "its value is empty" : "";
+    };
+    for (auto* const option : app.get_options()) {
+        if (option->get_items_expected_max() == 0) continue;  // a flag
+        if (!option->get_positional()) option->allow_extra_args(false);
+        option->transform(without_mark);
+        if (!may_be_empty(*option)) option->check(is_given);
+    }
+    for (auto* const command : app.get_subcommands({})) restrict_options(*command);
+}
+
+}  // namespace coffre::cli

@@ -1,0 +1,20 @@
+// The words of a command line: what they mean before the parser takes them apart.
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <string>
+#include <vector>
+
+namespace coffre::cli {
+
+// Those after the program's name, the last one first, as CLI::App::parse() takes them. "--name=" is
+// an empty value, and "[a,b]" is one word: the parser would take the next word, or make two of it.
+std::vector<std::string> words_of(int argc, char const* const* argv);
+
+// Of all options of all commands: each takes one value, what follows it is a path; what words_of()
+// has marked is as it was; and only where nothing is something, a value may be empty.
+void restrict_options(CLI::App& app);
+
+}  // namespace coffre::cli
