@@ -9,6 +9,7 @@
 #include <mutex>
 #include <set>
 
+#include "engine/crypto/secret.h"
 #include "engine/util/direct_write.h"
 #include "engine/util/fd.h"
 #include "format/mutant.h"
@@ -164,7 +165,7 @@ private:
     PutResult put_by_name(std::string const& name, ByteView bytes) {
         std::string const temporary = name.substr(0, name.rfind('/') + 1) +
                                       std::string(temporary_prefix) + last_component(name) + "-" +
-                                      std::to_string(::getpid());
+                                      random_id<SessionId>().hex();
         Fd const file(::openat(root_.get(), temporary.c_str(),
                                O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0600));
         if (!file) fail("create", temporary);

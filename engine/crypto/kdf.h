@@ -12,7 +12,7 @@ namespace coffre {
 // BLAKE2b-256 keyed with `master` over `label` (RFC 7693): one label per purpose.
 SecretKey subkey(SecretKey const& master, std::string_view label);
 SecretKey subkey(SecretKey const& master, ByteView label);
-// The same into `key`: guarded memory costs eight system calls each time it is asked for.
+// The same into `key`, for whoever derives one after the other.
 void derive_subkey(SecretKey& key, SecretKey const& master, ByteView label);
 
 // Argon2id (RFC 9106). Throws RepositoryError when the memory is not to be had.

@@ -4,7 +4,9 @@
 
 #include <array>
 #include <cstring>
+#include <mutex>
 #include <new>
+#include <vector>
 
 #include "engine/error.h"
 
@@ -13,6 +15,45 @@ namespace coffre {
 namespace {
 
 constexpr std::size_t drawn_at_once = 4096;
+
+// Places for keys in pages of libsodium's guarded memory. A page of its own for each key would take
+// four mappings, of which a process may have some ten thousands; a repository has a key of each run
+// that stored anything.
+class KeyPages {
+public:
+    std::byte* take() {
+        std::lock_guard const lock(mutex_);
+        if (free_.empty()) add_page();
+        std::byte* const place = free_.back();
+        free_.pop_back();
+        return place;
+    }
+    void give_back(std::byte* place) {
+        ::sodium_memzero(place, SecretKey::size);
+        std::lock_guard const lock(mutex_);
+        free_.push_back(place);
+    }
+
+private:
+    static constexpr std::size_t page = 4096;
+
+    void add_page() {
+        free_.reserve(free_.capacity() + page / SecretKey::size);
+        auto* const begin = static_cast<std::byte*>(::sodium_malloc(page));
+        if (begin == nullptr) throw std::bad_alloc();
+        std::memset(begin, 0, page);
+        for (std::size_t at = 0; at < page; at += SecretKey::size) free_.push_back(begin + at);
+    }
+
+    std::mutex mutex_;
+    std::vector<std::byte*> free_;  // by mutex_
+};
+
+// Outlives every key.
+KeyPages& key_pages() {
+    static auto* const pages = new KeyPages;
+    return *pages;
+}
 
 }  // namespace
 
@@ -23,14 +64,12 @@ void prepare_crypto() {
 }
 
 void SecretKey::Free::operator()(std::byte* bytes) const {
-    ::sodium_free(bytes);
+    key_pages().give_back(bytes);
 }
 
 SecretKey::SecretKey() {
     prepare_crypto();
-    bytes_.reset(static_cast<std::byte*>(::sodium_malloc(size)));
-    if (!bytes_) throw std::bad_alloc();
-    std::memset(bytes_.get(), 0, size);
+    bytes_.reset(key_pages().take());
 }
 
 SecretKey::SecretKey(ByteView bytes) : SecretKey() {

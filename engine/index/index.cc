@@ -133,8 +133,8 @@ std::set<BundleId> Index::bundles() const {
     return found;
 }
 
-std::optional<ChunkPlace> Index::View::find(ChunkId const& id,
-                                            std::function<bool(PackNumber)> const& usable) const {
+template <class Visit>
+void Index::View::each_place(ChunkId const& id, Visit const& visit) const {
     Moment const moment(*this);
     auto const cursor = open_cursor(transaction_.get(), index_->tables_.chunks);
     MDB_val key = lmdb_value(id.bytes);
@@ -147,19 +147,27 @@ std::optional<ChunkPlace> Index::View::find(ChunkId const& id,
             throw IndexDamaged("index: a chunk's row is damaged");
         }
         Reader in(*place, "index row");
-        ChunkPlace const found{in.u32(), in.u32()};
-        if (usable(found.pack)) return found;
+        if (!visit(ChunkPlace{in.u32(), in.u32()})) return;
     }
-    return std::nullopt;
 }
 
+std::optional<ChunkPlace> Index::View::find(ChunkId const& id,
+                                            std::function<bool(PackNumber)> const& usable) const {
+    std::optional<ChunkPlace> found;
+    each_place(id, [&](ChunkPlace const& place) {
+        if (usable(place.pack)) found = place;
+        return !found;
+    });
+    return found;
+}
+
+// One in each pack.
 std::vector<ChunkPlace> Index::View::places(ChunkId const& id) const {
     std::vector<ChunkPlace> all;
-    std::set<PackNumber> seen;
-    while (auto const place = find(id, [&](PackNumber pack) { return !seen.contains(pack); })) {
-        seen.insert(place->pack);
-        all.push_back(*place);
-    }
+    each_place(id, [&](ChunkPlace const& place) {
+        if (all.empty() || all.back().pack != place.pack) all.push_back(place);
+        return true;
+    });
     return all;
 }
 

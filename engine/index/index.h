@@ -82,7 +82,7 @@ public:
     // The first place of the chunk in a pack for which `usable` holds.
     std::optional<ChunkPlace> find(ChunkId const& id,
                                    std::function<bool(PackNumber)> const& usable) const;
-    // Every place of the chunk.
+    // A place of the chunk in each pack that has it.
     std::vector<ChunkPlace> places(ChunkId const& id) const;
     IndexedPack pack(PackNumber number) const;
     PackDirectory directory(PackNumber number) const;
@@ -103,6 +103,9 @@ private:
     private:
         View const& view_;
     };
+    // In order, until `visit` returns false.
+    template <class Visit>
+    void each_place(ChunkId const& id, Visit const& visit) const;
     Bytes pack_row(std::uint8_t table, PackNumber number) const;
 
     std::shared_ptr<Index const> index_;

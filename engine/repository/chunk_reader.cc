@@ -158,7 +158,10 @@ std::shared_ptr<Bytes const> ChunkReader::block(ChunkPlace const& place,
     if (auto known = blocks_.find(key)) return known;
     if (++decoded_ > decoded_for_a_chunk) throw corrupt("a delta rests on too many blocks");
     Bytes const stored = fetch(source);
+    auto const generation = index_generation_;
     Bytes plain = decode_on(source, stored, read_bases(source.kind, source.row));
+    // Packs have other numbers once the index was built again, for a base.
+    if (generation != index_generation_) return std::make_shared<Bytes const>(std::move(plain));
     std::size_t const weight = plain.size();
     return blocks_.insert(key, std::move(plain), weight);
 }
@@ -178,6 +181,8 @@ Bytes ChunkReader::read(PackKind kind, ChunkId const& id) {
 Bytes ChunkReader::read_at(ChunkPlace const& place, BlockSource const& from, ChunkId const& id) {
     auto const plain = block(place, from);
     ChunkRow const& row = row_of(from.row, id);
+    if (std::uint64_t{row.offset} + row.size > plain->size())
+        throw corrupt(from.pack_name + ": a chunk ends behind its block");
     ByteView const bytes = ByteView(*plain).subspan(row.offset, row.size);
     bool const is_it = repository_.namer().name(from.kind, bytes) == id;
     if (is_it || mutant("any-chunk")) return {bytes.begin(), bytes.end()};

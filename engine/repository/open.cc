@@ -312,11 +312,12 @@ std::string encryption_mark(std::string const& location, OpenOptions const& opti
     return options.cache_folder + "/encrypted/" + hasher.digest().hex();
 }
 
-// Whoever exchanges an encrypted repository for an open one must not be sent plaintext.
-void require_no_downgrade(std::string const& location, OpenOptions const& options) {
+// Whoever exchanges an encrypted repository for an open one must not be sent plaintext. Of what was
+// opened: the next time the store may show another config.
+void require_no_downgrade(std::string const& location, OpenOptions const& options, Mode opened) {
     std::string const mark = encryption_mark(location, options);
     bool const was_encrypted = ::access(mark.c_str(), F_OK) == 0;
-    bool const is_encrypted = repository_mode_at(location) == Mode::encrypted;
+    bool const is_encrypted = opened == Mode::encrypted;
     if (was_encrypted && !is_encrypted) {
         throw RepositoryError(RepositoryFailure::unusable,
                               location +
@@ -353,8 +354,9 @@ std::shared_ptr<Repository> init_repository(std::string const& location, InitOpt
 std::shared_ptr<Repository> open_repository(std::string const& location,
                                             Credentials const& credentials,
                                             OpenOptions const& options) {
-    require_no_downgrade(location, options);
-    return open_repository(open_local_store(location), credentials, options);
+    auto repository = open_repository(open_local_store(location), credentials, options);
+    require_no_downgrade(location, options, repository_mode(*repository));
+    return repository;
 }
 
 }  // namespace coffre

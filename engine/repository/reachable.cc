@@ -73,10 +73,16 @@ std::optional<Reachable::Copy> Reachable::choose_copy(ChunkId const& id, unsigne
 bool Reachable::resolves(Copy const& copy) {
     auto const known = chunks_of(copy.pack);
     auto const bases = known->bases.find(copy.chunk.block);
-    return bases == known->bases.end() ||
-           std::all_of(bases->second.begin(), bases->second.end(), [&](ChunkId const& base) {
-               return choose_copy(base, copy.depth).has_value();
-           });
+    if (bases == known->bases.end()) return true;
+    // Asked once for each block: of deltas that rest on deltas there are more ways than blocks.
+    std::pair const block(copy.pack, copy.chunk.block);
+    if (auto const found = resolved_.find(block); found != resolved_.end()) return found->second;
+    return resolved_[block] = has_all_bases(bases->second, copy.depth);
+}
+
+bool Reachable::has_all_bases(std::vector<ChunkId> const& bases, unsigned depth) {
+    return std::all_of(bases.begin(), bases.end(),
+                       [&](ChunkId const& base) { return choose_copy(base, depth).has_value(); });
 }
 
 std::optional<ChunkPlace> Reachable::marked_place(ChunkId const& id) {

@@ -79,6 +79,7 @@ private:
     std::optional<Copy> mark_chunk(ChunkId const& id, unsigned depth_limit);
     std::shared_ptr<PackChunks const> chunks_of(PackNumber pack);
     bool resolves(Copy const& copy);
+    bool has_all_bases(std::vector<ChunkId> const& bases, unsigned depth);
     // False when it is set.
     bool set_bit(ChunkBits& bits, Copy const& copy);
     void mark_node(Node const& node);
@@ -96,6 +97,7 @@ private:
     std::map<ChunkId, std::string> missing_;
     std::vector<ChunkId> pieces_;                     // of directories, still to be read
     std::unordered_set<ChunkId, IdHash> remembered_;  // some of those that are marked
+    std::map<std::pair<PackNumber, std::uint32_t>, bool> resolved_;  // deltas, by block
     std::string where_;
     std::uint64_t newly_marked_ = 0;  // bytes
 };

@@ -11,6 +11,7 @@ namespace coffre {
 
 namespace {
 
+constexpr std::size_t known_session_keys = 4096;
 constexpr int build_attempts = 32;  // others may replace bundles all the time
 
 std::uint64_t cache_seed(KeyRing const& keys) {
@@ -29,7 +30,8 @@ Repository::Repository(std::shared_ptr<Backend> store, ConfigSecrets const& conf
       chunker_(SecretKey(config.chunker_key), config.chunker),
       folder_(options.cache_folder + "/" + keys_.repository().hex()),
       warn_(options.warn),
-      index_seed_(cache_seed(keys_)) {
+      index_seed_(cache_seed(keys_)),
+      session_keys_(known_session_keys) {
     make_folders(folder_ + "/index");
     local_state_ = load_local_state(folder_, keys_.repository());
 }
@@ -168,13 +170,15 @@ void keep_local_state(Repository& repository, Progress const& progress) {
 
 std::shared_ptr<SessionKey const> Repository::session_key(PackDirectory const& directory,
                                                           KeyId const& id) {
+    bool const is_encrypted = keys_.mode() == Mode::encrypted;
+    if (id.is_zero() == is_encrypted)
+        throw FormatError(is_encrypted ? "a block without a key" : "a block with a key");
+    std::pair const wanted(id, directory.kind);
     std::lock_guard const lock(mutex_);
-    if (auto const known = session_keys_.find(id); known != session_keys_.end()) {
-        return known->second;
-    }
+    if (auto known = session_keys_.find(wanted)) return known;
     SessionKey key;
     key.kind = directory.kind;
-    if (keys_.mode() == Mode::encrypted) {
+    if (is_encrypted) {
         auto const wrapped =
             std::find_if(directory.keys.begin(), directory.keys.end(), [&](WrappedKey const& k) {
                 return k.id == id && k.kind == directory.kind && k.type == WrapType::master;
@@ -182,8 +186,7 @@ std::shared_ptr<SessionKey const> Repository::session_key(PackDirectory const& d
         if (wrapped == directory.keys.end()) throw FormatError("a block is not sealed under a key");
         key = keys_.unwrap(*wrapped);
     }
-    return session_keys_.emplace(id, std::make_shared<SessionKey const>(std::move(key)))
-        .first->second;
+    return session_keys_.insert(wanted, std::move(key), 1);
 }
 
 RepositoryId const& repository_id(Repository const& repository) {

@@ -13,6 +13,7 @@
 #include "engine/repository.h"
 #include "engine/repository/damage_notes.h"
 #include "engine/repository/local_state.h"
+#include "engine/util/lru_cache.h"
 
 namespace coffre {
 
@@ -83,7 +84,7 @@ private:
     bool index_is_rebuilt_ = false;
     std::uint64_t index_generation_ = 0;
     std::mutex mutex_;
-    std::map<KeyId, std::shared_ptr<SessionKey const>> session_keys_;  // by mutex_
+    LruCache<std::pair<KeyId, PackKind>, SessionKey> session_keys_;  // by mutex_
 };
 
 // Keeps what this machine has seen. A failure is only reported: what was done is done.

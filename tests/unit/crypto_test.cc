@@ -546,5 +546,17 @@ TEST(SecretKey, TakesExactly32Bytes) {
     EXPECT_NE(hex(SecretKey::random()), hex(SecretKey::random()));
 }
 
+// A process may have some 65,000 mappings; a repository has two keys of each run.
+TEST(SecretKey, ThereMayBeVeryManyAtOnce) {
+    std::vector<SecretKey> keys(40'000);
+    for (unsigned i = 0; i < keys.size(); ++i) keys[i].writable()[0] = static_cast<std::byte>(i);
+    for (unsigned i = 0; i < keys.size(); ++i) {
+        ASSERT_EQ(keys[i].view()[0], static_cast<std::byte>(i));
+        ASSERT_EQ(keys[i].view()[1], std::byte{0});
+    }
+    keys.clear();
+    EXPECT_EQ(SecretKey().view()[0], std::byte{0}) << "what a key held is wiped";
+}
+
 }  // namespace
 }  // namespace coffre
