@@ -78,10 +78,10 @@ private:
 
     // So that this machine misses the records if they are taken away.
     void remember_log() {
-        LocalState& state = repository_.local_state();
-        if (log_.next_record <= state.log_records) return;
-        state.log_records = log_.next_record;
-        keep_local_state(repository_, progress_);
+        if (log_.next_record <= repository_.local_state().log_records) return;
+        keep_local_state(repository_, progress_, [this](LocalState& state) {
+            state.log_records = std::max(state.log_records, log_.next_record);
+        });
     }
 
     void append(LogRecord const& record) {

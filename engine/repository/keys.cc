@@ -187,8 +187,8 @@ std::string rekey(Repository& repository, NewKey const& key) {
         if (object.name != name) others.push_back(object.name);
     }
     remove_slots(repository, others);
-    repository.local_state().epochs = keys.newest_epoch();
-    repository.save_local_state();
+    repository.update_local_state(
+        [&](LocalState& state) { state.epochs = std::max(state.epochs, keys.newest_epoch()); });
     return last_component(name);
 }
 

@@ -1,6 +1,7 @@
 #include "engine/repository/local_state.h"
 
 #include "engine/crypto/hash.h"
+#include "engine/util/file_lock.h"
 #include "engine/util/small_file.h"
 #include "format/limits.h"
 #include "format/wire.h"
@@ -72,23 +73,34 @@ LocalState decode(ByteView bytes) {
 
 }  // namespace
 
-LocalState load_local_state(std::string const& folder, RepositoryId const& repository) {
-    if (auto const text = read_small_file(file_of(folder), most_bytes)) {
-        try {
-            LocalState state = decode(as_bytes(*text));
-            if (state.repository == repository) return state;
-        } catch (FormatError const&) {
-            // Only a hint is lost: what this machine saw before.
-        }
+std::optional<LocalState> read_local_state(std::string const& folder,
+                                           RepositoryId const& repository) {
+    auto const text = read_small_file(file_of(folder), most_bytes);
+    if (!text) return std::nullopt;
+    try {
+        LocalState state = decode(as_bytes(*text));
+        if (state.repository == repository) return state;
+    } catch (FormatError const&) {
+        // Only a hint is lost: what this machine saw before.
     }
+    return std::nullopt;
+}
+
+LocalState load_local_state(std::string const& folder, RepositoryId const& repository) {
+    if (auto known = read_local_state(folder, repository)) return std::move(*known);
     LocalState fresh;
     fresh.repository = repository;
     fresh.writer = random_id<WriterId>();
     return fresh;
 }
 
-void save_local_state(std::string const& folder, LocalState const& state) {
+LocalState update_local_state(std::string const& folder, LocalState const& known,
+                              std::function<void(LocalState&)> const& change) {
+    FileLock const lock(file_of(folder) + ".lock");
+    LocalState state = read_local_state(folder, known.repository).value_or(known);
+    change(state);
     replace_small_file(file_of(folder), to_text(encode(state)));
+    return state;
 }
 
 }  // namespace coffre

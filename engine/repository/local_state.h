@@ -4,7 +4,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <functional>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "engine/copy.h"
@@ -25,11 +27,16 @@ struct LocalState {
     bool operator==(LocalState const&) const = default;
 };
 
-// `folder` holds it in the file "state". A file that is missing or unreadable, or another
-// repository's, is a fresh state with a new writer id.
+// `folder` holds it in the file "state". Nothing when that is missing or unreadable, or another
+// repository's.
+std::optional<LocalState> read_local_state(std::string const& folder,
+                                           RepositoryId const& repository);
+// The same, or a fresh state with a new writer id.
 LocalState load_local_state(std::string const& folder, RepositoryId const& repository);
 
-// Durable when it returns. Throws SourceError.
-void save_local_state(std::string const& folder, LocalState const& state);
+// Applies `change` to what the file holds by now, since other processes may have changed it, or to
+// `known` when it holds nothing. Returns the result, durable. Throws SourceError.
+LocalState update_local_state(std::string const& folder, LocalState const& known,
+                              std::function<void(LocalState&)> const& change);
 
 }  // namespace coffre

@@ -176,26 +176,30 @@ bool sync_listed_slots(Repository& repository) {
 // A master secret counts as seen when its slot is durable: a power cut may take back what a rekey
 // has not synced yet, and that is no rollback. The slot of the first one is older than the config.
 void remember_keys(Repository& repository, bool encrypted, std::uint32_t epoch) {
-    LocalState& state = repository.local_state();
+    LocalState const& state = repository.local_state();
     bool const is_new = epoch > std::max(state.epochs, 1U);
     std::uint32_t const epochs = is_new && !sync_listed_slots(repository) ? state.epochs : epoch;
     if (encrypted == state.encrypted && epochs == state.epochs) return;
-    state.encrypted = encrypted;
-    state.epochs = epochs;
-    repository.save_local_state();
+    repository.update_local_state([&](LocalState& kept) {
+        kept.encrypted = kept.encrypted || encrypted;
+        kept.epochs = std::max(kept.epochs, epochs);
+    });
 }
 
 // What is gone is not looked for again. Who has lost the newest of his own begins a new chain.
 void accept_loss(Repository& repository, std::map<WriterId, SessionId> const& lost,
                  std::uint64_t log_records) {
-    LocalState& state = repository.local_state();
-    for (auto const& [writer, head] : lost) state.heads.erase(writer);
-    state.log_records = std::min(state.log_records, log_records);
-    if (lost.contains(state.writer)) {
-        state.writer = random_id<WriterId>();
+    WriterId const next = random_id<WriterId>();
+    repository.update_local_state([&](LocalState& state) {
+        for (auto const& [writer, head] : lost) {
+            auto const kept = state.heads.find(writer);
+            if (kept != state.heads.end() && kept->second == head) state.heads.erase(kept);
+        }
+        state.log_records = std::min(state.log_records, log_records);
+        if (!lost.contains(state.writer)) return;
+        state.writer = next;
         state.sequence = 0;
-    }
-    repository.save_local_state();
+    });
 }
 
 // The newest snapshots that this machine has seen, and the log's length.
@@ -230,7 +234,7 @@ void require_nothing_lost(Repository& repository, OpenOptions const& options) {
 
 // Compares with what this machine has seen. docs/threat-model.md, "Rollback".
 void require_no_rollback(Repository& repository, OpenOptions const& options) {
-    LocalState& state = repository.local_state();
+    LocalState const& state = repository.local_state();
     bool const encrypted = repository.keys().mode() == Mode::encrypted;
     if (state.encrypted && !encrypted) {
         throw RepositoryError(RepositoryFailure::unusable,

@@ -156,13 +156,20 @@ void Repository::leave_out(std::string const& bundle, std::string const& why) {
     warn_(why + "; going on without it. `repo check` tells what needs it");
 }
 
-void Repository::save_local_state() {
-    coffre::save_local_state(folder_, local_state_);
+void Repository::reload_local_state() {
+    if (auto const state = read_local_state(folder_, keys_.repository())) local_state_ = *state;
 }
 
-void keep_local_state(Repository& repository, Progress const& progress) {
+void Repository::update_local_state(std::function<void(LocalState&)> const& change) {
+    LocalState const known = local_state_;
+    change(local_state_);
+    local_state_ = coffre::update_local_state(folder_, known, change);
+}
+
+void keep_local_state(Repository& repository, Progress const& progress,
+                      std::function<void(LocalState&)> const& change) {
     try {
-        repository.save_local_state();
+        repository.update_local_state(change);
     } catch (SourceError const& error) {
         progress.report_failure(error.path(), error.what());
     }

@@ -54,8 +54,12 @@ public:
     std::string const& folder() const { return folder_; }
     // Remembers it for checks. Any thread.
     void note_damaged(PackId const& pack) const { coffre::note_damaged(folder_, pack); }
-    LocalState& local_state() { return local_state_; }
-    void save_local_state();
+    // As it was last read.
+    LocalState const& local_state() const { return local_state_; }
+    void reload_local_state();
+    // Changes it here and in its file, with what other processes have done to that since. Throws
+    // SourceError: then it is changed here only.
+    void update_local_state(std::function<void(LocalState&)> const& change);
 
     // The session key that a pack's directory wraps; kept for the next block.
     std::shared_ptr<SessionKey const> session_key(PackDirectory const& directory, KeyId const& id);
@@ -88,7 +92,8 @@ private:
 };
 
 // Keeps what this machine has seen. A failure is only reported: what was done is done.
-void keep_local_state(Repository& repository, Progress const& progress);
+void keep_local_state(Repository& repository, Progress const& progress,
+                      std::function<void(LocalState&)> const& change);
 
 // Runs `action`; an index that it finds damaged is a failure. For what cannot be run twice: a
 // ChunkReader builds the index again by itself.

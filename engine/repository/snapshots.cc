@@ -105,22 +105,25 @@ void remember_heads(Repository& repository, SnapshotList const& list,
         auto const*& head = newest[named.snapshot.writer];
         if (head == nullptr || head->snapshot.sequence <= named.snapshot.sequence) head = &named;
     }
-    auto& heads = repository.local_state().heads;
-    auto const before = heads;
-    for (auto const& [writer, named] : newest) {
-        if (writer == repository.local_state().writer) continue;
-        SessionId const seen = heads.try_emplace(writer, named->id).first->second;
-        if (list.slots.contains(seen) || given_up.contains(seen)) heads[writer] = named->id;
-    }
-    if (heads == before) return;
+    auto const change = [&](LocalState& state) {
+        for (auto const& [writer, named] : newest) {
+            if (writer == state.writer) continue;
+            SessionId const seen = state.heads.try_emplace(writer, named->id).first->second;
+            if (list.slots.contains(seen) || given_up.contains(seen))
+                state.heads[writer] = named->id;
+        }
+    };
+    LocalState changed = repository.local_state();
+    change(changed);
+    if (changed == repository.local_state()) return;
     try {
         // A slot that its writer has not synced yet may be gone after a power cut: no rollback.
         repository.store().barrier();
-        repository.save_local_state();
+        repository.update_local_state(change);
     } catch (SourceError const&) {
         // Without it a later rollback goes unnoticed here; what was asked for works all the same.
     } catch (RepositoryError const&) {
-        heads = before;
+        // The same.
     }
 }
 

@@ -1,8 +1,12 @@
 #include "engine/snapshot/chain.h"
 
+#include <algorithm>
+
 namespace coffre {
 
 void continue_chain(Repository& repository, Snapshot& snapshot) {
+    // Another run of this machine may have published meanwhile.
+    repository.reload_local_state();
     LocalState const& state = repository.local_state();
     snapshot.writer = state.writer;
     snapshot.previous = {};
@@ -15,11 +19,13 @@ void continue_chain(Repository& repository, Snapshot& snapshot) {
 
 void remember_published(Repository& repository, SessionId const& id, Snapshot const& snapshot,
                         GcState const& log, Progress const& progress) {
-    LocalState& state = repository.local_state();
-    state.heads[snapshot.writer] = id;
-    state.sequence = snapshot.sequence;
-    state.log_records = log.next_record;
-    keep_local_state(repository, progress);
+    keep_local_state(repository, progress, [&](LocalState& state) {
+        bool const is_own = state.writer == snapshot.writer;
+        bool const is_newest = !is_own || snapshot.sequence >= state.sequence;
+        if (is_newest) state.heads[snapshot.writer] = id;
+        if (is_own && is_newest) state.sequence = snapshot.sequence;
+        state.log_records = std::max(state.log_records, log.next_record);
+    });
 }
 
 }  // namespace coffre

@@ -226,13 +226,14 @@ private:
     }
 
     void remember_copies() {
-        CopyElsewhere& copy = from_.local_state().copies[to_.id()];
-        copy.destination = request_.destination;
-        copy.copied_ns = now_ns();
-        for (auto const& pair : earlier_) {
-            copy.time_ns = std::max(copy.time_ns, pair.from.snapshot.time_ns);
-        }
-        keep_local_state(from_, progress_);
+        keep_local_state(from_, progress_, [this](LocalState& state) {
+            CopyElsewhere& copy = state.copies[to_.id()];
+            copy.destination = request_.destination;
+            copy.copied_ns = now_ns();
+            for (auto const& pair : earlier_) {
+                copy.time_ns = std::max(copy.time_ns, pair.from.snapshot.time_ns);
+            }
+        });
     }
 
     void note(std::string const& message) {

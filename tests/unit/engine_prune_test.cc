@@ -834,8 +834,8 @@ TEST_P(DamagedLog, HidesNoRollback) {
     auto const seen = open({});
     GcState const log = read_gc_log(repo_.store(), repo_->keys());
     ASSERT_TRUE(log.closed.contains(*first_.id));
-    seen->local_state().heads[random_id<WriterId>()] = *first_.id;
-    seen->save_local_state();
+    seen->update_local_state(
+        [&](LocalState& state) { state.heads[random_id<WriterId>()] = *first_.id; });
     std::string const last = records_.back();
     Bytes bytes = whole_.at(last);
     bytes[30] ^= std::byte{1};

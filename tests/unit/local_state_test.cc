@@ -18,7 +18,7 @@ TEST(LocalState, RemembersMoreWritersThanFitIntoAMebibyte) {
     for (int i = 0; i < 100'000; ++i) {
         state.heads[random_id<WriterId>()] = random_id<SessionId>();
     }
-    save_local_state(folder.path(), state);
+    update_local_state(folder.path(), state, [](LocalState&) {});
     EXPECT_EQ(load_local_state(folder.path(), repository), state);
 }
 
@@ -28,11 +28,38 @@ TEST(LocalState, IsNotTakenFromAnotherRepository) {
     auto const repository = random_id<RepositoryId>();
     LocalState state = load_local_state(folder.path(), random_id<RepositoryId>());
     state.heads[random_id<WriterId>()] = random_id<SessionId>();
-    save_local_state(folder.path(), state);
+    update_local_state(folder.path(), state, [](LocalState&) {});
     LocalState const own = load_local_state(folder.path(), repository);
     EXPECT_EQ(own.repository, repository);
     EXPECT_TRUE(own.heads.empty());
     EXPECT_NE(own.writer, state.writer);
+}
+
+// A run may take hours, and others of this machine end meanwhile.
+TEST(LocalState, KeepsWhatOtherRunsHaveSeenMeanwhile) {
+    TempFolder const source;
+    write_file(source / "file", "1");
+    TestRepo repo;
+    repo.save(source.path());
+    auto const run = [&](std::string const& path) {
+        auto const other = open_repository(repo.observed(), repo.credentials(), repo.options());
+        auto request = saving({path});
+        Progress progress;
+        return take_snapshot(*other, request, progress);
+    };
+    auto const second = run(source.path());
+    // This one was opened before.
+    auto const third = repo.save(source.path());
+    EXPECT_EQ(third.snapshot.previous, *second.id);
+    EXPECT_EQ(third.snapshot.sequence, second.snapshot.sequence + 1);
+    auto const fourth = run(source.path());
+    std::int64_t const records = 7;
+    Progress const progress;
+    keep_local_state(*repo, progress, [&](LocalState& state) { state.log_records = records; });
+    auto const kept = load_local_state(repo->folder(), repo->id());
+    EXPECT_EQ(kept.heads.at(kept.writer), *fourth.id);
+    EXPECT_EQ(kept.sequence, fourth.snapshot.sequence);
+    EXPECT_EQ(kept.log_records, 7U);
 }
 
 }  // namespace
