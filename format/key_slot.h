@@ -4,6 +4,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <cstring>
+
 #include "format/config.h"
 
 namespace coffre {
@@ -29,10 +31,17 @@ struct SlotPrefix {
     bool operator==(SlotPrefix const&) const = default;
 };
 
+// Overwritten wherever it is left: also what a vector leaves behind when it grows.
 struct MasterSecret {
     std::uint32_t epoch = 1;
     Key secret{};
 
+    MasterSecret() = default;
+    MasterSecret(std::uint32_t its_epoch, Key const& its_secret)
+        : epoch(its_epoch), secret(its_secret) {}
+    MasterSecret(MasterSecret const&) = default;
+    MasterSecret& operator=(MasterSecret const&) = default;
+    ~MasterSecret() { ::explicit_bzero(secret.data(), secret.size()); }
     bool operator==(MasterSecret const&) const = default;
 };
 

@@ -41,7 +41,7 @@ public:
     // Throws FormatError when the wrapped key is not of this repository.
     SessionKey unwrap(WrappedKey const& wrapped) const;
 
-    // All of them, for a key slot; the caller wipes them.
+    // All of them, for a key slot.
     std::vector<MasterSecret> master_secrets() const;
     std::uint32_t newest_epoch() const { return masters_.rbegin()->first; }
 

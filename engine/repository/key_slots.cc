@@ -112,7 +112,6 @@ std::string put_slot(Backend& store, KeyRing const& keys, SlotPrefix prefix,
         seal(Mode::encrypted, keys.derive("coffre-slot-info"), bound, encode_slot_info(info)));
     out.u64(xxh3(out.view()));
     wipe(content);
-    for (auto& master : secrets.masters) wipe(master.secret);
     if (store.put(name, out.view()) != PutResult::stored) {
         throw RepositoryError(RepositoryFailure::failed, name + ": exists already");
     }

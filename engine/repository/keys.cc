@@ -54,7 +54,6 @@ std::string put_and_open(Repository& repository, KeyRing const& keys, NewKey con
     require_no_other_rekey(repository, name);
     auto masters = open_key_slot(store, keys.repository(), name, key.credentials);
     bool const is_same = masters == keys.master_secrets();
-    for (auto& master : masters) wipe(master.secret);
     if (!is_same) refuse(name + ": does not open what it should");
     return name;
 }
@@ -114,7 +113,6 @@ void require_other_key_file(Repository& repository, Credentials const& credentia
     std::string slot;
     try {
         auto opened = open_key_slots(repository.store(), repository.id(), credentials);
-        for (auto& master : opened.masters) wipe(master.secret);
         slot = opened.name;
     } catch (RepositoryError const& error) {
         if (error.kind() != RepositoryFailure::wrong_key) throw;
@@ -179,8 +177,6 @@ std::string rekey(Repository& repository, NewKey const& key) {
     fill_random(fresh.secret);
     masters.push_back(fresh);
     KeyRing const keys(Mode::encrypted, repository.id(), masters);
-    for (auto& master : masters) wipe(master.secret);
-    wipe(fresh.secret);
     std::string const name = put_and_open(repository, keys, key);
     std::vector<std::string> others;
     for (auto const& object : repository.store().list("keys/")) {

@@ -281,7 +281,6 @@ std::shared_ptr<Repository> init_repository(std::shared_ptr<Backend> const& stor
     fill_random(master.secret);
     if (init.mode == Mode::none) prefix.public_master = master.secret;
     KeyRing const keys(init.mode, prefix.repository, {master});
-    wipe(master.secret);
     make_repository(*store, keys, prefix, init, credentials);
     return open_repository(store, init.mode == Mode::none ? Credentials{} : credentials, options);
 }
@@ -293,7 +292,6 @@ std::shared_ptr<Repository> open_repository(std::shared_ptr<Backend> store,
     OpenedConfig const config = read_config(*store);
     auto slot = masters_of(*store, config.prefix, credentials);
     KeyRing keys(config.prefix.mode, config.prefix.repository, slot.masters);
-    for (auto& master : slot.masters) wipe(master.secret);
     ConfigSecrets secrets = open_secrets(keys, config);
     auto repository =
         std::make_shared<Repository>(std::move(store), secrets, std::move(keys), options);
