@@ -6,12 +6,12 @@ namespace coffre {
 
 namespace {
 
-constexpr std::size_t cache = 16 * limits::mib;
+constexpr std::size_t blocks_cache = 16 * limits::mib;
 
 class KeptCopies {
 public:
     KeptCopies(Repository& repository, Reachable& reachable, Progress const& progress)
-        : reachable_(reachable), progress_(progress), reader_(repository, cache) {}
+        : reachable_(reachable), progress_(progress), reader_(repository, blocks_cache) {}
 
     void look_at(PackId const& id) {
         auto const number = reader_.view().number(id);
