@@ -145,10 +145,10 @@ void Target::require_folder(std::string const& path) const {
 
 void Target::note_file_system(std::string const& path, dev_t device) {
     std::lock_guard const lock(mutex_);
-    auto const [known, is_new] = file_systems_.try_emplace(device);
-    if (!is_new) return;
-    known->second = open_beneath(path, O_RDONLY | O_DIRECTORY, 0);
-    if (!known->second) fail(path, "open the folder");
+    if (file_systems_.contains(device)) return;
+    Fd folder = open_beneath(path, O_RDONLY | O_DIRECTORY, 0);
+    if (!folder) fail(path, "open the folder");
+    file_systems_.emplace(device, std::move(folder));
 }
 
 void Target::make_directory(std::string const& path) const {
@@ -242,10 +242,17 @@ std::vector<std::string> Target::names(std::string const& path) const {
 }
 
 void Target::sync() const {
-    std::lock_guard const lock(mutex_);
-    for (auto const& [device, folder] : file_systems_) {
-        if (::syncfs(folder.get()) != 0) fail_to_store(path_, "sync the file systems of " + path_);
+    for (int const folder : one_folder_of_each()) {
+        if (::syncfs(folder) != 0) fail_to_store(path_, "sync the file systems of " + path_);
     }
+}
+
+// Nobody waits for a sync to note one more.
+std::vector<int> Target::one_folder_of_each() const {
+    std::lock_guard const lock(mutex_);
+    std::vector<int> folders;
+    for (auto const& [device, folder] : file_systems_) folders.push_back(folder.get());
+    return folders;
 }
 
 }  // namespace coffre

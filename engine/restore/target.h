@@ -78,6 +78,7 @@ public:
 
 private:
     Fd open_beneath(std::string const& path, int flags, mode_t mode) const;
+    std::vector<int> one_folder_of_each() const;
     Fd open_part(int folder, std::string const& path, int flags, mode_t mode) const;
 
     std::string path_;
