@@ -14,7 +14,10 @@ constexpr std::size_t salvage_cache = 16 * limits::mib;
 class Salvage {
 public:
     Salvage(Repository& repository, GcState const& log, std::set<PackId> const& bad)
-        : log_(log), bad_(bad), reader_(repository, salvage_cache), store_(repository, SessionId{}) {}
+        : log_(log),
+          bad_(bad),
+          reader_(repository, salvage_cache),
+          store_(repository, SessionId{}) {}
 
     void save_pack(PackId const& pack, Progress const& progress) {
         auto const number = reader_.view().number(pack);

@@ -222,11 +222,7 @@ void ContentsPass::restore_file(std::string const& path, Node const& node) {
     ++context_.result.files;
     context_.result.bytes += node.size;
     std::optional<struct stat> there;
-    auto const look = [&] {
-        there = file_at(path, node);
-        if (there && there->st_nlink == 1) require_own_entry(path, node.name, *there);
-    };
-    if (!context_.guarded(path, look)) {
+    if (!context_.guarded(path, [&] { there = own_file_at(path, node); })) {
         context_.skipped.insert(path);  // so it is none of its hard links
         return;
     }
@@ -261,6 +257,13 @@ std::optional<struct stat> ContentsPass::file_at(std::string const& path, Node c
     if (!there || S_ISREG(there->st_mode)) return there;
     context_.clear_way(path, node);
     return std::nullopt;
+}
+
+// The same, where no other entry of the snapshot is that file.
+std::optional<struct stat> ContentsPass::own_file_at(std::string const& path, Node const& node) {
+    auto const there = file_at(path, node);
+    if (there && there->st_nlink == 1) require_own_entry(path, node.name, *there);
+    return there;
 }
 
 // True for a file that another one of the snapshot was met as: in the target they are one file, and

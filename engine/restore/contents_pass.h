@@ -34,6 +34,7 @@ private:
     void require_not_in_use(std::string const& path) const;
     void restore_file(std::string const& path, Node const& node);
     std::optional<struct stat> file_at(std::string const& path, Node const& node);
+    std::optional<struct stat> own_file_at(std::string const& path, Node const& node);
     bool is_taken(struct stat const& there);
     bool may_keep_contents(struct stat const& there, Node const& node);
     void keep_contents(std::string const& path, Node const& node);
