@@ -99,7 +99,7 @@ SecretKey KeyRing::derive(std::string_view label) const {
 
 std::vector<MasterSecret> KeyRing::master_secrets() const {
     std::vector<MasterSecret> masters;
-    for (auto const& [epoch, secret] : masters_) masters.push_back({epoch, secret.copy()});
+    for (auto const& [epoch, secret] : masters_) masters.emplace_back(epoch, secret.copy());
     return masters;
 }
 

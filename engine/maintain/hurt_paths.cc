@@ -41,6 +41,7 @@ std::vector<HurtPath> find_hurt_paths(Repository& repository,
         [&](HurtEntry const& entry) { add(by_path, entry); }, TreeCheck::Shared::each, progress);
     for (auto const& named : snapshots) trees.check(named);
     std::vector<HurtPath> hurt;
+    hurt.reserve(by_path.size());
     for (auto& [path, entry] : by_path) hurt.push_back(std::move(entry));
     return hurt;
 }

@@ -96,21 +96,27 @@ std::size_t sub_path_colon(std::string const& name) {
     return name.find(":/");
 }
 
-// The newest snapshot of every writer: one that is gone the next time was taken away, and is missed
-// until that is accepted. `given_up`: those that may be gone.
-void remember_heads(Repository& repository, SnapshotList const& list,
-                    std::set<SessionId> const& given_up) {
+std::map<WriterId, SessionId> newest_of_each(SnapshotList const& list) {
     std::map<WriterId, NamedSnapshot const*> newest;
     for (auto const& named : list.snapshots) {
         auto const*& head = newest[named.snapshot.writer];
         if (head == nullptr || head->snapshot.sequence <= named.snapshot.sequence) head = &named;
     }
+    std::map<WriterId, SessionId> heads;
+    for (auto const& [writer, named] : newest) heads.emplace(writer, named->id);
+    return heads;
+}
+
+// The newest snapshot of every writer: one that is gone the next time was taken away, and is missed
+// until that is accepted. `given_up`: those that may be gone.
+void remember_heads(Repository& repository, SnapshotList const& list,
+                    std::set<SessionId> const& given_up) {
+    auto const newest = newest_of_each(list);
     auto const change = [&](LocalState& state) {
-        for (auto const& [writer, named] : newest) {
+        for (auto const& [writer, head] : newest) {
             if (writer == state.writer) continue;
-            SessionId const seen = state.heads.try_emplace(writer, named->id).first->second;
-            if (list.slots.contains(seen) || given_up.contains(seen))
-                state.heads[writer] = named->id;
+            SessionId const seen = state.heads.try_emplace(writer, head).first->second;
+            if (list.slots.contains(seen) || given_up.contains(seen)) state.heads[writer] = head;
         }
     };
     LocalState changed = repository.local_state();
