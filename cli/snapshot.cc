@@ -67,6 +67,14 @@ void append(std::vector<std::string>& to, std::vector<std::string> const& more) 
     to.insert(to.end(), more.begin(), more.end());
 }
 
+bool reads_list_from_stdin(SnapshotArguments const& arguments) {
+    auto const is_stdin = [](auto const& files) {
+        return std::find(files.begin(), files.end(), "-") != files.end();
+    };
+    return is_stdin(arguments.files_from) || is_stdin(arguments.files_from_raw) ||
+           is_stdin(arguments.exclude_files);
+}
+
 void add_streams(SnapshotRequest& request, SnapshotArguments const& arguments,
                  std::vector<std::string>& paths) {
     for (auto const& stream : arguments.streams) {
@@ -80,12 +88,7 @@ void add_streams(SnapshotRequest& request, SnapshotArguments const& arguments,
         request.streams.push_back(stream_from_command(
             stream.substr(0, equals), {"/bin/sh", "-c", stream.substr(equals + 1)}));
     }
-    auto const is_read = [](auto const& files) {
-        return std::find(files.begin(), files.end(), "-") != files.end();
-    };
-    bool const is_stdin_read = is_read(arguments.files_from) || is_read(arguments.files_from_raw) ||
-                               is_read(arguments.exclude_files);
-    if (arguments.from_stdin && is_stdin_read)
+    if (arguments.from_stdin && reads_list_from_stdin(arguments))
         throw std::invalid_argument("--stdin: standard input is read as a list already");
     if (arguments.from_stdin) {
         request.streams.push_back(stream_from_fd(arguments.stdin_filename, STDIN_FILENO));

@@ -31,7 +31,6 @@ public:
 private:
     void compare(ChunkPlace const& dropped, ChunkId const& id) {
         progress_.check_stop();
-        if (reader_.view().places(id).size() < 2) return;
         auto const kept = reachable_.marked_place(id);
         if (!kept || reader_.is_readable(*kept, id)) return;
         if (reader_.is_readable(dropped, id)) are_sound_ = false;

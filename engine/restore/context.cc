@@ -20,7 +20,7 @@ RestoreContext::RestoreContext(Repository& opened, RestoreRequest const& asked, 
       never_deleted(asked.never_deleted),
       metadata(asked),
       chosen(asked),
-      selection(reader, asked, shown) {}
+      selection(reader, asked, chosen, shown) {}
 
 void RestoreContext::note_failure(std::string const& path, std::string const& message) {
     result.failures.push_back({path, message});

@@ -4,8 +4,9 @@
 
 namespace coffre {
 
-Selection::Selection(ChunkReader& reader, RestoreRequest const& request, Progress const& progress)
-    : reader_(reader), request_(request), progress_(progress), chosen_(request) {
+Selection::Selection(ChunkReader& reader, RestoreRequest const& request, ChosenPaths const& chosen,
+                     Progress const& progress)
+    : reader_(reader), request_(request), chosen_(chosen), progress_(progress) {
     auto const start = find_node(reader, request.from.snapshot.root, request.from.sub_path);
     if (!start) throw nothing_at(request.from.snapshot, request.from.sub_path);
     start_ = *start;

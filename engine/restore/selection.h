@@ -32,7 +32,8 @@ struct SelectionVisitor {
 class Selection {
 public:
     // Arguments outlive this. Throws RepositoryError when the snapshot has no such path.
-    Selection(ChunkReader& reader, RestoreRequest const& request, Progress const& progress);
+    Selection(ChunkReader& reader, RestoreRequest const& request, ChosenPaths const& chosen,
+              Progress const& progress);
 
     // Throws RepositoryError{corrupt} when the tree holds more than its snapshot says.
     void walk(SelectionVisitor const& visitor);
@@ -51,8 +52,8 @@ private:
 
     ChunkReader& reader_;
     RestoreRequest const& request_;
+    ChosenPaths const& chosen_;
     Progress const& progress_;
-    ChosenPaths const chosen_;
     Node start_;
     SelectionVisitor const* visitor_ = nullptr;
     std::string path_;             // of where the walk is: the only copy, it may be long

@@ -54,6 +54,24 @@ protected:
         repo_.store().remove(name);
         repo_.put(name, bytes);
     }
+    // Of a pack, whose name it returns.
+    std::string save_what_is_damaged_again() {
+        auto damaged = data_pack();
+        flip(damaged, 5'000);
+        repo_.errors(CheckDepth::read_data);
+        repo_.save(source_.path());
+        return damaged;
+    }
+    // By a prune, and nothing that was saved goes with it.
+    void expect_collected(std::string const& pack) {
+        PruneRequest tidy;
+        tidy.max_unused = std::nullopt;
+        Progress progress;
+        prune(*repo_, tidy, progress);
+        EXPECT_FALSE(repo_.store().stat(pack));
+        EXPECT_EQ(repo_.errors(CheckDepth::read_data), std::vector<std::string>{});
+        expect_whole();
+    }
     static std::set<std::string> paths(RepairReport const& report) {
         std::set<std::string> paths;
         EXPECT_TRUE(report.hurt);
@@ -227,33 +245,15 @@ TEST_P(Repair, WhatItReadsAndFindsSoundIsDamagedNoMore) {
 
 // Nor does a collection: of two copies it keeps the sound one.
 TEST_P(Repair, ACollectionKeepsTheCopyThatIsNotDamaged) {
-    auto const damaged = data_pack();
-    flip(damaged, 5'000);
-    repo_.errors(CheckDepth::read_data);
-    repo_.save(source_.path());
-    PruneRequest tidy;
-    tidy.max_unused = std::nullopt;
-    Progress progress;
-    prune(*repo_, tidy, progress);
-    EXPECT_FALSE(repo_.store().stat(damaged));
-    EXPECT_EQ(repo_.errors(CheckDepth::read_data), std::vector<std::string>{});
-    expect_whole();
+    auto const damaged = save_what_is_damaged_again();
+    expect_collected(damaged);
 }
 
 // Where nobody has met the damaged one yet, it finds out.
 TEST_P(Repair, ACollectionReadsTheCopyThatItKeeps) {
-    auto const damaged = data_pack();
-    flip(damaged, 5'000);
-    repo_.errors(CheckDepth::read_data);
-    repo_.save(source_.path());
+    auto const damaged = save_what_is_damaged_again();
     repo_.reopen_elsewhere();
-    PruneRequest tidy;
-    tidy.max_unused = std::nullopt;
-    Progress progress;
-    prune(*repo_, tidy, progress);
-    EXPECT_FALSE(repo_.store().stat(damaged));
-    EXPECT_EQ(repo_.errors(CheckDepth::read_data), std::vector<std::string>{});
-    expect_whole();
+    expect_collected(damaged);
 }
 
 // What it stored anew may be collected by then: what is damaged stays where it is.
