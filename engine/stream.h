@@ -26,7 +26,8 @@ public:
     // Called once, after the end: throws RepositoryError{stream_failed} when the source says that
     // what it gave is not whole.
     virtual void finish() = 0;
-    // Called from another thread when nobody wants the rest: a read() that waits should then throw.
+    // Called from another thread when nobody wants the rest: a read() or finish() that waits should
+    // then throw.
     virtual void cancel() {}
     // Begins anew, wherever it was. False when what it gave cannot be had again.
     // Throws RepositoryError{stream_failed}.
@@ -37,8 +38,9 @@ public:
 std::unique_ptr<StreamSource> stream_from_fd(std::string name, int fd);
 
 // The standard output of a program; started at once, its own standard input empty, its messages
-// passed on. finish() fails unless it exits with 0. `argv[0]` is looked up in PATH. restart() ends
-// it and starts another. Throws RepositoryError{stream_failed} when it cannot be started.
+// passed on. It cannot ask on the terminal. finish() fails unless it exits with 0. `argv[0]` is
+// looked up in PATH. restart() ends it and starts another. Throws RepositoryError{stream_failed}
+// when it cannot be started.
 std::unique_ptr<StreamSource> stream_from_command(std::string name,
                                                   std::vector<std::string> const& argv);
 

@@ -16,7 +16,7 @@ namespace {
 constexpr std::size_t largest_map = std::size_t{256} << 30U;
 constexpr std::size_t smallest_map = std::size_t{64} << 20U;
 constexpr std::size_t pack_row_size = PackId::size + SessionId::size + 8;
-constexpr unsigned table_count = 5;
+constexpr unsigned table_count = 6;
 
 // Nothing when there is no such table yet.
 std::optional<MDB_dbi> open_table(MDB_txn* transaction, char const* name, unsigned flags) {
@@ -74,7 +74,8 @@ bool Index::open_tables(unsigned transaction_flags) {
     bool const all = open(tables_.chunks, "chunks", MDB_DUPSORT | MDB_DUPFIXED) &&
                      open(tables_.packs, "packs", 0) &&
                      open(tables_.directories, "directories", 0) &&
-                     open(tables_.numbers, "numbers", 0) && open(tables_.bundles, "bundles", 0);
+                     open(tables_.numbers, "numbers", 0) && open(tables_.bundles, "bundles", 0) &&
+                     open(tables_.whole, "whole", 0);
     if (all) commit(std::move(transaction));
     return all;
 }
@@ -131,6 +132,21 @@ std::set<BundleId> Index::bundles() const {
         }
     }
     return found;
+}
+
+bool Index::is_whole(SessionId const& snapshot) const {
+    auto const transaction = begin_transaction(environment_.get(), MDB_RDONLY);
+    MDB_val value{};
+    return lmdb_get(transaction.get(), tables_.whole, lmdb_value(snapshot.bytes), value) &&
+           checked(whole_table, snapshot.bytes, lmdb_copy(value), seed_).has_value();
+}
+
+void Index::note_whole(SessionId const& snapshot, std::optional<SessionId> const& before) {
+    auto transaction = begin_writing();
+    Bytes const check = with_check(whole_table, snapshot.bytes, {}, seed_);
+    lmdb_put(transaction.get(), tables_.whole, lmdb_value(snapshot.bytes), lmdb_value(check));
+    if (before) lmdb_delete(transaction.get(), tables_.whole, lmdb_value(before->bytes));
+    commit(std::move(transaction));
 }
 
 template <class Visit>

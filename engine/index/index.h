@@ -43,6 +43,11 @@ public:
     std::set<BundleId> bundles() const;
     void add(BundleId const& id, Bundle const& bundle);
 
+    // Whether all that the snapshot needs was found in this database, which a new one cannot know.
+    bool is_whole(SessionId const& snapshot) const;
+    // Says so; `before` is asked for no more.
+    void note_whole(SessionId const& snapshot, std::optional<SessionId> const& before);
+
     class Load;
     class View;
 
@@ -55,6 +60,7 @@ private:
         MDB_dbi directories = 0;  // pack number -> directory
         MDB_dbi numbers = 0;      // pack id -> pack number
         MDB_dbi bundles = 0;      // bundle id -> nothing
+        MDB_dbi whole = 0;        // snapshot id -> nothing
     };
     void require_whole_file() const;
     bool open_tables(unsigned transaction_flags);

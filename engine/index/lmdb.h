@@ -127,6 +127,13 @@ inline void lmdb_put(MDB_txn* transaction, MDB_dbi table, MDB_val key, MDB_val v
     lmdb_checked(code, "write");
 }
 
+// Nothing happens when there is none.
+inline void lmdb_delete(MDB_txn* transaction, MDB_dbi table, MDB_val key) {
+    int const code = lmdb_call([&] { return ::mdb_del(transaction, table, &key, nullptr); });
+    require_room(code, folder_of(transaction));
+    if (code != MDB_NOTFOUND) lmdb_checked(code, "remove");
+}
+
 inline std::uint64_t entries_of(MDB_txn* transaction, MDB_dbi table) {
     MDB_stat statistics{};
     lmdb_checked(lmdb_call([&] { return ::mdb_stat(transaction, table, &statistics); }), "count");

@@ -1,5 +1,6 @@
 // The rows of the index's tables: how keys and values are written, and the check that each value
-// carries. SPDX-License-Identifier: GPL-3.0-or-later
+// carries.
+// SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
 #include <optional>
@@ -13,7 +14,8 @@ enum IndexTable : std::uint8_t {
     packs_table,
     numbers_table,
     bundles_table,
-    directories_table
+    directories_table,
+    whole_table
 };
 
 // The value with its check, XXH3-64(table, key, value) under `seed`, behind it.

@@ -1,5 +1,6 @@
 #include "engine/measure/survey.h"
 
+#include <fcntl.h>
 #include <fts.h>
 #include <sys/stat.h>
 
@@ -14,6 +15,7 @@
 #include "engine/error.h"
 #include "engine/util/clock.h"
 #include "engine/util/fd.h"
+#include "engine/util/source_file.h"
 #include "format/limits.h"
 
 namespace coffre {
@@ -30,6 +32,18 @@ struct CloseFts {
 
 std::uint64_t rank_of(std::string const& path, std::uint64_t offset) {
     return xxh3_keyed(as_bytes(path), offset);
+}
+
+// Nothing where that cannot be told.
+std::vector<Hole> holes_of(std::string const& path, struct stat const& status) {
+    if (!SourceFile::may_have_holes(status)) return {};
+    Fd const file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    if (!file) return {};
+    try {
+        return SourceFile(file.get(), status).holes();
+    } catch (SourceError const&) {
+        return {};
+    }
 }
 
 class Survey {
@@ -59,12 +73,19 @@ public:
 private:
     void add_file(std::string const& path, struct stat const& status) {
         if (status.st_nlink > 1 && !met_.insert({status.st_dev, status.st_ino}).second) return;
-        auto const size = static_cast<std::uint64_t>(status.st_size);
+        auto const holes = holes_of(path, status);
+        auto size = static_cast<std::uint64_t>(status.st_size);
+        for (auto const& hole : holes) size -= hole.size;
         ++found_.files;
         ++progress_.files;
         found_.bytes += size;
         if (status.st_mtime > now_ - month) found_.bytes_of_month += size;
-        sampler_.offer(path, size);
+        std::uint64_t at = 0;
+        for (auto const& hole : holes) {
+            sampler_.offer(path, hole.offset - at, at);
+            at = hole.offset + hole.size;
+        }
+        sampler_.offer(path, static_cast<std::uint64_t>(status.st_size) - at, at);
     }
 
     PieceSampler& sampler_;
@@ -76,9 +97,10 @@ private:
 
 }  // namespace
 
-void PieceSampler::offer(std::string const& path, std::uint64_t size) {
-    for (std::uint64_t offset = 0; offset < size; offset += piece_size) {
-        auto const part = static_cast<std::uint32_t>(std::min(piece_size, size - offset));
+void PieceSampler::offer(std::string const& path, std::uint64_t size, std::uint64_t begin) {
+    std::uint64_t const end = begin + size;
+    for (std::uint64_t offset = begin; offset < end; offset += piece_size) {
+        auto const part = static_cast<std::uint32_t>(std::min(piece_size, end - offset));
         std::uint64_t const rank = rank_of(path, offset);
         if (rank < lowest_left_out_) add({rank, path, offset, part});
     }

@@ -23,7 +23,8 @@ class PieceSampler {
 public:
     explicit PieceSampler(std::uint64_t sample_bytes) : bound_(sample_bytes) {}
 
-    void offer(std::string const& path, std::uint64_t size);
+    // The `size` bytes of the file from `begin` on.
+    void offer(std::string const& path, std::uint64_t size, std::uint64_t begin = 0);
     bool has_left_out() const { return lowest_left_out_ != none; }
     // By path and offset. Leaves the sampler empty.
     std::vector<Piece> take();

@@ -74,7 +74,7 @@ void Session::beat(std::stop_token const& stop) {
         ++record_.beat;
         try {
             announce(names::heartbeat(id_, record_.beat));
-        } catch (RepositoryError const&) {
+        } catch (std::exception const&) {
             // A missed beat costs at worst a second attempt; the store's own failure shows
             // elsewhere.
         }

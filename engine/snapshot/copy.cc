@@ -38,9 +38,21 @@ public:
           session_(to.store(), to.keys()),
           log_(read_gc_log(to.store(), to.keys())) {}
 
+    // After a failure: whether it was met while an earlier copy was compared with, and all can be
+    // begun anew.
+    bool may_do_without_before() const { return compares_ && !publishes_; }
+
+    // Compares with none. No tree that `to` has is used again.
+    NamedSnapshot copy_anew(NamedSnapshot const& source) {
+        to_.refresh_index();
+        distrust_trees(to_, log_);
+        return copy(source, {});
+    }
+
     // `earlier`: snapshots that were copied before, the newest last.
     NamedSnapshot copy(NamedSnapshot const& source, std::vector<CopiedSnapshot> const& earlier) {
         auto const before = choose_before(source.snapshot, earlier);
+        compares_ = before.has_value();
         Snapshot snapshot = source.snapshot;
         snapshot.was.reset();
         snapshot.parent.reset();
@@ -57,10 +69,12 @@ public:
         }
         snapshot.root = std::move(saved.root);
         snapshot.statistics = saved.statistics;
+        publishes_ = true;
         continue_chain(to_, snapshot);
         publisher.publish(snapshot, saved.reused);
         session_.has_published();
         remember_published(to_, session_.id(), snapshot, log_, progress_);
+        note_whole(to_, session_.id(), snapshot.parent);
         return {session_.id(), std::move(snapshot)};
     }
 
@@ -100,6 +114,8 @@ private:
     Session session_;
     GcState log_;
     ClaimedChunks claimed_;
+    bool compares_ = false;
+    bool publishes_ = false;
 };
 
 using OnCopied = std::function<void(CopiedSnapshot const&)>;
@@ -217,12 +233,26 @@ private:
 
     NamedSnapshot copy(NamedSnapshot const& named) {
         try {
-            return CopyRun(from_, to_, request_, progress_).copy(named, earlier_);
+            return copy_once(named);
         } catch (RepositoryError const& error) {
             if (error.kind() != RepositoryFailure::fenced) throw;
             progress_.report_failure("", std::string(error.what()) + "; trying once more");
         }
-        return CopyRun(from_, to_, request_, progress_).copy(named, earlier_);
+        return copy_once(named);
+    }
+
+    // Damage of an earlier snapshot, in either repository, is no reason to copy nothing.
+    NamedSnapshot copy_once(NamedSnapshot const& named) {
+        CopyRun run(from_, to_, request_, progress_);
+        try {
+            return run.copy(named, earlier_);
+        } catch (RepositoryError const& error) {
+            if (error.kind() != RepositoryFailure::corrupt || !run.may_do_without_before()) throw;
+            progress_.report_failure("", std::string(error.what()) +
+                                             "; the snapshot is copied without comparing it with "
+                                             "the one before");
+        }
+        return CopyRun(from_, to_, request_, progress_).copy_anew(named);
     }
 
     void remember_copies() {

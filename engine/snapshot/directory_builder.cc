@@ -6,6 +6,10 @@ namespace coffre {
 
 void DirectoryBuilder::add(Node const& entry, ChunkNamer const& namer, StoreMeta const& store) {
     require_readable(entry);
+    if (entry.name <= last_name_) {
+        throw FormatError("\"" + entry.name + "\": names out of order");
+    }
+    last_name_ = entry.name;
     write_node(piece_, entry);
     ++piece_entries_;
     Writer form;

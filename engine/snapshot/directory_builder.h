@@ -14,7 +14,8 @@ class DirectoryBuilder {
 public:
     explicit DirectoryBuilder(Node directory) : directory_(std::move(directory)) {}
 
-    // Names ascend. Throws FormatError when no reader would accept the entry.
+    // Throws FormatError when no reader would accept the entry, or its name does not come after the
+    // one before.
     void add(Node const& entry, ChunkNamer const& namer, StoreMeta const& store);
     // The directory's node with content and digest.
     Node finish(std::uint64_t flags, StoreMeta const& store);
@@ -25,6 +26,7 @@ private:
     Node directory_;
     Writer piece_;
     std::size_t piece_entries_ = 0;
+    std::string last_name_;
     ListBuilder pieces_;
     Blake3 digest_;
 };

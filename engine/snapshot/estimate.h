@@ -19,9 +19,14 @@ public:
     Estimate(std::vector<std::string> const& paths, Exclusions const& exclude, Progress& progress);
 
 private:
+    struct Folder {
+        std::string path;
+        dev_t device = 0;
+    };
     void count(std::stop_token const& stop, std::vector<std::string> const& paths);
-    void count_folder(std::string const& folder, std::vector<std::string>& found);
-    void add(std::string const& path, struct stat const& status, std::vector<std::string>& found);
+    void count_folder(std::stop_token const& stop, Folder const& folder,
+                      std::vector<Folder>& found);
+    void add(std::string const& path, struct stat const& status, std::vector<Folder>& found);
 
     Exclusions const& exclude_;
     Progress& progress_;

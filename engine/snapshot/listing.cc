@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
+#include <thread>
 
 #include "format/limits.h"
 
@@ -13,6 +15,9 @@ namespace coffre {
 namespace {
 
 constexpr std::size_t looks_at_once = 512;
+// The kernel takes a lease away after 45 s.
+constexpr std::chrono::milliseconds lease_interval{100};
+constexpr int lease_looks = 500;
 
 // Returns errno when the folder could not be listed to its end.
 int list_names(int folder, Names& names) {
@@ -54,13 +59,18 @@ void Names::keep_only(std::string_view name) {
 Fd open_source(int folder, char const* name, int flags) {
     Fd fd(::openat(folder, name, flags | O_NOATIME));
     if (!fd && errno == EPERM) fd = Fd(::openat(folder, name, flags));
+    // Somebody holds a lease on the file, as a file server does, and is asked now to give it back.
+    for (int i = 0; !fd && errno == EWOULDBLOCK && i < lease_looks; ++i) {
+        std::this_thread::sleep_for(lease_interval);
+        fd = Fd(::openat(folder, name, flags));
+    }
     return fd;
 }
 
 Listing list_folder(int above, char const* name) {
     Listing listing;
     listing.folder = open_source(above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (!listing.folder) {
+    if (!listing.folder || ::fstat(listing.folder.get(), &listing.status) != 0) {
         listing.error = errno;
         return listing;
     }

@@ -1,5 +1,6 @@
 // One look at a folder of the source: its names, and what the file system says of the first
-// entries. SPDX-License-Identifier: GPL-3.0-or-later
+// entries.
+// SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
 #include <sys/stat.h>
@@ -38,7 +39,8 @@ struct EntryLook {
 
 struct Listing {
     Fd folder;
-    int error = 0;  // errno, when the folder cannot be opened
+    int error = 0;          // errno, when the folder cannot be opened
+    struct stat status {};  // of what was opened: an automounter may have put it there just now
     Names names;
     int names_error = 0;           // errno, when it could not be listed to its end
     std::vector<EntryLook> looks;  // at the first entries

@@ -28,12 +28,6 @@ std::optional<NamedSnapshot> choose(Repository& repository, SnapshotRequest cons
     return std::nullopt;
 }
 
-// Of the packs that the index knows.
-struct KnownPacks {
-    std::size_t stored = 0;
-    bool lost_trees = false;
-};
-
 // False when nobody relied on it anyway.
 bool distrust(GcState& log, PackId const& pack) {
     if (!log.condemned.insert(pack).second) return false;
@@ -41,50 +35,27 @@ bool distrust(GcState& log, PackId const& pack) {
 }
 
 // Packs that a command met damaged count as lost, too, but for trees, which are read again anyway.
-KnownPacks condemn_lost_packs(Repository& repository, GcState& log, StoredPacks const& stored,
-                              Progress const& progress) {
+// True when no trees are lost.
+bool condemn_lost_packs(Repository& repository, GcState& log, Progress const& progress) {
+    StoredPacks const stored(repository, log);
     auto const damaged = noted_damaged(repository.folder());
-    KnownPacks known;
+    bool has_trees = true;
     Index::View const view = repository.index_view();
     view.each_pack([&](PackNumber number, IndexedPack const& pack) {
         if (log.is_swept(pack.id)) return;
         auto const size = stored.size_of(pack.id);
-        if (size) ++known.stored;
         if (size == pack.size) {
             if (damaged.contains(pack.id)) distrust(log, pack.id);
             return;
         }
-        if (view.directory(number).kind == PackKind::meta) known.lost_trees = true;
+        if (view.directory(number).kind == PackKind::meta) has_trees = false;
         if (!distrust(log, pack.id)) return;  // swept meanwhile
         progress.report_failure(
             names::pack(pack.id),
             "is missing or cut off; what the sources still hold of it is stored "
             "again. Run `repo check` for what is lost");
     });
-    return known;
-}
-
-// A pack is in no bundle while its session goes on, or when that was killed. One that came to its
-// end had put its packs into bundles; of a collection (session zero) that cannot be told.
-bool has_lost_its_bundle(Repository& repository, GcState const& log, PackId const& pack) {
-    std::optional<SessionId> session;
-    try {
-        session = session_of_pack(repository.store(), pack);
-    } catch (RepositoryError const& error) {
-        if (error.kind() != RepositoryFailure::corrupt) throw;
-        return true;  // whose it is cannot be read
-    }
-    return session && (session->is_zero() || log.closed.contains(*session) ||
-                       repository.store().stat(names::snapshot(*session)));
-}
-
-bool may_lack_bundles(Repository& repository, GcState const& log, StoredPacks const& stored,
-                      KnownPacks const& known) {
-    if (known.stored == stored.size()) return false;
-    Index::View const view = repository.index_view();
-    return std::any_of(stored.begin(), stored.end(), [&](StoredPack const& pack) {
-        return !view.number(pack.id) && has_lost_its_bundle(repository, log, pack.id);
-    });
+    return has_trees;
 }
 
 // Whether the index knows all that the snapshot needs.
@@ -116,14 +87,14 @@ std::optional<NamedSnapshot> usable_parent(Repository& repository,
                                            Progress const& progress) {
     // Level with the bundles of every snapshot that was listed.
     repository.refresh_index();
-    StoredPacks const stored(repository, log);
-    auto const known = condemn_lost_packs(repository, log, stored, progress);
-    if (!parent || known.lost_trees) return std::nullopt;
-    // What a repair has set aside is in no bundle any more.
-    bool const may_lack = !repository.damaged_bundles().empty() ||
-                          !repository.store().list("quarantine/").empty() ||
-                          may_lack_bundles(repository, log, stored, known);
-    if (!may_lack || is_whole(repository, log, parent->snapshot)) return parent;
+    bool const has_trees = condemn_lost_packs(repository, log, progress);
+    if (!parent || !has_trees) return std::nullopt;
+    // An index that was built anew does not know packs that are lost together with their bundles.
+    if (repository.index().is_whole(parent->id)) return parent;
+    if (is_whole(repository, log, parent->snapshot)) {
+        repository.index().note_whole(parent->id, std::nullopt);
+        return parent;
+    }
     progress.report_failure(
         "", "the snapshot before, " + parent->id.hex().substr(0, 8) +
                 ", is not whole: every file is read again. Run `repo check` for what is lost");
@@ -133,8 +104,18 @@ std::optional<NamedSnapshot> usable_parent(Repository& repository,
 bool lacks_nothing(Repository& repository, Snapshot const& snapshot, GcState& log,
                    Progress const& progress) {
     repository.refresh_index();
-    condemn_lost_packs(repository, log, StoredPacks(repository, log), progress);
+    condemn_lost_packs(repository, log, progress);
     return is_whole(repository, log, snapshot);
+}
+
+void note_whole(Repository& repository, SessionId const& published,
+                std::optional<SessionId> const& parent) {
+    try {
+        repository.index().note_whole(published, parent);
+    } catch (IndexDamaged const&) {
+        // The next run looks at it.
+    } catch (RepositoryError const&) {
+    }
 }
 
 void distrust_trees(Repository& repository, GcState& log) {

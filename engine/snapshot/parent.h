@@ -30,6 +30,11 @@ std::optional<NamedSnapshot> usable_parent(Repository& repository,
 bool lacks_nothing(Repository& repository, Snapshot const& snapshot, GcState& log,
                    Progress const& progress);
 
+// Spares the next usable_parent() a look at all that the snapshot `published` needs, which its
+// writer has stored or found in the index.
+void note_whole(Repository& repository, SessionId const& published,
+                std::optional<SessionId> const& parent);
+
 // Packs of trees count as condemned in `log` from then on: no tree is used again.
 void distrust_trees(Repository& repository, GcState& log);
 

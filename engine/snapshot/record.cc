@@ -127,7 +127,10 @@ void Recorder::on(EndFile const& event) {
 }
 
 void Recorder::add_entry(Node const& node) {
-    if (directories_.size() == 1) add_streams_before(node.name);
+    if (directories_.size() == 1) {
+        add_streams_before(node.name);
+        require_no_stream(node.name);
+    }
     count(node);
     directories_.back().add(node, repository_.namer(), store_meta_);
 }
@@ -141,6 +144,14 @@ void Recorder::add_streams_before(std::string const& name) {
         directories_.back().add(node, repository_.namer(), store_meta_);
         stream_nodes_.erase(stream_nodes_.begin());
     }
+}
+
+// The name was free before the streams were read.
+void Recorder::require_no_stream(std::string const& name) const {
+    if (!stream_nodes_.contains(name)) return;
+    throw RepositoryError(
+        RepositoryFailure::stream_failed,
+        "stream \"" + name + "\": the name is taken by /" + name + ", which was made meanwhile");
 }
 
 void Recorder::count(Node const& node) {

@@ -72,6 +72,7 @@ private:
     void on_chunk(FileChunk const& chunk, ByteView bytes);
     void add_entry(Node const& node);
     void add_streams_before(std::string const& name);
+    void require_no_stream(std::string const& name) const;
     void count(Node const& node);
     void store(PackKind kind, ChunkId const& id, ByteView bytes);
 

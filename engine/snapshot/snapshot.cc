@@ -88,6 +88,7 @@ public:
             session_->has_published();
             result.id = id_;
             remember_published(repository_, id_, snapshot_, log_, progress_);
+            note_whole(repository_, id_, snapshot_.parent);
         }
         result.snapshot = std::move(snapshot_);
         return result;

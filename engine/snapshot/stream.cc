@@ -11,6 +11,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
+#include <functional>
 #include <optional>
 #include <thread>
 
@@ -33,10 +34,15 @@ public:
     void cancel() { cancelled_ = true; }
     void restart() { cancelled_ = false; }
 
-    std::size_t read(std::string const& name, int fd, std::span<std::byte> into) const {
+    bool is_cancelled() const { return cancelled_; }
+
+    // While it waits it calls `look` now and then, which may throw.
+    std::size_t read(
+        std::string const& name, int fd, std::span<std::byte> into,
+        std::function<void()> const& look = [] {}) const {
         std::size_t done = 0;
         while (done < into.size()) {
-            wait(name, fd);
+            wait(name, fd, look);
             ssize_t const size = ::read(fd, into.data() + done, into.size() - done);
             if (size < 0 && errno == EINTR) continue;
             if (size < 0) fail(name, "cannot be read: " + errno_text());
@@ -47,7 +53,7 @@ public:
     }
 
 private:
-    void wait(std::string const& name, int fd) const {
+    void wait(std::string const& name, int fd, std::function<void()> const& look) const {
         struct pollfd state {};
         state.fd = fd;
         state.events = POLLIN;
@@ -55,6 +61,7 @@ private:
             int const ready = ::poll(&state, 1, poll_interval_ms);
             if (ready > 0) return;
             if (ready < 0 && errno != EINTR) fail(name, "cannot be read: " + errno_text());
+            look();
         }
         fail(name, "cancelled");
     }
@@ -106,11 +113,8 @@ public:
         return waited < 0 ? std::nullopt : std::optional(status);
     }
 
-private:
-    static constexpr std::chrono::seconds grace{5};
-
     // Whether it has ended; it is still to be waited for.
-    bool ends_within(std::chrono::seconds time) const {
+    bool ends_within(std::chrono::milliseconds time) const {
         auto const deadline = std::chrono::steady_clock::now() + time;
         while (std::chrono::steady_clock::now() < deadline) {
             siginfo_t ended{};
@@ -121,6 +125,15 @@ private:
         }
         return false;
     }
+    bool is_stopped() const {
+        siginfo_t stopped{};
+        int const how = WSTOPPED | WNOHANG | WNOWAIT;
+        return ::waitid(P_PID, static_cast<id_t>(pid_), &stopped, how) == 0 &&
+               stopped.si_pid == pid_;
+    }
+
+private:
+    static constexpr std::chrono::seconds grace{5};
 
     pid_t pid_ = 0;
 };
@@ -177,11 +190,15 @@ public:
     }
     std::string const& name() const override { return name_; }
     std::size_t read(std::span<std::byte> into) override {
-        return reader_.read(name_, output_.get(), into);
+        return reader_.read(name_, output_.get(), into, [this] { require_running(); });
     }
     void cancel() override { reader_.cancel(); }
     void finish() override {
         output_.reset();
+        while (!child_.ends_within(std::chrono::milliseconds(poll_interval_ms))) {
+            if (reader_.is_cancelled()) fail(name_, "cancelled");
+            require_running();
+        }
         auto const status = child_.wait();
         if (!status) fail(name_, argv_[0] + ": how it ended is not known: " + errno_text());
         if (WIFSIGNALED(*status)) {
@@ -202,6 +219,14 @@ public:
     }
 
 private:
+    // The terminal stops what asks there for a passphrase: only the program itself may.
+    void require_running() const {
+        if (!child_.is_stopped()) return;
+        fail(name_, argv_[0] +
+                        " was stopped: a stream's command cannot ask on the terminal; give it what "
+                        "it needs in a file or in the environment");
+    }
+
     void start() {
         Pipe pipe = make_pipe(name_);
         child_ = Child(spawn(name_, argv_, pipe.write_end.get()));

@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "engine/snapshot/source_file.h"
 #include "engine/util/fd.h"
 #include "engine/util/paths.h"
+#include "engine/util/source_file.h"
 #include "format/limits.h"
 
 namespace coffre {
@@ -192,18 +192,19 @@ bool Walker::keeps_only_tag(int folder, std::string& tag) const {
 }
 
 void Walker::walk_directory(Place const& place, Node node, Node const* before, Entries* beside) {
-    std::uint64_t const device = node.device;
     bool const is_entered =
-        !exclude_.other_file_systems || device == place.device || named_.contains(place.path);
+        !exclude_.other_file_systems || node.device == place.device || named_.contains(place.path);
     Listing listing;
     if (is_entered) {
         listing =
             beside != nullptr ? beside->take_listing() : list_folder(place.folder, place.entry());
         if (listing.error != 0) return fail(place.path, errno_text(listing.error));
+        node = node_of(place, listing.status);
         read_attributes(place, Attributes::of_open(listing.folder.get()), node);
     }
     if (depth_ >= limits::tree_depth) return fail(place.path, "nested too deeply");
     if (progress_.on_item && before == nullptr) progress_.on_item("new", place.path + "/");
+    std::uint64_t const device = node.device;
     split_.add(EnterDirectory{std::move(node)});
     bool const is_above_partial = std::exchange(is_partial_, !is_entered);
     ++depth_;

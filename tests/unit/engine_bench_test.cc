@@ -56,6 +56,14 @@ TEST_F(Bench, CountsWhatIsThere) {
     EXPECT_EQ(report.unchanged.read_bytes, 0U);
 }
 
+TEST_F(Bench, CountsNoHoles) {
+    write_file(source_ / "sparse", random_bytes(1, 100'000));
+    std::filesystem::resize_file(source_ / "sparse", std::uint64_t{1} << 40U);
+    auto const report = bench();
+    EXPECT_LT(report.found.bytes, 200'000U);
+    EXPECT_LT(report.sample.bytes, 200'000U);
+}
+
 TEST_F(Bench, SeesCopiesAndWhatCompresses) {
     write_file(source_ / "noise", random_bytes(1, 3 * mib));
     auto const noise = bench();

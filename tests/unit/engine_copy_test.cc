@@ -39,6 +39,17 @@ protected:
         Progress progress;
         return copy_snapshots(*from_, *to_, request, progress, {});
     }
+    void damage_trees(TestRepo& repo, Names const& packs) {
+        auto const view = repo->index_view();
+        for (auto const& name : packs) {
+            auto const number = view.number(*PackId::parse(last_component(name)));
+            if (view.directory(*number).kind != PackKind::meta) continue;
+            Bytes bytes = repo.store().objects().at(name);
+            bytes[bytes.size() / 3] ^= std::byte{1};
+            repo.store().remove(name);
+            repo.put(name, bytes);
+        }
+    }
     std::uint64_t bytes_in(TestRepo& repo) {
         std::uint64_t bytes = 0;
         for (auto const& object : repo.store().list("packs/")) bytes += object.size;
@@ -213,6 +224,24 @@ TEST_P(Copy, NamesWhatCannotBeReadAndCopiesTheOthers) {
     EXPECT_EQ(report.copied[0].from.id, *sound.id);
     EXPECT_EQ(to_.errors(CheckDepth::read_data), Names{});
     EXPECT_EQ(to_.ids().size(), 1U);
+}
+
+TEST_P(Copy, DoesWithoutAnEarlierOneThatIsDamaged) {
+    copy();
+    TempFolder other;
+    write_file(other / "file", random_bytes(3, 90'000));
+    from_.save(other.path());
+    copy();
+    for (TestRepo* const hurt : {&from_, &to_}) {
+        Names const before = hurt->objects("packs/");
+        write_file(other / hurt->objects("snapshots/")[0].substr(10), "another file");
+        auto const taken = from_.save(other.path());
+        damage_trees(*hurt, before);
+        auto const report = copy();
+        EXPECT_EQ(report.errors, Names{});
+        ASSERT_EQ(report.copied.size(), 1U);
+        EXPECT_EQ(to_.tar_of(report.copied[0].to->snapshot), from_.tar_of(taken.snapshot));
+    }
 }
 
 // It was listed, and is gone when the session begins.

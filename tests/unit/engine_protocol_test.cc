@@ -449,6 +449,22 @@ TEST_F(ProtocolBundle, ThatIsGoneIsMadeUpForByTheNextSnapshot) {
     EXPECT_EQ(repo_.save(source_.path()).snapshot.parent, again.id);
 }
 
+// An index that is built anew knows nothing of them.
+TEST_F(ProtocolBundle, ThatIsGoneWithItsPacksIsMadeUpForByTheNextSnapshot) {
+    repo_.settle(repo_.save(source_.path()));
+    Names lost = repo_.objects("bundles/");
+    for (auto const& pack : repo_.objects("packs/")) lost.push_back(pack);
+    write_file(source_ / "more", random_bytes(6, 100'000));
+    repo_.settle(repo_.save(source_.path()));
+    for (auto const& name : lost) repo_.store().remove(name);
+    auto const again = repo_.save(source_.path());
+    EXPECT_EQ(again.snapshot.parent, std::nullopt);
+    repo_.settle(again);
+    repo_.reopen_elsewhere();
+    EXPECT_EQ(repo_.restored(again.snapshot, source_.path()), image_of(source_.path()));
+    EXPECT_EQ(repo_.save(source_.path()).snapshot.parent, again.id);
+}
+
 TEST_F(ProtocolBundle, WithANameOfNoBundleIsLeftOut) {
     repo_.save(source_.path());
     repo_.put("bundles/stray", as_bytes("stray"));

@@ -501,6 +501,24 @@ TEST(SnapshotStreams, OfACommandBeginAnewWhereverTheyAre) {
     EXPECT_FALSE(once->restart());
 }
 
+TEST(SnapshotStreams, OfACommandThatHasClosedItsOutputCanBeCancelled) {
+    auto const stream = stream_from_command("out", {"sh", "-c", "exec sleep 1000 >&-"});
+    Bytes read(6);
+    EXPECT_EQ(stream->read(read), 0U);
+    stream->cancel();
+    EXPECT_EQ(failure_of([&] { stream->finish(); }), RepositoryFailure::stream_failed);
+}
+
+// As the terminal stops what asks there.
+TEST(SnapshotStreams, OfACommandThatIsStoppedFail) {
+    auto const waiting = stream_from_command("out", {"sh", "-c", "kill -STOP $$"});
+    Bytes read(6);
+    EXPECT_TRUE(contains(message_of([&] { waiting->read(read); }), "was stopped"));
+    auto const ending = stream_from_command("out", {"sh", "-c", "exec >&-; kill -STOP $$"});
+    EXPECT_EQ(ending->read(read), 0U);
+    EXPECT_TRUE(contains(message_of([&] { ending->finish(); }), "was stopped"));
+}
+
 TEST(SnapshotStreams, RefuseNamesThatCannotBe) {
     for (std::string const& name : {std::string(), std::string("."), std::string(".."),
                                     std::string("a/b"), std::string(256, 'x')}) {
@@ -734,7 +752,9 @@ TEST(DirectoryBuilder, RefusesWhatNoReaderWouldAccept) {
         DirectoryBuilder builder(Node{});
         EXPECT_THROW(builder.add(entry, namer, {}), FormatError);
     };
-    DirectoryBuilder(Node{}).add(node, namer, {});
+    DirectoryBuilder builder(Node{});
+    builder.add(node, namer, {});
+    EXPECT_THROW(builder.add(node, namer, {}), FormatError);  // names ascend
     Node bad = node;
     bad.name.assign(256, 'x');
     refuses(bad);

@@ -1,4 +1,4 @@
-#include "engine/snapshot/source_file.h"
+#include "engine/util/source_file.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -24,12 +24,17 @@ void keep_largest(std::vector<Hole>& holes, std::uint64_t& smallest) {
     }
 }
 
+bool cannot_tell(int error) {
+    return error == EINVAL || error == EOPNOTSUPP || error == ENOSYS || error == ENOTTY;
+}
+
 // The next offset of `kind` (SEEK_DATA, SEEK_HOLE) from `from` on; the file's size when there is
-// none, or where the file system cannot tell.
+// none. Where the file system cannot tell, all is data.
 off_t seek(int fd, off_t from, int kind, off_t size) {
     off_t const found = ::lseek(fd, from, kind);
     if (found >= 0) return std::min(found, size);
-    if (errno == ENXIO || (errno == EINVAL && kind == SEEK_HOLE)) return size;
+    if (errno == ENXIO || (cannot_tell(errno) && kind == SEEK_HOLE)) return size;
+    if (cannot_tell(errno)) return from;
     throw SourceError("", "its holes cannot be found: " + errno_text());
 }
 
@@ -44,12 +49,13 @@ void add_hole(std::vector<Hole>& holes, Hole const& hole, std::uint64_t smallest
 
 std::vector<Hole> find_holes(int fd, struct stat const& status) {
     std::vector<Hole> holes;
-    if (status.st_blocks * block >= status.st_size) return holes;
+    if (!SourceFile::may_have_holes(status)) return holes;
     std::uint64_t smallest = 1;
     for (off_t at = 0; at < status.st_size;) {
         off_t const hole = seek(fd, at, SEEK_HOLE, status.st_size);
         if (hole >= status.st_size) break;
         at = seek(fd, hole, SEEK_DATA, status.st_size);
+        if (at == hole) return {};
         add_hole(holes, {static_cast<std::uint64_t>(hole), static_cast<std::uint64_t>(at - hole)},
                  smallest);
         keep_largest(holes, smallest);
@@ -62,6 +68,10 @@ bool is_same(struct timespec const& a, struct timespec const& b) {
 }
 
 }  // namespace
+
+bool SourceFile::may_have_holes(struct stat const& status) {
+    return status.st_blocks * block < status.st_size;
+}
 
 SourceFile::SourceFile(int fd, struct stat const& status)
     : fd_(fd), before_(status), holes_(find_holes(fd, status)) {}

@@ -11,6 +11,8 @@ namespace coffre {
 // Every failure is a SourceError without a path.
 class SourceFile {
 public:
+    static bool may_have_holes(struct stat const& status);
+
     // `status` is that of `fd`, which stays open meanwhile.
     SourceFile(int fd, struct stat const& status);
 
