@@ -62,8 +62,6 @@ std::string advice_for(RepositoryFailure failure, std::string const& command) {
     switch (failure) {
         case RepositoryFailure::not_found:
             return "Check -r/--repo, mount the disk, or make a repository there with `repo init`.";
-        case RepositoryFailure::unusable:
-            return "Run a newer program, or run the command again.";
         case RepositoryFailure::fenced:
             return "Nothing is lost: run the command again.";
         case RepositoryFailure::wrong_key:
@@ -84,6 +82,7 @@ std::string advice_for(RepositoryFailure failure, std::string const& command) {
         case RepositoryFailure::denied:
             return "Run it as the user whose repository it is, or give this one the right to read.";
         case RepositoryFailure::failed:
+        case RepositoryFailure::unusable:  // the message says what it takes
         case RepositoryFailure::rolled_back:
             break;
     }

@@ -40,6 +40,10 @@ LogRecord decode_log_record(ByteView bytes) {
     record.bundles = read_ids<BundleId>(in, "number of bundles");
     record.slots = read_ids<SessionId>(in, "number of slots");
     in.expect_end();
+    bool const has_slots = record.kind == LogKind::checkpoint || record.kind == LogKind::wait;
+    if (!has_slots && !record.slots.empty()) in.fail("slots in a record of another kind");
+    if (record.kind == LogKind::wait && !record.packs.empty())
+        in.fail("packs in a record of a wait");
     return record;
 }
 

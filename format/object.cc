@@ -25,7 +25,8 @@ void read_object_header(Reader& in, ObjectKind expected) {
     auto const version = in.u8();
     if (version > format_version) {
         throw UnsupportedFormat("format version " + std::to_string(version) +
-                                " is newer than this program's " + std::to_string(format_version));
+                                " is newer than this program's " + std::to_string(format_version) +
+                                ": use a newer program");
     }
     if (version != format_version) in.fail("format version " + std::to_string(version));
     auto const kind = in.u8();

@@ -51,7 +51,9 @@ void write_failures(Writer& out, Snapshot const& snapshot) {
 
 void read_failures(Reader& in, Snapshot& snapshot) {
     snapshot.failure_count = in.varint();
-    for (auto n = in.count(listed_failures, "number of failures"); n > 0; --n) {
+    auto n = in.count(listed_failures, "number of failures");
+    if (n > snapshot.failure_count) in.fail("more failures than were counted");
+    for (; n > 0; --n) {
         SourceFailure failure;
         failure.path = in.text(limits::text_size, "path");
         failure.message = in.text(limits::text_size, "message");
@@ -103,6 +105,7 @@ Snapshot read_snapshot(Reader& in) {
     Snapshot snapshot;
     snapshot.root = read_node(in);
     if (!snapshot.root.is_directory()) in.fail("the root is not a directory");
+    if (snapshot.root.name != "root") in.fail("the root has another name");
     snapshot.paths = read_texts(in, "paths");
     snapshot.streams = read_texts(in, "streams");
     snapshot.tags = read_texts(in, "tags");

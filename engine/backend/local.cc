@@ -257,6 +257,11 @@ private:
     bool sync_failed_ = false;  // by barrier_mutex_
 };
 
+// Who may not read it cannot sync it: it is synced when the kernel does.
+void sync_folder_above(int root) {
+    if (::faccessat(root, "..", R_OK, AT_EACCESS) == 0) sync_folder(root, "..");
+}
+
 // Empty, or what an interrupted create_local_store() left.
 bool may_become_store(int root) {
     int const copy = ::openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -292,7 +297,7 @@ void create_local_store(std::string const& path) {
     }
     sync_folder(root.get(), "packs");
     sync_folder(root.get(), ".");
-    sync_folder(root.get(), "..");
+    sync_folder_above(root.get());
 }
 
 std::unique_ptr<Backend> open_local_store(std::string const& path) {

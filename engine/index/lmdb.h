@@ -38,7 +38,21 @@ inline void require_room(int code, char const* folder) {
                               ": no space is left there");
 }
 
+// Nor is it that others are in the way, or that it has outgrown its bounds.
+inline void require_usable(int code) {
+    if (code == MDB_READERS_FULL) {
+        throw RepositoryError(RepositoryFailure::failed,
+                              "too many processes read this machine's index at once");
+    }
+    if (code == MDB_MAP_FULL) {
+        throw RepositoryError(RepositoryFailure::failed,
+                              "the index has outgrown the address space that it may have; see "
+                              "`ulimit -v`");
+    }
+}
+
 inline void lmdb_checked(int code, char const* doing) {
+    require_usable(code);
     if (code != MDB_SUCCESS) {
         throw IndexDamaged(std::string("index: cannot ") + doing + ": " + ::mdb_strerror(code));
     }

@@ -91,8 +91,8 @@ private:
             damage = error.what();
         }
         // Records that a checkpoint repeats are read by nobody else.
-        bool const is_whole =
-            knows_log_ && log_.next_record >= repository_.local_state().log_records;
+        bool const is_whole = knows_log_ && !log_.has_strays &&
+                              log_.next_record >= repository_.local_state().log_records;
         if (!is_whole || request_.depth == CheckDepth::read_data) guarded([&] { examine_log(); });
         // It may have been mended meanwhile, and may not be readable for this user.
         if (!damage.empty() && report_.errors.empty()) note(damage);
@@ -263,6 +263,10 @@ private:
     }
 
     void check_slots(SnapshotList const& list) {
+        if (repository_.keys().newest_epoch() < repository_.local_state().epochs) {
+            note(std::string("keys/: the newest master secret that this machine has seen is gone") +
+                 accept_rollback_hint);
+        }
         LostSnapshots lost;
         with_sound_index(repository_, [&] { lost = lost_snapshots(repository_, list, log_); });
         for (auto const& one : lost) note(describe_lost(one));

@@ -8,14 +8,6 @@ namespace coffre {
 
 namespace {
 
-// Nothing when it is not that of a record.
-std::optional<std::uint64_t> number_of(std::string const& name) {
-    std::string const digits = last_component(name);
-    if (digits.find_first_not_of("0123456789") != std::string::npos) return std::nullopt;
-    if (digits.size() != 16) return std::nullopt;
-    return std::stoull(digits);
-}
-
 class Examination {
 public:
     explicit Examination(Repository& repository) : repository_(repository) {}
@@ -33,7 +25,7 @@ public:
 
 private:
     void look_at(std::string const& name) {
-        auto const number = number_of(name);
+        auto const number = names::number_of_log_record(name);
         if (!number) return note_damaged(name, name + ": no record has such a name");
         try {
             LogRecord const record =

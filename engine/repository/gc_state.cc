@@ -33,10 +33,20 @@ void apply(GcState& state, LogRecord const& record) {
     }
 }
 
-// The number of records, which have no gaps.
-std::uint64_t count_records(Backend& store) {
+struct ListedRecords {
     std::uint64_t count = 0;
+    bool has_strays = false;
+};
+
+// The number of records, which have no gaps.
+ListedRecords list_records(Backend& store) {
+    ListedRecords listed;
+    std::uint64_t& count = listed.count;
     for (auto const& object : store.list("gclog/")) {
+        if (!names::number_of_log_record(object.name)) {
+            listed.has_strays = true;
+            continue;
+        }
         // A folder's listing may lack what was put while it was read, and show what came later.
         for (; object.name != names::log_record(count); ++count) {
             std::string const expected = names::log_record(count);
@@ -46,7 +56,7 @@ std::uint64_t count_records(Backend& store) {
         }
         ++count;
     }
-    return count;
+    return listed;
 }
 
 }  // namespace
@@ -66,7 +76,9 @@ LogRecord read_log_record(Backend& store, KeyRing const& keys, std::uint64_t num
 
 GcState read_gc_log(Backend& store, KeyRing const& keys) {
     GcState state;
-    state.next_record = count_records(store);
+    auto const listed = list_records(store);
+    state.next_record = listed.count;
+    state.has_strays = listed.has_strays;
     std::vector<LogRecord> records;  // the last one first
     for (auto number = state.next_record; number > 0; --number) {
         records.push_back(read_log_record(store, keys, number - 1));
@@ -83,7 +95,7 @@ GcState read_gc_log(Backend& store, KeyRing const& keys) {
 }
 
 bool has_log_grown(Backend& store, GcState const& state) {
-    return count_records(store) != state.next_record;
+    return list_records(store).count != state.next_record;
 }
 
 bool append_to_gc_log(Backend& store, KeyRing const& keys, std::uint64_t number,

@@ -21,6 +21,7 @@ struct GcState {
     std::uint64_t since_checkpoint = 0;            // records
     bool ends_in_condemn = false;   // then whatever is inherited is looked up as well
     std::uint64_t next_record = 0;  // the number that the log's next record will have
+    bool has_strays = false;        // something that is no record lies beside them
 
     // May a writer that has read this log rely on the pack?
     bool usable(PackId const& pack) const { return !condemned.contains(pack) && !is_swept(pack); }

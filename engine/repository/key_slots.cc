@@ -175,16 +175,30 @@ bool fits(SealedSlot const& slot, RepositoryId const& repository,
     return key && slot_commitment(*key, repository, slot.prefix) == slot.prefix.commitment;
 }
 
+// Nothing of a slot is vouched for before its key is known, and there may be any number of them.
+constexpr std::size_t most_slots = 10'000;
+
 struct SlotList {
-    std::vector<SealedSlot> slots;  // those with the most master secrets first
+    std::vector<SealedSlot> slots;  // without what is sealed; the most master secrets first
     std::string damaged;            // "; " and a message for each other one
 };
 
+SealedSlot without_sealed(SealedSlot slot) {
+    slot.secrets = {};
+    slot.info = {};
+    return slot;
+}
+
 SlotList read_slots(Backend& store) {
     SlotList list;
-    for (auto const& object : store.list("keys/")) {
+    auto const objects = store.list("keys/");
+    if (objects.size() > most_slots) {
+        throw corrupt("keys/: holds " + std::to_string(objects.size()) + " objects, more than " +
+                      std::to_string(most_slots));
+    }
+    for (auto const& object : objects) {
         try {
-            list.slots.push_back(read_slot(store, object.name));
+            list.slots.push_back(without_sealed(read_slot(store, object.name)));
         } catch (RepositoryError const& error) {
             bool const of_slot = error.kind() == RepositoryFailure::corrupt ||
                                  error.kind() == RepositoryFailure::unusable;
@@ -243,7 +257,7 @@ OpenedSlot open_key_slots(Backend& store, RepositoryId const& repository,
                                   "not open: have it added again with `repo key add`");
         }
         try {
-            return {slot.name, unseal_masters(repository, slot, *key)};
+            return {slot.name, unseal_masters(repository, read_slot(store, slot.name), *key)};
         } catch (RepositoryError const& error) {
             if (error.kind() != RepositoryFailure::corrupt) throw;
             list.damaged += std::string("; ") + error.what();

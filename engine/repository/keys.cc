@@ -39,8 +39,19 @@ void require_no_other_rekey(Repository& repository, std::string const& name) {
         return slot.prefix.epochs > known && "keys/" + slot.id != name;
     });
     if (!any) return;
-    remove_slots(repository, {name});
     refuse("the repository has got a new master secret meanwhile; nothing was changed");
+}
+
+// Nobody may be left with a key that he was told he has not.
+[[noreturn]] void take_back(Repository& repository, std::string const& name,
+                            RepositoryError const& reason) {
+    try {
+        remove_slots(repository, {name});
+    } catch (RepositoryError const& error) {
+        throw RepositoryError(reason.kind(), std::string(reason.what()) + "; the new key " + name +
+                                                 " may be there all the same: " + error.what());
+    }
+    throw RepositoryError(reason.kind(), reason.what());
 }
 
 // The new slot as a stranger would meet it: read from the store, opened with what the user has.
@@ -50,11 +61,15 @@ std::string put_and_open(Repository& repository, KeyRing const& keys, NewKey con
     if (!is_one) refuse("a key is one passphrase or one key file");
     Backend& store = repository.store();
     std::string name = put_key_slot(store, keys, key.kdf, key.credentials, key.label);
-    if (!mutant("no-barrier-after-key")) store.barrier();
-    require_no_other_rekey(repository, name);
-    auto masters = open_key_slot(store, keys.repository(), name, key.credentials);
-    bool const is_same = masters == keys.master_secrets();
-    if (!is_same) refuse(name + ": does not open what it should");
+    try {
+        if (!mutant("no-barrier-after-key")) store.barrier();
+        require_no_other_rekey(repository, name);
+        auto masters = open_key_slot(store, keys.repository(), name, key.credentials);
+        bool const is_same = masters == keys.master_secrets();
+        if (!is_same) refuse(name + ": does not open what it should");
+    } catch (RepositoryError const& error) {
+        take_back(repository, name, error);
+    }
     return name;
 }
 
@@ -98,7 +113,7 @@ KeySlotList list_keys(Repository& repository) {
                                   object.name == repository.opened_by(),
                                   slot.prefix.epochs < newest});
         } catch (RepositoryError const& error) {
-            if (error.kind() != RepositoryFailure::corrupt) throw;
+            if (!is_of_one_object(error.kind())) throw;
             list.damaged.push_back({last_component(object.name), error.what()});
         }
     }

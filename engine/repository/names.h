@@ -44,6 +44,13 @@ inline std::string log_record(std::uint64_t number) {
     std::string const digits = std::to_string(number);
     return "gclog/" + std::string(16 - digits.size(), '0') + digits;
 }
+// Nothing when no record has such a name.
+inline std::optional<std::uint64_t> number_of_log_record(std::string const& name) {
+    std::string const digits = name.substr(name.rfind('/') + 1);
+    bool const is_number = digits.find_first_not_of("0123456789") == std::string::npos;
+    if (!is_number || digits.size() != 16) return std::nullopt;
+    return std::stoull(digits);
+}
 // What is damaged and set aside: no object of the repository any more.
 inline std::string quarantined(std::string const& name) {
     std::string flat = name;

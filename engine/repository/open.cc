@@ -80,7 +80,11 @@ OpenedConfig read_config(Backend& store) {
 
 ConfigSecrets open_secrets(KeyRing const& keys, OpenedConfig const& config) {
     try {
-        return decode_config_secrets(keys.open_config(config.prefix_bytes, config.sealed));
+        auto secrets = decode_config_secrets(keys.open_config(config.prefix_bytes, config.sealed));
+        bool const are_ours = secrets.sign_public_key == keys.signing_public_key() &&
+                              secrets.box_public_key == keys.boxing_public_key();
+        if (!are_ours) throw FormatError("config: its public keys belong to another secret");
+        return secrets;
     } catch (FormatError const& error) {
         throw corrupt(error.what());
     }
@@ -232,6 +236,22 @@ void require_nothing_lost(Repository& repository, OpenOptions const& options) {
                               "add --accept-rollback");
 }
 
+// The master secret in use is older than one that this machine has seen.
+void require_wanted_rollback(Repository& repository, OpenOptions const& options) {
+    if (options.report_rollback) return;
+    std::uint32_t const epoch = repository.keys().newest_epoch();
+    std::uint32_t const seen = repository.local_state().epochs;
+    if (!options.accept_rollback) {
+        throw RepositoryError(
+            RepositoryFailure::rolled_back,
+            "the repository went back in time: it had " + std::to_string(seen) +
+                " master secrets, and this key opens " + std::to_string(epoch) +
+                ". If it was restored from a copy on purpose, add --accept-rollback: keys that "
+                "were replaced open it again, so run `repo key rekey` afterwards");
+    }
+    repository.update_local_state([&](LocalState& state) { state.epochs = epoch; });
+}
+
 // Compares with what this machine has seen. docs/threat-model.md, "Rollback".
 void require_no_rollback(Repository& repository, OpenOptions const& options) {
     LocalState const& state = repository.local_state();
@@ -242,12 +262,10 @@ void require_no_rollback(Repository& repository, OpenOptions const& options) {
     }
     std::uint32_t const epoch = repository.keys().newest_epoch();
     if (epoch < state.epochs) {
-        throw RepositoryError(RepositoryFailure::rolled_back,
-                              "the repository went back in time: it had " +
-                                  std::to_string(state.epochs) +
-                                  " master secrets, and this key opens " + std::to_string(epoch));
+        require_wanted_rollback(repository, options);
+    } else {
+        remember_keys(repository, encrypted, epoch);
     }
-    remember_keys(repository, encrypted, epoch);
     if (!options.report_rollback && !state.heads.empty()) require_nothing_lost(repository, options);
 }
 
@@ -349,6 +367,7 @@ std::shared_ptr<Repository> init_repository(std::string const& location, InitOpt
     std::shared_ptr<Backend> const store = open_local_store(location);
     auto repository = init_repository(store, init, credentials, options);
     if (init.mode == Mode::none) ::unlink(encryption_mark(location, options).c_str());
+    require_no_downgrade(location, options, init.mode);
     make_reserve(*store);
     return repository;
 }

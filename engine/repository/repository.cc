@@ -5,6 +5,7 @@
 #include "engine/crypto/kdf.h"
 #include "engine/repository/names.h"
 #include "engine/repository/pack_store.h"
+#include "engine/util/file_lock.h"
 #include "engine/util/small_file.h"
 
 namespace coffre {
@@ -71,7 +72,11 @@ std::uint64_t Repository::index_generation() {
     return index_generation_;
 }
 
-void Repository::open_index() {
+// Another process may erase it: the two files of the database must be of the same one.
+void Repository::open_index(Database which) {
+    index_.reset();
+    FileLock const lock(folder_ + "/index.lock");
+    if (which == Database::fresh) Index::erase(folder_ + "/index");
     index_ = std::make_shared<Index>(folder_ + "/index", index_seed_);
 }
 
@@ -79,7 +84,7 @@ bool Repository::level_index() {
     auto const present = list_bundles();
     try {
         bool const is_new = !index_;
-        if (is_new) open_index();
+        if (is_new) open_index(Database::known);
         auto known = index_->bundles();
         bool const all_there =
             std::includes(present.begin(), present.end(), known.begin(), known.end());
@@ -95,10 +100,8 @@ void Repository::build_index() {
     index_is_rebuilt_ = true;
     ++index_generation_;
     for (int attempt = 1;; ++attempt) {
-        index_.reset();
-        Index::erase(folder_ + "/index");
         try {
-            open_index();
+            open_index(Database::fresh);
             add_missing_bundles(list_bundles());
             return;
         } catch (IndexDamaged const& error) {

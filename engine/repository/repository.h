@@ -65,7 +65,8 @@ public:
     std::shared_ptr<SessionKey const> session_key(PackDirectory const& directory, KeyId const& id);
 
 private:
-    void open_index();
+    enum class Database { known, fresh };
+    void open_index(Database which);
     bool level_index();
     void build_index();
     std::set<BundleId> list_bundles();

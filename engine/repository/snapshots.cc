@@ -108,15 +108,16 @@ std::map<WriterId, SessionId> newest_of_each(SnapshotList const& list) {
 }
 
 // The newest snapshot of every writer: one that is gone the next time was taken away, and is missed
-// until that is accepted. `given_up`: those that may be gone.
+// until that is accepted. `accounted`: those that were read just now, or may be gone. One that is
+// listed and cannot be read is waited for.
 void remember_heads(Repository& repository, SnapshotList const& list,
-                    std::set<SessionId> const& given_up) {
+                    std::set<SessionId> const& accounted) {
     auto const newest = newest_of_each(list);
     auto const change = [&](LocalState& state) {
         for (auto const& [writer, head] : newest) {
             if (writer == state.writer) continue;
             SessionId const seen = state.heads.try_emplace(writer, head).first->second;
-            if (list.slots.contains(seen) || given_up.contains(seen)) state.heads[writer] = head;
+            if (accounted.contains(seen)) state.heads[writer] = head;
         }
     };
     LocalState changed = repository.local_state();
@@ -242,6 +243,7 @@ SnapshotList list_snapshots(Repository& repository) {
     auto const slots = repository.store().list("snapshots/");
     // After the slots: one that was closed and removed may have been made again since.
     given_up.merge(closed_slots(repository, list.damaged));
+    std::set<SessionId> read;
     for (auto const& object : slots) {
         use_listed(repository, object.name, list.damaged, [&] {
             auto const id = SessionId::parse(last_component(object.name));
@@ -249,12 +251,14 @@ SnapshotList list_snapshots(Repository& repository) {
             list.slots.insert(*id);
             if (given_up.contains(*id)) return;
             auto slot = read_slot(repository, object.name);
+            read.insert(*id);
             if (!slot.killed()) list.snapshots.push_back({*id, std::move(*slot.snapshot)});
         });
     }
     std::stable_sort(
         list.snapshots.begin(), list.snapshots.end(),
         [](auto const& a, auto const& b) { return a.snapshot.time_ns < b.snapshot.time_ns; });
+    given_up.merge(read);
     remember_heads(repository, list, given_up);
     return list;
 }

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 
 #include "engine/error.h"
 #include "engine/util/fd.h"
@@ -33,8 +34,8 @@ constexpr std::size_t first_read = 4096;
 
 // A durable file beside `path`.
 std::string write_temporary(std::string const& path, ByteView content) {
-    std::string temporary = path + ".new-" + std::to_string(::getpid());
-    Fd const fd(::open(temporary.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600));
+    std::string temporary = path + ".new-XXXXXX";
+    Fd const fd(::mkostemp(temporary.data(), O_CLOEXEC));
     if (!fd) fail("create", temporary);
     if (!write_full(fd.get(), content) || ::fsync(fd.get()) != 0) discard(temporary, "write", path);
     return temporary;

@@ -97,5 +97,11 @@ if is_root && command -v setpriv >/dev/null; then
     [ ! -e store/quarantine ] || fail "what may not be read was set aside"
     chmod 600 "$denied"
     expect_code 0 setpriv --reuid=$user --clear-groups "$program" check --read-data
+    # A repository may lie in a folder that its owner cannot list.
+    mkdir above
+    mkdir -m 700 above/store
+    chmod 711 above
+    chown $user above/store
+    expect_code 0 setpriv --reuid=$user --clear-groups "$program" -r above/store init -q
 fi
 echo "all as expected"

@@ -148,6 +148,13 @@ expect_code 0 env REPO_CACHE_DIR="$work/no.cache" "$program" init -q --encryptio
 expect_code 11 repo snapshots
 expect_error "an encrypted repository was seen here before"
 rm -r store no.cache
+# Nor need anybody have opened it since it was made.
+expect_code 0 repo --key-file made.key init -q
+rm -r store
+expect_code 0 env REPO_CACHE_DIR="$work/no.cache" "$program" init -q --encryption none
+expect_code 11 repo snapshots
+expect_error "an encrypted repository was seen here before"
+rm -r store no.cache made.key
 mv aside store
 
 # Put in the place of the one in use. What it was opens nothing, other keys stay.

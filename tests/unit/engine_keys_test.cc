@@ -1,6 +1,8 @@
 // Key slots: what opens a repository, and what no longer does.
 #include <gtest/gtest.h>
 
+#include "engine/backend/decorators.h"
+#include "engine/crypto/hash.h"
 #include "engine/crypto/recovery_key.h"
 #include "engine/keys.h"
 #include "tests/unit/engine_test_repo.h"
@@ -115,6 +117,44 @@ TEST_F(Keys, ADamagedOneGoesOnlyWhenThatIsSaid) {
     EXPECT_TRUE(opens(passphrase("the first")));
 }
 
+// It is a slot that cannot be read like any other.
+TEST_F(Keys, OneOfALaterVersionStopsNobody) {
+    std::string const id = "keys/" + std::string(32, 'a');
+    Bytes later = get_whole(*store_, store_->list("keys/")[0].name, limits::mib);
+    later[6] = std::byte{2};
+    later.resize(later.size() - 8);
+    Writer checksum;
+    checksum.u64(xxh3(later));
+    append(later, checksum.view());
+    store_->put(id, later);
+    EXPECT_EQ(list_keys(*first_).damaged.size(), 1U);
+    add_key(*first_, {passphrase("the second"), KdfStrength::standard, ""});
+    EXPECT_TRUE(opens(passphrase("the second")));
+    remove_key(*first_, "aaaa", KeyRemoval::forced);
+    EXPECT_EQ(slots(), 2U);
+}
+
+// Nobody is left with a key that he was told he has not.
+TEST_F(Keys, OneThatCannotBeProvedIsTakenBack) {
+    bool fails = false;
+    auto const failing = std::make_shared<ObservedBackend>(*store_, [&](Verb verb, auto const&) {
+        if (verb == Verb::get && std::exchange(fails, false))
+            throw RepositoryError(RepositoryFailure::failed, "no answer");
+    });
+    auto const repository = open_repository(failing, passphrase("the first"), options());
+    fails = true;
+    EXPECT_EQ(failure_of([&] {
+                  add_key(*repository, {passphrase("the second"), KdfStrength::standard, ""});
+              }),
+              RepositoryFailure::failed);
+    EXPECT_EQ(slots(), 1U);
+}
+
+TEST_F(Keys, MoreThanAnybodyHasAreRefused) {
+    for (int i = 0; i < 10'000; ++i) store_->put("keys/" + std::to_string(i), {});
+    EXPECT_EQ(failure_of([&] { open(passphrase("the first")); }), RepositoryFailure::corrupt);
+}
+
 TEST_F(Keys, OneTakesThePlaceOfTheOneInUse) {
     add_key(*first_, {key_file(), KdfStrength::standard, ""});
     replace_key(*first_, {passphrase("another"), KdfStrength::standard, ""});
@@ -194,6 +234,16 @@ TEST_F(Rekeyed, GoneWithItsNewSlotIsARollback) {
     } catch (RepositoryError const& error) {
         EXPECT_EQ(error.kind(), RepositoryFailure::rolled_back);
     }
+    OpenOptions how = options();
+    how.report_rollback = true;
+    Progress progress;
+    auto const report = check_repository(*open_repository(store_, key_file(), how),
+                                         CheckDepth::structure, 1, progress);
+    EXPECT_TRUE(any_contains(report.errors, "master secret"));
+    how.report_rollback = false;
+    how.accept_rollback = true;
+    open_repository(store_, key_file(), how);
+    EXPECT_TRUE(opens(key_file()));
 }
 
 TEST_F(Rekeyed, WrapsNewSessionKeysUnderTheNewMaster) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "engine/crypto/key_ring.h"
+#include "engine/prune.h"
 #include "engine/status.h"
 #include "engine/stream.h"
 #include "engine/util/fd.h"
@@ -547,6 +548,29 @@ TEST_F(Protocol, WhatAnotherMachineHasSeenOfAWriterIsMissedUntilThatIsAccepted) 
     EXPECT_EQ(list_snapshots(*open()).snapshots.size(), 1U);
     options.accept_rollback = false;
     EXPECT_EQ(failure_of(open), std::nullopt);
+}
+
+TEST_F(Protocol, WhatAnotherMachineHasSeenIsMissedAlsoAfterItWasListedAndCouldNotBeRead) {
+    repo_.save(source_.path());
+    auto const second = repo_.save(source_.path());
+    repo_.reopen_elsewhere();
+    EXPECT_EQ(repo_.ids().size(), 2U);
+    std::string const slot = names::snapshot(*second.id);
+    repo_.store().remove(slot);
+    repo_.put(slot, as_bytes("damaged"));
+    repo_.reopen();
+    EXPECT_EQ(list_snapshots(*repo_).damaged.size(), 1U);
+    repo_.store().remove(slot);
+    EXPECT_EQ(failure_of([&] { repo_.reopen(); }), RepositoryFailure::rolled_back);
+}
+
+TEST_F(Protocol, WhatIsNoRecordOfTheLogStopsNobody) {
+    repo_.put("gclog/desktop.ini", as_bytes("x"));
+    repo_.save(source_.path());
+    Progress progress;
+    prune(*repo_, {}, progress);
+    EXPECT_EQ(repo_.save(source_.path()).unchanged, true);
+    EXPECT_TRUE(any_contains(repo_.errors(), "gclog/desktop.ini"));
 }
 
 TEST_F(Protocol, WhatIsAcceptedToBeLostIsNotMissedAgain) {

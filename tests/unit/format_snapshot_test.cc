@@ -54,6 +54,13 @@ TEST(SnapshotSlot, KeepsOptionalIdsApart) {
 TEST(SnapshotSlot, TheRootMustBeADirectory) {
     EXPECT_EQ(refusal([](Snapshot& s) { s.root = samples::sparse_file(); }),
               "snapshot: the root is not a directory");
+    EXPECT_EQ(refusal([](Snapshot& s) { s.root.name = "other"; }),
+              "snapshot: the root has another name");
+}
+
+TEST(SnapshotSlot, ListsNoMoreFailuresThanItCounts) {
+    EXPECT_EQ(refusal([](Snapshot& s) { s.failure_count = s.failures.size() - 1; }),
+              "snapshot: more failures than were counted");
 }
 
 TEST(SnapshotSlot, RefusesTextsAboveTheLimit) {
