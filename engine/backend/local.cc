@@ -18,6 +18,7 @@ namespace coffre {
 
 namespace {
 
+constexpr std::string_view lost_and_found = "lost+found";  // at the root of a disk
 constexpr std::string_view temporary_prefix = ".tmp-";
 
 RepositoryFailure failure_of(int error) {
@@ -96,7 +97,10 @@ public:
         write_durably(file, name, bytes);
         std::string const self = "/proc/self/fd/" + std::to_string(file.get());
         if (::linkat(AT_FDCWD, self.c_str(), root_.get(), name.c_str(), AT_SYMLINK_FOLLOW) != 0) {
-            if (errno == EEXIST) return PutResult::exists;
+            if (errno == EEXIST) {
+                mark_dirty(folder);  // whoever made it may not have synced its name
+                return PutResult::exists;
+            }
             if (errno == ENOENT) return put_by_name(name, bytes);  // no /proc
             fail("name", name);
         }
@@ -179,10 +183,18 @@ private:
         int const error = errno;
         ::unlinkat(root_.get(), temporary.c_str(), 0);
         errno = error;
-        if (linked != 0 && errno == EEXIST) return PutResult::exists;
-        if (linked != 0) fail("name", name);
+        if (linked != 0 && errno != EEXIST) fail("name", name);
         mark_dirty(folder_of(name));
-        return PutResult::stored;
+        return linked == 0 || is_named(file, name) ? PutResult::stored : PutResult::exists;
+    }
+
+    // A network file system may say that the name exists because it has just made it.
+    bool is_named(Fd const& file, std::string const& name) const {
+        struct stat own {};
+        struct stat named {};
+        return ::fstat(file.get(), &own) == 0 &&
+               ::fstatat(root_.get(), name.c_str(), &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+               own.st_dev == named.st_dev && own.st_ino == named.st_ino;
     }
 
     // Others than the store's own folders are made by the first put into them.
@@ -216,7 +228,7 @@ private:
         for (errno = 0; auto const* entry = ::readdir(dir.get()); errno = 0) {
             std::string_view const name = entry->d_name;
             // Temporary ones, and what network and other file systems leave.
-            if (name.starts_with('.')) continue;
+            if (name.starts_with('.') || (prefix.empty() && name == lost_and_found)) continue;
             add_entry(folder, entry->d_name, prefix, found);
         }
         if (errno != 0) fail("list", prefix);
@@ -269,7 +281,8 @@ bool may_become_store(int root) {
     if (!dir) return false;
     while (auto const* entry = ::readdir(dir.get())) {
         std::string_view const name = entry->d_name;
-        if (!is_of_store(name) && name != "." && name != ".." && name != "lost+found") return false;
+        if (!is_of_store(name) && name != "." && name != ".." && name != lost_and_found)
+            return false;
     }
     return true;
 }

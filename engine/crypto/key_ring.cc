@@ -87,8 +87,11 @@ KeyRing::KeyRing(Mode mode, RepositoryId repository, std::vector<MasterSecret> c
 SecretKey const& KeyRing::master(std::uint32_t epoch) const {
     auto const found = masters_.find(epoch);
     if (found == masters_.end()) {
-        throw FormatError("needs the master secret of epoch " + std::to_string(epoch) +
-                          ", which this key does not open");
+        // No damage: the repository has got a new one since it was opened.
+        throw RepositoryError(RepositoryFailure::wrong_key,
+                              "the repository has a new master secret, number " +
+                                  std::to_string(epoch) +
+                                  ", which this key does not open: open it again with the new one");
     }
     return found->second;
 }

@@ -6,10 +6,12 @@
 
 namespace coffre {
 
+enum class SmallBundles { stay, are_merged };
+
 // Writes the rows of the packs that stay into new bundles, durably, and returns the bundles that
-// these replace: those with a row of a pack for which `goes` holds, and small ones when there are
-// many. A bundle that cannot be read is an error.
-std::vector<BundleId> merge_bundles(Repository& repository,
+// these replace: those with a row of a pack for which `goes` holds, and, where they are to be
+// merged, small ones when there are many. A bundle that cannot be read is an error.
+std::vector<BundleId> merge_bundles(Repository& repository, SmallBundles small,
                                     std::function<bool(PackId const&)> const& goes);
 
 }  // namespace coffre

@@ -1,5 +1,8 @@
 #include "engine/maintain/kept_copies.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "format/limits.h"
 
 namespace coffre {
@@ -13,9 +16,11 @@ public:
     KeptCopies(Repository& repository, Reachable& reachable, Progress const& progress)
         : reachable_(reachable), progress_(progress), reader_(repository, blocks_cache) {}
 
-    void look_at(PackId const& id) {
+    // False when the kept copy of one of its chunks cannot be read, and this one can.
+    bool is_replaced(PackId const& id) {
         auto const number = reader_.view().number(id);
-        if (!number) return;
+        if (!number) return true;
+        is_replaced_ = true;
         PackDirectory const directory = reader_.view().directory(*number);
         std::uint32_t ordinal = 0;
         std::uint32_t block = 0;
@@ -25,21 +30,21 @@ public:
             }
             ++block;
         }
+        return is_replaced_;
     }
-    bool are_sound() const { return are_sound_; }
 
 private:
     void compare(ChunkPlace const& dropped, ChunkId const& id) {
         progress_.check_stop();
         auto const kept = reachable_.marked_place(id);
         if (!kept || reader_.is_readable(*kept, id)) return;
-        if (reader_.is_readable(dropped, id)) are_sound_ = false;
+        if (reader_.is_readable(dropped, id)) is_replaced_ = false;
     }
 
     Reachable& reachable_;
     Progress const& progress_;
     ChunkReader reader_;
-    bool are_sound_ = true;
+    bool is_replaced_ = true;
 };
 
 }  // namespace
@@ -47,9 +52,20 @@ private:
 bool are_kept_copies_sound(Repository& repository, Reachable& reachable, PrunePlan const& plan,
                            Progress const& progress) {
     KeptCopies copies(repository, reachable, progress);
-    for (auto const& pack : plan.unneeded) copies.look_at(pack);
-    for (auto const& use : plan.repack) copies.look_at(use.id);
-    return copies.are_sound();
+    bool are_sound = true;
+    for (auto const& pack : plan.unneeded) are_sound = copies.is_replaced(pack) && are_sound;
+    for (auto const& use : plan.repack) are_sound = copies.is_replaced(use.id) && are_sound;
+    return are_sound;
+}
+
+std::vector<PackId> without_only_copies(Repository& repository, Reachable& reachable,
+                                        std::vector<PackId> const& packs,
+                                        Progress const& progress) {
+    KeptCopies copies(repository, reachable, progress);
+    std::vector<PackId> replaced;
+    std::copy_if(packs.begin(), packs.end(), std::back_inserter(replaced),
+                 [&](PackId const& pack) { return copies.is_replaced(pack); });
+    return replaced;
 }
 
 }  // namespace coffre

@@ -13,4 +13,9 @@ namespace coffre {
 bool are_kept_copies_sound(Repository& repository, Reachable& reachable, PrunePlan const& plan,
                            Progress const& progress);
 
+// The same of packs that a sweep is about to remove: returns those that have no copy which can be
+// read only there.
+std::vector<PackId> without_only_copies(Repository& repository, Reachable& reachable,
+                                        std::vector<PackId> const& packs, Progress const& progress);
+
 }  // namespace coffre

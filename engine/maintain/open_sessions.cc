@@ -1,5 +1,6 @@
 #include "engine/maintain/open_sessions.h"
 
+#include <cstdlib>
 #include <map>
 #include <set>
 
@@ -28,7 +29,8 @@ std::optional<SessionRecord> read_record(Repository& repository, SessionId const
 }
 
 bool is_dead(Repository& repository, SessionsListing::Open const& session, std::int64_t now_ns) {
-    if (now_ns - session.seen_ns > silence_ns) return true;
+    // One that is of the future was written under a wrong clock, which may be far ahead.
+    if (std::abs(now_ns - session.seen_ns) > silence_ns) return true;
     auto const record = read_record(repository, session.id);
     return record && has_ended(*record);
 }

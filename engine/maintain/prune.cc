@@ -306,9 +306,9 @@ private:
         LogRecord record{LogKind::sweep, {}, {}, {}};
         with_sound_index(repository_, [&] { record.packs = still_unneeded(listed, snapshots); });
         std::set<PackId> const going(record.packs.begin(), record.packs.end());
-        record.bundles = merge_bundles(repository_, [&](PackId const& pack) {
-            return going.contains(pack) || log_.is_swept(pack);
-        });
+        record.bundles = merge_bundles(
+            repository_, SmallBundles::are_merged,
+            [&](PackId const& pack) { return going.contains(pack) || log_.is_swept(pack); });
         if (mutant("unlogged-sweep")) log_.add_swept(record.packs);
         if (!mutant("unlogged-sweep")) append(record);
         remove_what_was_swept();
@@ -327,7 +327,8 @@ private:
             bool const is_needed = number && reachable.is_needed(*number);
             if (!is_needed || mutant("no-relist")) unneeded.push_back(pack);
         }
-        return unneeded;
+        if (mutant("unread-copies")) return unneeded;
+        return without_only_copies(repository_, reachable, unneeded, progress_);
     }
 
     // Exactly what the log says, whoever wrote that.
@@ -380,9 +381,22 @@ private:
         is_due = is_due || record.slots.size() >= request_.slots_per_checkpoint;
         if (!is_due) return;
         record.slots.insert(record.slots.end(), log_.closed.begin(), log_.closed.end());
-        record.packs = log_.swept;
+        record.packs = with_sound_index(repository_, [this] { return swept_to_repeat(); });
         append(record);
         remove_what_was_swept();
+    }
+
+    // Few packs stay in the log for ever. Of many only those that the store or a bundle shows: it
+    // would outgrow its records.
+    std::vector<PackId> swept_to_repeat() {
+        std::vector<PackId> packs = log_.swept;
+        if (packs.size() <= request_.packs_per_checkpoint) return packs;
+        StoredPacks const stored(repository_);
+        level_index();
+        Index::View const view = repository_.index_view();
+        std::erase_if(
+            packs, [&](PackId const& pack) { return !stored.size_of(pack) && !view.number(pack); });
+        return packs;
     }
 
     bool is_killed(std::string const& slot) { return read_slot(repository_, slot).killed(); }

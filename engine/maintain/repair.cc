@@ -272,8 +272,8 @@ private:
     // False when no bundle names a bad pack: a collection may have written one anew meanwhile.
     bool set_rows_aside() {
         if (bad_.empty()) return false;
-        auto const replaced =
-            merge_bundles(repository_, [this](PackId const& id) { return bad_.contains(id); });
+        auto const replaced = merge_bundles(repository_, SmallBundles::stay,
+                                            [this](PackId const& id) { return bad_.contains(id); });
         for (auto const& bundle : replaced) quarantine(store_, names::bundle(bundle));
         return !replaced.empty();
     }

@@ -103,6 +103,10 @@ bool append_to_gc_log(Backend& store, KeyRing const& keys, std::uint64_t number,
     std::string const name = names::log_record(number);
     Bytes const object =
         keys.seal_signed_object(ObjectKind::gc_log, name, encode_log_record(record));
+    if (object.size() > limits::object_size) {
+        throw RepositoryError(RepositoryFailure::failed,
+                              name + ": would be larger than any reader accepts");
+    }
     // What the record speaks of, and the records before it, may be another process's.
     store.barrier();
     if (store.put(name, object) != PutResult::stored) return false;

@@ -111,9 +111,14 @@ std::map<WriterId, SessionId> newest_of_each(SnapshotList const& list) {
 // until that is accepted. `accounted`: those that were read just now, or may be gone. One that is
 // listed and cannot be read is waited for.
 void remember_heads(Repository& repository, SnapshotList const& list,
-                    std::set<SessionId> const& accounted) {
+                    std::set<SessionId> const& accounted, std::set<SessionId> const& closed) {
     auto const newest = newest_of_each(list);
     auto const change = [&](LocalState& state) {
+        // Of writers that have left nothing: machines without a cache are new ones in each run.
+        std::erase_if(state.heads, [&](auto const& head) {
+            return head.first != state.writer && closed.contains(head.second) &&
+                   !newest.contains(head.first);
+        });
         for (auto const& [writer, head] : newest) {
             if (writer == state.writer) continue;
             SessionId const seen = state.heads.try_emplace(writer, head).first->second;
@@ -242,7 +247,8 @@ SnapshotList list_snapshots(Repository& repository) {
     std::set<SessionId> given_up = read_forgets(repository, list.damaged);
     auto const slots = repository.store().list("snapshots/");
     // After the slots: one that was closed and removed may have been made again since.
-    given_up.merge(closed_slots(repository, list.damaged));
+    auto const closed = closed_slots(repository, list.damaged);
+    given_up.insert(closed.begin(), closed.end());
     std::set<SessionId> read;
     for (auto const& object : slots) {
         use_listed(repository, object.name, list.damaged, [&] {
@@ -259,7 +265,7 @@ SnapshotList list_snapshots(Repository& repository) {
         list.snapshots.begin(), list.snapshots.end(),
         [](auto const& a, auto const& b) { return a.snapshot.time_ns < b.snapshot.time_ns; });
     given_up.merge(read);
-    remember_heads(repository, list, given_up);
+    remember_heads(repository, list, given_up, closed);
     return list;
 }
 

@@ -97,6 +97,12 @@ if is_root && command -v setpriv >/dev/null; then
     [ ! -e store/quarantine ] || fail "what may not be read was set aside"
     chmod 600 "$denied"
     expect_code 0 setpriv --reuid=$user --clear-groups "$program" check --read-data
+    # The root of a disk has a folder that only its administrator may look into.
+    mkdir -m 700 store/lost+found
+    expect_code 0 setpriv --reuid=$user --clear-groups "$program" check --scrub
+    expect_code 0 setpriv --reuid=$user --clear-groups "$program" stats
+    expect_code 0 setpriv --reuid=$user --clear-groups "$program" check
+    rmdir store/lost+found
     # A repository may lie in a folder that its owner cannot list.
     mkdir above
     mkdir -m 700 above/store

@@ -51,6 +51,7 @@ public:
         tidy_.max_unused = 0;
         tidy_.threads = 1;
         tidy_.slots_per_checkpoint = schedule_.draw(2) == 0 ? 2 : 1'000;
+        if (tidy_.slots_per_checkpoint == 2) tidy_.packs_per_checkpoint = 0;
         for (unsigned tree = 0; tree < sources; ++tree) make_tree(tree);
         make_past();
     }

@@ -7,13 +7,17 @@
 #include <future>
 
 #include "engine/forget.h"
+#include "engine/maintain/bundle_merge.h"
+#include "engine/maintain/open_sessions.h"
 #include "engine/repair.h"
 #include "engine/repository/gc_state.h"
 #include "engine/repository/names.h"
+#include "engine/repository/pack_store.h"
 #include "engine/repository/reserve.h"
 #include "engine/repository/session.h"
 #include "engine/restore.h"
 #include "engine/tag.h"
+#include "engine/util/clock.h"
 #include "hostile_tree.h"
 
 namespace coffre {
@@ -487,6 +491,78 @@ TEST_P(Prune, ClosesSlotsWhenThereIsNothingElseToDo) {
     EXPECT_EQ(repo_.objects("packs/"), before);
     EXPECT_EQ(repo_.objects("snapshots/"), Names{names::snapshot(*second_.id)});
     expect_all_is_well();
+}
+
+// Else the log would grow with all that ever came and went.
+TEST_P(Prune, NamesNoRemovedPackForEverThatNothingShows) {
+    auto const other = elsewhere();
+    list_snapshots(*other);
+    other->refresh_index();
+    PruneRequest request = tidy();
+    request.slots_per_checkpoint = 1;
+    request.packs_per_checkpoint = 0;
+    EXPECT_GT(prune_all(*repo_, request).removed.packs, 0U);
+    EXPECT_EQ(read_gc_log(repo_.store(), repo_->keys()).swept, std::vector<PackId>{});
+    expect_all_is_well();
+    Progress progress;
+    auto again = saving({source_.path()});
+    EXPECT_TRUE(take_snapshot(*other, again, progress).unchanged);
+    EXPECT_EQ(check_repository(*other, CheckDepth::read_data, 1, progress).errors, Names{});
+}
+
+// A wrong clock may be years ahead, and is nothing to wait for.
+TEST_P(Prune, TakesASignOfLifeOfTheFutureForNone) {
+    constexpr std::int64_t hour = 3600 * std::int64_t{1'000'000'000};
+    auto const other = elsewhere();
+    Session const writer(repo_.store(), other->keys());
+    auto const log = read_gc_log(repo_.store(), repo_->keys());
+    std::int64_t const now = now_ns();
+    EXPECT_EQ(dead_sessions(*repo_, log, now).size(), 0U);
+    EXPECT_EQ(dead_sessions(*repo_, log, now - 2 * hour), std::vector{writer.id()});
+    EXPECT_EQ(dead_sessions(*repo_, log, now + 2 * hour), std::vector{writer.id()});
+}
+
+// Machines without a cache are another writer in each run.
+TEST_P(Prune, ForgetsTheHeadsOfWritersThatHaveLeftNothing) {
+    Progress progress;
+    std::optional<SessionId> left;
+    {
+        auto const other = elsewhere();
+        auto request = saving({source_.path()});
+        left = take_snapshot(*other, request, progress).id;
+    }
+    list_snapshots(*repo_);
+    std::size_t const known = repo_->local_state().heads.size();
+    forget_named(*repo_, *left);
+    PruneRequest request = tidy();
+    request.slots_per_checkpoint = 1;
+    prune_all(*repo_, request);
+    list_snapshots(*repo_);
+    EXPECT_EQ(repo_->local_state().heads.size(), known - 1);
+    repo_.reopen();
+    expect_all_is_well();
+}
+
+TEST(BundleMerge, TakesSmallOnesOnceAndLargeOnesNever) {
+    TestRepo repo;
+    auto const put_bundles = [&](std::size_t directory_size) {
+        for (int i = 0; i < 20; ++i) {
+            BundleRow row{random_id<PackId>(), SessionId{}, 1, Bytes(directory_size)};
+            put_bundle(repo.store(), repo->keys(), {row});
+        }
+    };
+    auto const merge = [&](SmallBundles small) {
+        auto const replaced = merge_bundles(*repo, small, [](PackId const&) { return false; });
+        for (auto const& id : replaced) repo.store().remove(names::bundle(id));
+        return replaced.size();
+    };
+    put_bundles(1000);
+    EXPECT_EQ(merge(SmallBundles::stay), 0U);
+    EXPECT_EQ(merge(SmallBundles::are_merged), 20U);
+    EXPECT_EQ(repo.objects("bundles/").size(), 1U);
+    EXPECT_EQ(merge(SmallBundles::are_merged), 0U);
+    put_bundles(700'000);
+    EXPECT_EQ(merge(SmallBundles::are_merged), 0U);
 }
 
 // Of a writer that failed: no bundle tells of it.

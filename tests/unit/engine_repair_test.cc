@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/forget.h"
+#include "engine/keys.h"
 #include "engine/prune.h"
 #include "engine/repository/gc_state.h"
 #include "engine/repository/names.h"
@@ -71,6 +72,31 @@ protected:
         EXPECT_FALSE(repo_.store().stat(pack));
         EXPECT_EQ(repo_.errors(CheckDepth::read_data), std::vector<std::string>{});
         expect_whole();
+    }
+    // Each chunk of a file twice: of one copy the packs are damaged, and the other one is about to
+    // be removed.
+    LogRecord condemn_the_sound_copies() {
+        auto const first_packs = repo_.objects("packs/");
+        auto const bundles = repo_.store().objects();
+        for (auto const& name : repo_.objects("bundles/")) repo_.store().remove(name);
+        repo_.reopen();
+        SnapshotRequest again = saving({source_.path()});
+        again.parent = ParentChoice::none;
+        repo_.take(std::move(again));
+        for (auto const& [name, bytes] : bundles) {
+            if (name.starts_with("bundles/")) repo_.put(name, bytes);
+        }
+        repo_.reopen();
+        LogRecord condemn{LogKind::condemn, {}, {}, {}};
+        for (auto const& name : repo_.objects("packs/")) {
+            bool const is_first =
+                std::find(first_packs.begin(), first_packs.end(), name) != first_packs.end();
+            if (is_first && holds_data(name)) flip(name, 5'000);
+            if (!is_first) condemn.packs.push_back(*PackId::parse(last_component(name)));
+        }
+        std::sort(condemn.packs.begin(), condemn.packs.end());
+        repo_.append_log(condemn);
+        return condemn;
     }
     static std::set<std::string> paths(RepairReport const& report) {
         std::set<std::string> paths;
@@ -397,29 +423,8 @@ TEST_P(Repair, NamesASlotThatCannotBeRead) {
     EXPECT_FALSE(report.is_whole());
 }
 
-// Each chunk of a file twice: of one copy the packs are damaged, and the other one is about to be
-// removed.
 TEST_P(Repair, CountsOnNothingThatIsCondemned) {
-    auto const first_packs = repo_.objects("packs/");
-    auto const bundles = repo_.store().objects();
-    for (auto const& name : repo_.objects("bundles/")) repo_.store().remove(name);
-    repo_.reopen();
-    SnapshotRequest again = saving({source_.path()});
-    again.parent = ParentChoice::none;
-    repo_.take(std::move(again));
-    for (auto const& [name, bytes] : bundles) {
-        if (name.starts_with("bundles/")) repo_.put(name, bytes);
-    }
-    repo_.reopen();
-    LogRecord condemn{LogKind::condemn, {}, {}, {}};
-    for (auto const& name : repo_.objects("packs/")) {
-        bool const is_first =
-            std::find(first_packs.begin(), first_packs.end(), name) != first_packs.end();
-        if (is_first && holds_data(name)) flip(name, 5'000);
-        if (!is_first) condemn.packs.push_back(*PackId::parse(last_component(name)));
-    }
-    std::sort(condemn.packs.begin(), condemn.packs.end());
-    repo_.append_log(condemn);
+    LogRecord const condemn = condemn_the_sound_copies();
     auto const report = repair();
     EXPECT_GT(report.chunks_saved, 0U);
     EXPECT_EQ(report.chunks_lost, 0U);
@@ -429,6 +434,40 @@ TEST_P(Repair, CountsOnNothingThatIsCondemned) {
     for (auto const& pack : sweep.packs) repo_.store().remove(names::pack(pack));
     EXPECT_EQ(paths(repair()), std::set<std::string>{});
     EXPECT_EQ(repo_.restored(second_.snapshot, source_.path()), image_);
+}
+
+// Nobody has met the damage yet.
+TEST_P(Repair, ASweepReadsTheCopyThatItKeeps) {
+    condemn_the_sound_copies();
+    Progress progress;
+    prune(*repo_, {}, progress);
+    EXPECT_EQ(repo_.restored(second_.snapshot, source_.path()), image_);
+}
+
+// What was sealed under a secret that is newer than the one in use is sound.
+TEST(RepairBesideRekey, TakesNothingForDamaged) {
+    TempFolder const source;
+    write_file(source / "file", random_bytes(1, 100'000));
+    TestRepo repo(Mode::encrypted);
+    TempFolder const cache;
+    auto const other =
+        open_repository(repo.observed(), repo.credentials(), {cache.path(), false, {}});
+    rekey(*other, {repo.credentials(), KdfStrength::standard, ""});
+    TempFolder const newer;
+    auto const fresh =
+        open_repository(repo.observed(), repo.credentials(), {newer.path(), false, {}});
+    Progress progress;
+    auto request = saving({source.path()});
+    take_snapshot(*fresh, request, progress);
+    auto const before = repo.objects("packs/");
+    for (bool const apply : {false, true}) {
+        EXPECT_EQ(failure_of([&] {
+                      repair_repository(*repo, {apply, true, 2}, progress);
+                  }),
+                  RepositoryFailure::wrong_key);
+    }
+    EXPECT_EQ(repo.objects("packs/"), before);
+    EXPECT_EQ(repo.objects("quarantine/"), Names{});
 }
 
 TEST_P(Repair, SetsAsideWhatHasNoObjectsName) {
