@@ -20,7 +20,9 @@ std::string advice_when_interrupted(std::string const& command) {
     static std::map<std::string, char const*> const advice{
         {"snapshot", "No snapshot was made; the next run goes on from what was stored."},
         {"copy", "What was copied stays; the next run goes on from what was stored."},
-        {"restore", "Run it again: until then files may be restored in part."},
+        {"restore",
+         "Run it again, with the ID of the snapshot: until then files may be restored in part, and "
+         "`latest` may be one that holds them so."},
         {"check", "Not all was looked at. What was read counts for --max-age."},
         {"repair", "Run it again: what was mended stays so."},
         {"forget", "Run it again: it takes up what was begun."},

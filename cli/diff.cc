@@ -69,15 +69,21 @@ std::string totals_text(EntryTotals const& totals) {
 void print_summary(GlobalOptions const& options, FoundSnapshot const& before,
                    FoundSnapshot const& after, DiffSummary const& summary) {
     if (options.json) {
-        nlohmann::json const document{{"message_type", "statistics"},
-                                      {"source_snapshot", before.id.hex()},
-                                      {"target_snapshot", after.id.hex()},
-                                      {"changed", summary.changed},
-                                      {"metadata_changed", summary.metadata_changed},
-                                      {"types_changed", summary.types_changed},
-                                      {"added", json_of(summary.added)},
-                                      {"removed", json_of(summary.removed)}};
+        nlohmann::json document{{"message_type", "statistics"},
+                                {"source_snapshot", before.id.hex()},
+                                {"target_snapshot", after.id.hex()},
+                                {"changed", summary.changed},
+                                {"metadata_changed", summary.metadata_changed},
+                                {"types_changed", summary.types_changed},
+                                {"added", json_of(summary.added)},
+                                {"removed", json_of(summary.removed)}};
+        put_texts(document, "partial", summary.partial);
         return print(document.dump());
+    }
+    for (auto const& folder : summary.partial) {
+        print_warning(options, folder +
+                                   "/: one of the snapshots could not save all that was in it: "
+                                   "what is added or removed there may be no change");
     }
     if (options.quiet) return;
     print("");

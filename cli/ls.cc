@@ -51,8 +51,9 @@ std::string line_of(GlobalOptions const& options, LsArguments const& arguments,
     std::string const group = node.group.empty() ? std::to_string(node.gid) : node.group;
     std::string const target =
         node.kind == NodeKind::symlink ? " -> " + printable(node.target) : "";
-    return fmt::format("{} {:8} {:8} {:>12} {} {}{}", mode_text(node.kind, node.mode), owner, group,
-                       size, time_text(node.mtime), shown, target);
+    return fmt::format("{} {:8} {:8} {:>12} {} {}{}", mode_text(node.kind, node.mode),
+                       printable(owner), printable(group), size, time_text(node.mtime), shown,
+                       target);
 }
 
 // What is to be sorted: about 250 bytes each.

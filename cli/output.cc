@@ -273,8 +273,8 @@ nlohmann::json snapshot_json(NamedSnapshot const& named) {
     nlohmann::json document{{"id", named.id.hex()},
                             {"short_id", named.id.hex().substr(0, 8)},
                             {"time", rfc3339(snapshot.time_ns)},
-                            {"program_version", snapshot.program},
                             {"tree_digest", snapshot.root.digest.hex()}};
+    put_text(document, "program_version", snapshot.program);
     put_text(document, "hostname", snapshot.host);
     put_text(document, "username", snapshot.user);
     put_texts(document, "tags", snapshot.tags);

@@ -34,6 +34,9 @@ struct DiffSummary {
     std::uint64_t changed = 0;
     std::uint64_t metadata_changed = 0;
     std::uint64_t types_changed = 0;
+    // Folders that one snapshot could not save whole: what is added or removed there may have been
+    // there in both.
+    std::vector<std::string> partial;
 };
 
 enum class DiffDepth { contents, metadata };  // with the second, entries of other metadata too

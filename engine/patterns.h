@@ -23,7 +23,11 @@ public:
     // `path` is absolute. True when the last pattern that matches is not a "!pattern".
     bool matches(std::string const& path) const { return matches(path, path); }
     // The same for what has two paths: a pattern matches it that matches one of them.
-    bool matches(std::string const& path, std::string const& other) const;
+    bool matches(std::string const& path, std::string const& other) const {
+        return decide(path, other).value_or(false);
+    }
+    // Nothing when no pattern matches.
+    std::optional<bool> decide(std::string const& path, std::string const& other) const;
     // True when something beneath the directory `path` may match.
     bool may_match_beneath(std::string const& path) const;
 

@@ -100,7 +100,8 @@ private:
                               (pieces_before.size() + pieces_after.size()) * sizeof(ListEntry) * 2);
         DirectoryCursor left(reader_, {0, std::move(pieces_before)});
         DirectoryCursor right(reader_, {0, std::move(pieces_after)});
-        merge(left, right);
+        bool const is_whole = ((before.flags | after.flags) & node_flags::partial) == 0;
+        if (!merge(left, right) && !is_whole) summary_.partial.push_back(after_.path);
     }
 
     Node const* next(DirectoryCursor& cursor, Side& side) {
@@ -109,7 +110,9 @@ private:
         return node;
     }
 
-    void merge(DirectoryCursor& left, DirectoryCursor& right) {
+    // False when one has an entry that the other has not.
+    bool merge(DirectoryCursor& left, DirectoryCursor& right) {
+        bool has_same_names = true;
         Node const* before = next(left, before_);
         Node const* after = next(right, after_);
         while (before != nullptr || after != nullptr) {
@@ -117,10 +120,12 @@ private:
                 after == nullptr || (before != nullptr && before->name < after->name);
             bool const is_new =
                 before == nullptr || (after != nullptr && after->name < before->name);
+            has_same_names = has_same_names && !is_gone && !is_new;
             visit(is_new ? nullptr : before, is_gone ? nullptr : after);
             if (!is_new) before = next(left, before_);
             if (!is_gone) after = next(right, after_);
         }
+        return has_same_names;
     }
 
     void visit(Node const* before, Node const* after) {

@@ -24,16 +24,21 @@ public:
         : reader_(reader), path_(path), known_(cached_nodes) {}
 
     std::optional<Node> find(Node const& root) {
+        is_unsure_ = false;
         Node node = root;
         for (std::size_t start = 1; start < path_.size();) {
             std::size_t const end = std::min(path_.find('/', start), path_.size());
             auto below = node.is_directory() ? entry_of(node.content, start, end) : std::nullopt;
+            is_unsure_ = !below && (node.flags & node_flags::partial) != 0;
             if (!below) return std::nullopt;
             node = std::move(*below);
             start = end + 1;
         }
         return node;
     }
+
+    // Whether what was not found may have been there all the same: its folder was not saved whole.
+    bool is_unsure() const { return is_unsure_; }
 
 private:
     // Where a name is, as seen from a piece of its folder.
@@ -81,6 +86,7 @@ private:
     ChunkReader& reader_;
     std::string const& path_;
     LruCache<std::pair<std::size_t, ChunkId>, Look> known_;
+    bool is_unsure_ = false;
 };
 
 bool is_about(Snapshot const& snapshot, std::string const& path) {
@@ -193,7 +199,7 @@ std::vector<std::string> log_path(Repository& repository, std::span<NamedSnapsho
         for (auto const* named : by_host(snapshots, absolute)) {
             auto const message = damage_of(repository, *named, [&] {
                 auto const node = finder.find(named->snapshot.root);
-                versions.add(*named, node ? &*node : nullptr);
+                if (!finder.is_unsure()) versions.add(*named, node ? &*node : nullptr);
             });
             if (message) damaged.push_back(*message);
         }

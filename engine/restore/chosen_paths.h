@@ -20,8 +20,15 @@ public:
     bool excludes(std::string const& path) const {
         return !exclude_.empty() && exclude_.matches("/" + path, saved(path));
     }
-    bool includes(std::string const& path) const {
-        return !include_.empty() && include_.matches("/" + path, saved(path));
+    // `is_around`: whether the folder around it is selected.
+    bool includes(std::string const& path, bool is_around) const {
+        if (include_.empty()) return is_around;
+        return include_.decide("/" + path, saved(path)).value_or(is_around);
+    }
+    // The same of a start of that name which is no folder: its path is `from.sub_path`.
+    bool choose_start(std::string const& name) const {
+        return !exclude_.matches("/" + name, above_) &&
+               (include_.empty() || include_.matches("/" + name, above_));
     }
     bool may_include_beneath(std::string const& path) const {
         return include_.may_match_beneath("/" + path) || include_.may_match_beneath(saved(path));

@@ -73,6 +73,7 @@ void ContentsPass::run() {
     context_.selection.walk(visitor);
     fetcher_.finish();
     writer_.finish();
+    context_.only_metadata_failed = writer_.only_metadata_failed();
     context_.is_full = is_full();
     RestoreResult& result = context_.result;
     result.bytes_written = writer_.bytes_written();
@@ -92,10 +93,17 @@ bool ContentsPass::enter(std::string const& path, Node const& folder) {
     bool is_made = false;
     bool const is_there = context_.guarded(path, [&] {
         if (!path.empty()) is_made = make_folder(path, folder);
+        if (path.empty()) use_start();
     });
     if (is_there) folders_.push_back({is_made, {}, std::nullopt, {}});
     if (!is_there) context_.refused.insert(path);
     return is_there;
+}
+
+// The target itself stands for a folder of the snapshot, but not for its root.
+void ContentsPass::use_start() {
+    if (context_.request.dry_run || context_.request.from.sub_path.empty()) return;
+    if (auto const there = context_.target.look("")) context_.target.allow_writing("", *there);
 }
 
 // False when it was there already. A dry run only says why it could not be.
@@ -185,7 +193,7 @@ std::vector<std::string> ContentsPass::extra_in(SelectionVisitor::Left const& le
     std::vector<std::string> extra;
     for (auto const& name : context_.target.names(left.path)) {
         std::string const path = join_path(left.path, name);
-        bool const is_ours = left.is_selected || context_.chosen.includes(path);
+        bool const is_ours = context_.chosen.includes(path, left.is_selected);
         bool const is_wanted = left.was_entered && folders_.back().names.contains(name);
         if (!is_wanted && is_ours && !context_.chosen.excludes(path)) extra.push_back(path);
     }
@@ -217,6 +225,7 @@ void ContentsPass::require_not_in_use(std::string const& path) const {
 void ContentsPass::restore_file(std::string const& path, Node const& node) {
     if (!node.is_file()) {
         ++context_.result.others;
+        if (context_.request.dry_run) foresee_entry(path, node);
         return;
     }
     ++context_.result.files;
@@ -232,18 +241,15 @@ void ContentsPass::restore_file(std::string const& path, Node const& node) {
         return;
     }
     if (auto const first = links_.first_of(node, path)) {  // gets its name in the next pass
-        if (context_.request.dry_run) foresee_name(path, node, *first);
+        if (context_.request.dry_run) foresee_name(path, *first);
         context_.progress.bytes += node.size;
         ++context_.progress.files;
         return;
     }
     if (!there) return create_file(path, node);
-    if (is_taken(*there)) {
-        if (!context_.request.dry_run) context_.make_room(path);
-        return create_file(path, node);
-    }
+    if (is_taken(*there)) return replace_file(path, node);
     if (may_keep_contents(*there, node)) return keep_contents(path, node);
-    if (there->st_nlink > 1) return replace_file(path, node, *there);
+    if (there->st_nlink > 1) return update_linked_file(path, node, *there);
     update_file(path, node, *there);
 }
 
@@ -301,25 +307,56 @@ void ContentsPass::count_restored(char const* action, std::string const& path) {
 }
 
 // What the next pass would do.
-void ContentsPass::foresee_name(std::string const& path, Node const& node,
-                                std::string const& first) {
-    auto const there = file_at(path, node);
-    auto const file = file_at(first, node);
-    bool const is_linked =
-        there && file && there->st_ino == file->st_ino && there->st_dev == file->st_dev;
+void ContentsPass::foresee_name(std::string const& path, std::string const& first) {
+    auto const look = [this](std::string const& at) {
+        bool const may_be_there = context_.target.has_folder(folder_above(at));
+        return may_be_there ? context_.target.look(at) : std::nullopt;
+    };
+    auto const there = look(path);
+    auto const file = look(first);
+    bool const is_linked = there && file && identity_of(*there) == identity_of(*file);
     if (!is_linked) return count_restored(there ? "changed" : "new", path);
     ++context_.result.files_unchanged;
 }
 
+// The same of links and special nodes.
+void ContentsPass::foresee_entry(std::string const& path, Node const& node) {
+    if (is_device(node) && !context_.request.privileged) return context_.metadata.count_device();
+    context_.guarded(path, [&] {
+        bool const may_be_there =
+            !is_above_made() && context_.target.has_folder(folder_above(path));
+        auto const there = may_be_there ? context_.target.look(path) : std::nullopt;
+        if (!there) return context_.show("new", path);
+        if (context_.keeps(*there, node) || context_.is_there(path, *there, node)) return;
+        if ((there->st_mode & S_IFMT) != Target::type_of(node.kind)) context_.clear_way(path, node);
+        context_.show("changed", path);
+    });
+}
+
 void ContentsPass::create_file(std::string const& path, Node const& node) {
     count_restored("new", path);
+    plan_all_chunks(node, begin_file(path, node));
+}
+
+// What is there stays until the new one is complete: it may be all that is left, or be in use.
+void ContentsPass::replace_file(std::string const& path, Node const& node) {
+    context_.require_removable(path);
+    auto const file = begin_file(path, node);
+    file->temporary = Target::temporary_for(path);
+    if (context_.request.delete_extra && !folders_.empty()) {
+        folders_.back().names.insert(file->temporary->substr(file->temporary->rfind('/') + 1));
+    }
+    count_restored("changed", path);
+    plan_all_chunks(node, file);
+}
+
+void ContentsPass::plan_all_chunks(Node const& node, std::shared_ptr<RestoredFile> const& file) {
     if (context_.request.dry_run) {
         foreseen_bytes_ += node.size;
         for (auto const& hole : node.holes) foreseen_bytes_ -= hole.size;
         return;
     }
-    plan_chunks(node, begin_file(path, node),
-                [](std::uint64_t, ListEntry const&) { return false; });
+    plan_chunks(node, file, [](std::uint64_t, ListEntry const&) { return false; });
 }
 
 bool ContentsPass::has_chunk(Fd const& fd, Node const& node, std::uint64_t offset,
@@ -366,30 +403,40 @@ bool ContentsPass::has_contents_of(std::string const& path, Node const& node,
     }
 }
 
+// With its metadata. What cannot be read is not.
+bool ContentsPass::is_like(std::string const& path, Node const& node, struct stat const& there) {
+    bool const may_be = static_cast<std::uint64_t>(there.st_size) == node.size &&
+                        context_.metadata.fits(there, node);
+    if (!may_be) return false;
+    try {
+        Fd const fd = context_.target.open_file(path, O_RDONLY);
+        return context_.metadata.attributes_fit(path, fd.get(), node) && is_equal(fd, node);
+    } catch (SourceError const&) {
+        return false;
+    }
+}
+
 // A file of several names: what is changed in it changes under the others too, which may lie
 // outside of what is restored. It is left as it is, or made anew.
-void ContentsPass::replace_file(std::string const& path, Node const& node,
-                                struct stat const& there) {
-    Fd const fd = context_.target.open_file(path, O_RDONLY);
-    bool const fits = static_cast<std::uint64_t>(there.st_size) == node.size &&
-                      context_.metadata.fits(there, node) &&
-                      context_.metadata.attributes_fit(path, fd.get(), node) && is_equal(fd, node);
-    if (fits) return keep_contents(path, node);
-    if (!context_.request.dry_run) context_.make_room(path);
-    create_file(path, node);
+void ContentsPass::update_linked_file(std::string const& path, Node const& node,
+                                      struct stat const& there) {
+    if (is_like(path, node, there)) return keep_contents(path, node);
+    replace_file(path, node);
 }
 
 void ContentsPass::update_file(std::string const& path, Node const& node,
                                struct stat const& there) {
     if (has_contents_of(path, node, there)) return keep_contents(path, node);
     bool const dry_run = context_.request.dry_run;
-    if (!dry_run) context_.target.allow_writing(path, there);
-    Fd const fd = context_.target.open_file(path, dry_run ? O_RDONLY : O_RDWR);
+    auto const opened = dry_run ? std::optional(context_.target.open_file(path, O_RDONLY))
+                                : context_.target.open_to_change(path, there);
+    if (!opened) return replace_file(path, node);
+    Fd const& fd = *opened;
     auto const file = begin_file(path, node);
     file->identity = identity_of(fd, path);
     file->is_new = false;
     if (!dry_run) {
-        if (::ftruncate(fd.get(), static_cast<off_t>(node.size)) != 0) fail(path, "set the size");
+        set_size(path, fd, node);
         make_holes(path, fd, node);
     }
     plan_chunks(node, file, [&](std::uint64_t offset, ListEntry const& entry) {
@@ -399,6 +446,16 @@ void ContentsPass::update_file(std::string const& path, Node const& node,
         return is_there;
     });
     count_restored("changed", path);
+}
+
+// A hole at the end is made by that: no block can be punched in part.
+void ContentsPass::set_size(std::string const& path, Fd const& fd, Node const& node) {
+    bool const ends_in_hole =
+        !node.holes.empty() && node.holes.back().offset + node.holes.back().size == node.size;
+    std::uint64_t const end_of_data = ends_in_hole ? node.holes.back().offset : node.size;
+    for (auto const size : {end_of_data, node.size}) {
+        if (::ftruncate(fd.get(), static_cast<off_t>(size)) != 0) fail(path, "set the size");
+    }
 }
 
 // File systems without holes get zeros.

@@ -18,6 +18,7 @@ public:
 private:
     bool is_full() const { return context_.is_full || writer_.is_full(); }
     bool enter(std::string const& path, Node const& folder);
+    void use_start();
     bool make_folder(std::string const& path, Node const& folder);
     // Nothing can be in a folder that this restore has made.
     bool is_above_made() const { return !folders_.empty() && folders_.back().is_made; }
@@ -40,13 +41,18 @@ private:
     void keep_contents(std::string const& path, Node const& node);
     std::shared_ptr<RestoredFile> begin_file(std::string const& path, Node const& node);
     void count_restored(char const* action, std::string const& path);
-    void foresee_name(std::string const& path, Node const& node, std::string const& first);
+    void foresee_name(std::string const& path, std::string const& first);
+    void foresee_entry(std::string const& path, Node const& node);
     void create_file(std::string const& path, Node const& node);
+    void replace_file(std::string const& path, Node const& node);
     void update_file(std::string const& path, Node const& node, struct stat const& there);
-    void replace_file(std::string const& path, Node const& node, struct stat const& there);
+    void update_linked_file(std::string const& path, Node const& node, struct stat const& there);
+    bool is_like(std::string const& path, Node const& node, struct stat const& there);
+    void plan_all_chunks(Node const& node, std::shared_ptr<RestoredFile> const& file);
     bool is_equal(Fd const& fd, Node const& node);
     bool has_contents_of(std::string const& path, Node const& node, struct stat const& there);
     bool has_chunk(Fd const& fd, Node const& node, std::uint64_t offset, ListEntry const& entry);
+    static void set_size(std::string const& path, Fd const& fd, Node const& node);
     static void make_holes(std::string const& path, Fd const& fd, Node const& node);
     template <class IsThere>
     void plan_chunks(Node const& node, std::shared_ptr<RestoredFile> const& file,

@@ -78,13 +78,26 @@ void RestoreContext::clear_way(std::string const& path, Node const& node) {
         throw SourceError(path, "a folder is in the way (--delete removes it)");
     }
     if (node.is_directory()) require_no_way_elsewhere(path, node, *there);
-    // A dry run, too, comes to files and folders.
-    bool const is_told = node.is_file() || node.is_directory();
-    remove_in_the_way(path, [&](std::string const& removed) {
-        if (!is_told) return;
+    require_removable(path);
+    remove(path, [&](std::string const& removed) {
         ++result.files_deleted;
         show("deleted", removed);
     });
+    if (!request.dry_run && target.look(path))
+        throw SourceError(path, "what is in its place is not deleted");
+}
+
+void RestoreContext::require_removable(std::string const& path) {
+    bool all_may_go = true;
+    Removal look;
+    look.keeps = [&](std::string const& at, FoundEntry const& entry) {
+        bool const is_kept = stays(at, entry);
+        all_may_go = all_may_go && !is_kept;
+        return is_kept;
+    };
+    look.dry_run = true;
+    target.remove(path, look);
+    if (!all_may_go) throw SourceError(path, "what is in its place is not deleted");
 }
 
 // Behind a link is where somebody keeps what the folder holds, on another disk perhaps.
@@ -101,19 +114,16 @@ void RestoreContext::require_no_way_elsewhere(std::string const& path, Node cons
     throw SourceError(path, "a symbolic link is in the place of a folder (--delete removes it)");
 }
 
-void RestoreContext::make_room(std::string const& path) {
-    remove_in_the_way(path, [](std::string const&) {});
-}
-
-void RestoreContext::remove_in_the_way(std::string const& path,
-                                       std::function<void(std::string const&)> const& removed) {
-    remove(path, removed);
-    if (!request.dry_run && target.look(path))
-        throw SourceError(path, "what is in its place is not deleted");
+bool RestoreContext::is_there(std::string const& path, struct stat const& there, Node const& node) {
+    if ((there.st_mode & S_IFMT) != Target::type_of(node.kind)) return false;
+    // What is changed in it changes under its other names, too.
+    if (there.st_nlink > 1 && !metadata.fits(there, node)) return false;
+    if (node.kind == NodeKind::symlink) return target.link_target(path) == node.target;
+    return !is_device(node) || there.st_rdev == node.device_number;
 }
 
 bool RestoreContext::keeps(struct stat const& there, Node const& node) const {
-    if (Target::is_unfinished(there)) return false;
+    if (is_unfinished(there)) return false;
     return request.overwrite == Overwrite::never ||
            (request.overwrite == Overwrite::if_newer && is_not_older(there, node));
 }

@@ -42,10 +42,13 @@ struct RestoreContext {
     // Removes it with all that is in it, but for what the request keeps (its `exclude`), and what
     // is never deleted or is a mount point: that is a failure. A dry run only says so.
     void remove(std::string const& path, std::function<void(std::string const&)> const& removed);
-    // The same of what is in the place of something else. Throws SourceError when it is not gone.
-    void make_room(std::string const& path);
-    // Something of another kind may be where `node` belongs: makes room, or throws SourceError.
+    // Something of another kind may be where `node` belongs: removes it, and tells of it, or throws
+    // SourceError and leaves all of it.
     void clear_way(std::string const& path, Node const& node);
+    // Throws SourceError when it, or something in it, is not to be removed.
+    void require_removable(std::string const& path);
+    // What is at `path` already is the link or special node `node`, but perhaps for its metadata.
+    bool is_there(std::string const& path, struct stat const& there, Node const& node);
     // What is there stays as it is, because of the request.
     bool keeps(struct stat const& there, Node const& node) const;
 
@@ -59,15 +62,14 @@ struct RestoreContext {
     ChosenPaths chosen;
     Selection selection;
     RestoreResult result;
-    std::set<std::string> skipped;  // what is there was kept
-    std::set<std::string> refused;  // folders that could not be made or used
-    bool is_full = false;           // the target: nothing more is tried
+    std::set<std::string> skipped;               // what is there was kept
+    std::set<std::string> refused;               // folders that could not be made or used
+    std::set<std::string> only_metadata_failed;  // of the files among the failures
+    bool is_full = false;                        // the target: nothing more is tried
 
 private:
     void require_no_way_elsewhere(std::string const& path, Node const& node,
                                   struct stat const& there) const;
-    void remove_in_the_way(std::string const& path,
-                           std::function<void(std::string const&)> const& removed);
     bool stays(std::string const& path, FoundEntry const& entry);
 };
 

@@ -38,7 +38,7 @@ std::shared_ptr<Fd const> FileWriter::known(RestoredFile const& file) {
 
 // Whoever puts another file in its place meanwhile must not have that written to.
 Fd FileWriter::open_again(RestoredFile const& file) const {
-    Fd fd = target_.open_file(file.path, O_WRONLY);
+    Fd fd = target_.open_file(file.written_path(), O_WRONLY);
     if (identity_of(fd, file.path) != file.identity && !mutant("write-to-exchanged")) {
         throw SourceError(file.path, "was exchanged while it was restored");
     }
@@ -46,13 +46,14 @@ Fd FileWriter::open_again(RestoredFile const& file) const {
 }
 
 Fd FileWriter::create(RestoredFile& file, std::uint64_t to_write) const {
-    Fd fd = target_.create_file(file.path);
+    if (file.temporary) target_.remove_leftover(*file.temporary);
+    Fd fd = target_.create_file(file.written_path());
     file.identity = identity_of(fd, file.path);
     if (to_write == file.node.size) return fd;
     try {
         set_size(file, fd);
     } catch (SourceError const&) {
-        target_.remove_file(file.path, *file.identity);
+        target_.remove_file(file.written_path(), *file.identity);
         file.identity.reset();
         throw;
     }
@@ -148,9 +149,26 @@ void FileWriter::complete(RestoredFile& file) {
         std::lock_guard const lock(mutex_);
         open_files_.erase(&file);
     }
-    if (fd) return metadata_.apply(file.path, fd->get(), file.node);
+    if (fd) return finish_file(file, *fd);
     // Better no file than one with wrong bytes; one that was there before is named, not removed.
-    if (file.is_new && file.identity) target_.remove_file(file.path, *file.identity);
+    if (file.is_new && file.identity) target_.remove_file(file.written_path(), *file.identity);
+}
+
+// The contents are worth having also when its owner, say, cannot be set.
+void FileWriter::finish_file(RestoredFile& file, Fd const& fd) {
+    std::optional<SourceError> failure;
+    try {
+        metadata_.apply(file.path, fd.get(), file.node);
+    } catch (SourceError const& error) {
+        failure = error;
+    }
+    if (file.temporary) target_.put_in_place(*file.temporary, file.path);
+    if (!failure) return;
+    {
+        std::lock_guard const lock(mutex_);
+        only_metadata_failed_.insert(file.path);
+    }
+    note_failure(file, *failure);
 }
 
 void FileWriter::note(std::vector<SourceFailure>& list, RestoredFile& file,
@@ -185,6 +203,11 @@ void FileWriter::give_up(RestoredFile& file) {
 std::vector<SourceFailure> FileWriter::damaged() const {
     std::lock_guard const lock(mutex_);
     return damaged_;
+}
+
+std::set<std::string> FileWriter::only_metadata_failed() const {
+    std::lock_guard const lock(mutex_);
+    return only_metadata_failed_;
 }
 
 std::vector<SourceFailure> FileWriter::failures() const {

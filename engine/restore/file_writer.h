@@ -6,6 +6,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 
 #include "engine/restore/metadata.h"
 #include "engine/restore/page_joiner.h"
@@ -19,6 +20,7 @@ namespace coffre {
 // A file that gets (some of) its contents. Lives until its last chunk is written.
 struct RestoredFile {
     std::string path;                      // in the target
+    std::optional<std::string> temporary;  // its path until it takes the place of what is there
     Node node;                             // without content
     std::optional<FileIdentity> identity;  // by opening; nothing until it is there
     bool is_new = true;
@@ -27,6 +29,8 @@ struct RestoredFile {
     // finishes the file.
     std::atomic<std::uint64_t> remaining{1};
     std::atomic<bool> failed{false};
+
+    std::string const& written_path() const { return temporary ? *temporary : path; }
 };
 
 struct FileWrite {
@@ -66,6 +70,8 @@ public:
     bool is_full() const { return is_full_; }
     std::vector<SourceFailure> damaged() const;
     std::vector<SourceFailure> failures() const;
+    // Those of the failures whose contents are all there.
+    std::set<std::string> only_metadata_failed() const;
 
 private:
     static constexpr std::uint64_t sync_step = 128 * limits::mib;
@@ -81,6 +87,7 @@ private:
     void put_end(RestoredFile const& file, Fd const& fd, ByteView bytes, std::uint64_t offset);
     void put_waiting(RestoredFile& file);
     void complete(RestoredFile& file);
+    void finish_file(RestoredFile& file, Fd const& fd);
     void note(std::vector<SourceFailure>& list, RestoredFile& file, std::string const& message);
     void note_failure(RestoredFile& file, SourceError const& error);
     void give_up(RestoredFile& file);
@@ -97,6 +104,7 @@ private:
     LruCache<RestoredFile const*, Fd> open_files_;  // by mutex_
     std::vector<SourceFailure> damaged_;            // by mutex_
     std::vector<SourceFailure> failures_;           // by mutex_
+    std::set<std::string> only_metadata_failed_;    // by mutex_
 };
 
 }  // namespace coffre

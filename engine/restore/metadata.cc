@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <optional>
 
 #include "engine/restore/failure.h"
 #include "engine/util/owners.h"
@@ -44,6 +45,15 @@ auto known_or(Known& known, std::string const& name, LookUp const& look_up) {
     auto const number = name.empty() ? std::nullopt : look_up(name);
     known.emplace(name, number);
     return number;
+}
+
+// Bits of the mode that say what an ACL grants at most: without it they would grant that to the
+// whole group.
+mode_t rights_of_acl(Node const& node) {
+    bool const has_acl = std::any_of(node.xattrs.begin(), node.xattrs.end(), [](Xattr const& x) {
+        return x.name == "system.posix_acl_access";
+    });
+    return has_acl ? S_IRWXG : 0;
 }
 
 bool gives_rights(std::string const& attribute) {
@@ -145,31 +155,53 @@ void Metadata::apply(std::string const& path, int fd, Node const& node, Contents
     bool const is_above = (node.flags & node_flags::above) != 0;
     // After the owner: a new one takes capabilities away. Before the mode: it may forbid the owner
     // to read and write the attributes "user.".
-    bool const changes_attributes = !is_above && set_attributes(path, fd, there.st_mode, node);
+    std::optional<SourceError> failure;
+    bool changes_attributes = false;
+    try {
+        changes_attributes = !is_above && set_attributes(path, fd, there.st_mode, node);
+    } catch (SourceError const& error) {
+        failure = error;
+    }
     // After the owner, which clears the set-id bits, and the ACL, which is part of the mode.
     bool const is_mode_there =
-        is_owner_there && !changes_attributes && (there.st_mode & 07777U) == mode;
-    if (!is_mode_there && ::fchmod(fd, mode) != 0) fail(path, "set the mode");
-    if (is_above) return;
-    auto const times = times_of(node);
-    if (!has_mtime(there, node) && ::futimens(fd, times.data()) != 0) fail(path, "set the times");
+        is_owner_there && !changes_attributes && !failure && (there.st_mode & 07777U) == mode;
+    mode_t const without = failure ? ~rights_of_acl(node) : ~mode_t{0};
+    if (!is_mode_there && ::fchmod(fd, mode & without) != 0) fail(path, "set the mode");
+    if (!is_above && !has_mtime(there, node)) {
+        auto const times = times_of(node);
+        if (::futimens(fd, times.data()) != 0) fail(path, "set the times");
+    }
+    if (failure) throw *failure;
 }
 
 void Metadata::apply_to_entry(std::string const& path, int folder, std::string const& name,
                               Node const& node) {
+    struct stat there {};
+    if (::fstatat(folder, name.c_str(), &there, AT_SYMLINK_NOFOLLOW) != 0) fail(path, "look at it");
     auto const [user, group] = owner_of(node);
+    bool const is_owner_there = there.st_uid == user && there.st_gid == group;
     bool const is_owner_set =
+        is_owner_there ||
         owner_is_set(path, ::fchownat(folder, name.c_str(), user, group, AT_SYMLINK_NOFOLLOW));
-    if (node.kind != NodeKind::symlink &&
-        ::fchmodat(folder, name.c_str(), mode_of(node, is_owner_set, 0), AT_SYMLINK_NOFOLLOW) !=
-            0) {
+    bool const has_mode = node.kind != NodeKind::symlink;
+    mode_t const mode = has_mode ? mode_of(node, is_owner_set, 0) : 0;
+    bool const is_mode_there = is_owner_there && (there.st_mode & 07777U) == mode;
+    if (has_mode && !is_mode_there &&
+        ::fchmodat(folder, name.c_str(), mode, AT_SYMLINK_NOFOLLOW) != 0) {
         fail(path, "set the mode");
     }
-    set_attributes(path, Attributes::of_entry(folder, name), node);
+    std::optional<SourceError> failure;
+    try {
+        set_attributes(path, Attributes::of_entry(folder, name), node);
+    } catch (SourceError const& error) {
+        failure = error;
+    }
     auto const times = times_of(node);
-    if (::utimensat(folder, name.c_str(), times.data(), AT_SYMLINK_NOFOLLOW) != 0) {
+    bool const sets_times = !has_mtime(there, node);
+    if (sets_times && ::utimensat(folder, name.c_str(), times.data(), AT_SYMLINK_NOFOLLOW) != 0) {
         fail(path, "set the times");
     }
+    if (failure) throw *failure;
 }
 
 bool Metadata::fits(struct stat const& there, Node const& node) {

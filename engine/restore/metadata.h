@@ -18,7 +18,8 @@ enum class Contents { written, kept };
 
 // Owners by name where this machine knows the name, else by number. Set-id bits of files and
 // attributes in `security` and `trusted` give rights: they are left out, and counted, unless the
-// request is privileged. Failures are SourceErrors with the path given. Threads may share it.
+// request is privileged. Failures are SourceErrors with the path given; an attribute that cannot be
+// set stops none of the others. Threads may share it.
 class Metadata {
 public:
     // `request` outlives this.

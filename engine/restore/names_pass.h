@@ -17,7 +17,12 @@ public:
 private:
     void visit(std::string const& path, Node const& node);
     void name_file(std::string const& path, Node const& node, std::string const& first);
-    void make(std::string const& path, Node const& node);
+    void make(std::string const& path, Node const& node, std::optional<struct stat> const& there);
+    void make_entry(std::string const& path, Node const& node);
+    void copy_file(std::string const& from, std::string const& to, Node const& node);
+    void apply_metadata(std::string const& path, Node const& node);
+    void place(std::string const& path, Node const& node, std::optional<struct stat> const& there,
+               std::function<void(std::string const&)> const& make);
     void leave(SelectionVisitor::Left const& left);
 
     RestoreContext& context_;

@@ -16,7 +16,10 @@ void Selection::walk(SelectionVisitor const& visitor) {
     visitor_ = &visitor;
     entries_.emplace(request_.from.snapshot.statistics);
     path_.clear();
-    if (!start_.is_directory()) return visitor.visit(start_.name, start_);
+    if (!start_.is_directory()) {
+        if (chosen_.choose_start(start_.name)) visitor.visit(start_.name, start_);
+        return;
+    }
     walk_folder(start_, request_.include.empty());
 }
 
@@ -72,7 +75,7 @@ bool Selection::walk_entries(Node const& folder, bool is_selected) {
 
 void Selection::walk_entry(Node const& node, bool is_selected) {
     if (chosen_.excludes(path_)) return;
-    is_selected = is_selected || chosen_.includes(path_);
+    is_selected = chosen_.includes(path_, is_selected);
     if (node.is_directory()) {
         if (!is_selected && !chosen_.may_include_beneath(path_)) return;
         return walk_folder(node, is_selected);

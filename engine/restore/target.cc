@@ -9,10 +9,13 @@
 #include <cerrno>
 #include <memory>
 
+#include "engine/crypto/hash.h"
 #include "engine/restore/failure.h"
 #include "engine/util/paths.h"
 #include "engine/util/small_file.h"
+#include "format/limits.h"
 #include "format/mutant.h"
+#include "format/wire.h"
 
 namespace coffre {
 
@@ -159,7 +162,7 @@ void Target::make_directory(std::string const& path) const {
 
 void Target::allow_writing(std::string const& path, struct stat const& there) const {
     bool const is_folder = S_ISDIR(there.st_mode);
-    mode_t const wanted = is_folder ? (there.st_mode & 07777U) | S_IRWXU : unfinished;
+    mode_t const wanted = is_folder ? (there.st_mode & 07777U) | S_IRWXU : unfinished_mode;
     if ((there.st_mode & 07777U) == wanted) return;
     // Not opened for reading: its owner may not be allowed that either.
     Fd const fd = open_beneath(path, O_PATH, 0);
@@ -169,7 +172,7 @@ void Target::allow_writing(std::string const& path, struct stat const& there) co
 }
 
 Fd Target::create_file(std::string const& path) const {
-    Fd file = open_beneath(path, O_CREAT | O_EXCL | O_WRONLY, unfinished);
+    Fd file = open_beneath(path, O_CREAT | O_EXCL | O_WRONLY, unfinished_mode);
     if (!file) fail_to_store(path, "create the file");
     return file;
 }
@@ -178,6 +181,52 @@ Fd Target::open_file(std::string const& path, int flags) const {
     Fd file = open_beneath(path, flags | O_NONBLOCK, 0);
     if (!file) fail(path, "open the file");
     return file;
+}
+
+std::optional<Fd> Target::open_to_change(std::string const& path, struct stat const& there) const {
+    int const flags = O_RDWR | O_NONBLOCK;
+    Fd file = open_beneath(path, flags, 0);
+    if (!file && errno == EACCES) {
+        allow_writing(path, there);
+        file = open_beneath(path, flags, 0);
+    }
+    if (!file && errno == ETXTBSY) return std::nullopt;
+    if (!file) fail(path, "open the file");
+    if (::fchmod(file.get(), unfinished_mode) != 0) fail(path, "make it writable");
+    return file;
+}
+
+std::string Target::temporary_for(std::string const& path) {
+    std::size_t const name = path.rfind('/') + 1;
+    Writer hash;
+    hash.u64(xxh3(as_bytes(path.substr(name))));
+    return path.substr(0, name) + ".restoring-" + to_hex(hash.view());
+}
+
+void Target::remove_leftover(std::string const& temporary) const {
+    auto const there = look(temporary);
+    if (there && !S_ISDIR(there->st_mode)) remove_file(temporary, identity_of(*there));
+}
+
+void Target::put_in_place(std::string const& temporary, std::string const& path) const {
+    Parent const parent = parent_of(path);
+    std::string const from = temporary.substr(temporary.rfind('/') + 1);
+    int const folder = parent.folder.get();
+    if (::renameat(folder, from.c_str(), folder, parent.name.c_str()) == 0) return;
+    int const error = errno;
+    ::unlinkat(folder, from.c_str(), 0);
+    errno = error;
+    fail_to_store(path, "put it in the place of what is there");
+}
+
+std::string Target::link_target(std::string const& path) const {
+    Parent const parent = parent_of(path);
+    std::string target(limits::link_target_size, '\0');
+    ssize_t const size =
+        ::readlinkat(parent.folder.get(), parent.name.c_str(), target.data(), target.size());
+    if (size < 0) fail(path, "read the link");
+    target.resize(static_cast<std::size_t>(size));
+    return target;
 }
 
 void Target::make_link(std::string const& path, Node const& node) const {
@@ -195,7 +244,7 @@ void Target::make_special(std::string const& path, Node const& node) const {
     }
 }
 
-void Target::make_hard_link(std::string const& path, std::string const& file,
+bool Target::make_hard_link(std::string const& path, std::string const& file,
                             struct stat const& known) const {
     Fd const source = open_beneath(file, O_PATH, 0);
     struct stat status {};
@@ -206,9 +255,13 @@ void Target::make_hard_link(std::string const& path, std::string const& file,
     Parent const parent = parent_of(path);
     std::string const opened = "/proc/self/fd/" + std::to_string(source.get());
     if (::linkat(AT_FDCWD, opened.c_str(), parent.folder.get(), parent.name.c_str(),
-                 AT_SYMLINK_FOLLOW) != 0) {
-        fail_to_store(path, "make it another name of " + file);
+                 AT_SYMLINK_FOLLOW) == 0) {
+        return true;
     }
+    bool const cannot_be =
+        errno == EXDEV || errno == EPERM || errno == EMLINK || errno == EOPNOTSUPP;
+    if (!cannot_be) fail_to_store(path, "make it another name of " + file);
+    return false;
 }
 
 std::uint64_t Target::remove(std::string const& path, Removal const& how) const {

@@ -11,12 +11,17 @@
 
 #include "engine/restore/removal.h"
 #include "engine/util/fd.h"
+#include "engine/util/unfinished.h"
 #include "format/tree.h"
 
 namespace coffre {
 
 // What happens when the target folder is not there: one that stays absent has nothing in it.
 enum class Absent { is_made, stays };
+
+inline bool is_device(Node const& node) {
+    return node.kind == NodeKind::char_device || node.kind == NodeKind::block_device;
+}
 
 // How a path is kept beneath the target: by one call of the kernel (from 5.6 on), or component by
 // component.
@@ -41,24 +46,30 @@ public:
     // The folder may be another file system's than the target: sync() makes that durable, too.
     void note_file_system(std::string const& path, dev_t device);
     void make_directory(std::string const& path) const;
-    // The mode of a file that is being written, until its metadata are set: nobody runs it
-    // meanwhile, and a restore that was killed is known to have left it so, since no other program
-    // gives a file that is read by its owner only a sticky bit.
-    static constexpr mode_t unfinished = S_ISVTX | S_IRUSR | S_IWUSR;
-    static bool is_unfinished(struct stat const& there) {
-        return S_ISREG(there.st_mode) && (there.st_mode & 07777U) == unfinished;
-    }
-
     // Lets the owner write what is there: a folder, or a file, which is unfinished then.
     void allow_writing(std::string const& path, struct stat const& there) const;
     // An empty file that was not there before, unfinished.
     Fd create_file(std::string const& path) const;
     // A file or folder.
     Fd open_file(std::string const& path, int flags) const;
+    // The file that is there, to be written to: unfinished from now on. Nothing when a program runs
+    // from it, which nobody may write to.
+    std::optional<Fd> open_to_change(std::string const& path, struct stat const& there) const;
+
+    // What takes the place of something else is made under this name beside it, the same for the
+    // same path.
+    static std::string temporary_for(std::string const& path);
+    // Removes what a restore that was killed has left at the temporary path.
+    void remove_leftover(std::string const& temporary) const;
+    // Puts what is at `temporary` in the place of what is at `path`, at once.
+    void put_in_place(std::string const& temporary, std::string const& path) const;
+
+    // Where the link leads.
+    std::string link_target(std::string const& path) const;
     void make_link(std::string const& path, Node const& node) const;
     void make_special(std::string const& path, Node const& node) const;
-    // Another name for `file`, if that is still the inode `known`.
-    void make_hard_link(std::string const& path, std::string const& file,
+    // Another name for `file`, if that is still the inode `known`. False where there can be none.
+    bool make_hard_link(std::string const& path, std::string const& file,
                         struct stat const& known) const;
     // A directory is removed with all that is in it. Returns how many things were removed.
     std::uint64_t remove(std::string const& path, Removal const& how) const;

@@ -9,6 +9,7 @@
 #include "engine/util/fd.h"
 #include "engine/util/paths.h"
 #include "engine/util/source_file.h"
+#include "engine/util/unfinished.h"
 #include "format/limits.h"
 
 namespace coffre {
@@ -148,6 +149,9 @@ void Walker::walk_entry(Place const& place, EntryLook const& look, Node const* b
         case NodeKind::directory:
             return walk_directory(place, std::move(node), before, beside);
         case NodeKind::file:
+            if (is_unfinished(look.status)) {
+                report(place.path, "a restore has not written it to its end: run that again");
+            }
             return save_file(place, std::move(node), before);
         default:
             return save_other(place, std::move(node), before);

@@ -103,14 +103,15 @@ void PatternList::add(std::string const& text) {
     patterns_.push_back(std::move(pattern));
 }
 
-bool PatternList::matches(std::string const& path, std::string const& other) const {
+std::optional<bool> PatternList::decide(std::string const& path, std::string const& other) const {
     auto const components = split_path(path);
     auto const others = path == other ? components : split_path(other);
     auto const deciding = std::find_if(patterns_.rbegin(), patterns_.rend(), [&](Pattern const& p) {
         return walk_through(p.components, components).end() ||
                (path != other && walk_through(p.components, others).end());
     });
-    return deciding != patterns_.rend() && !deciding->negated;
+    if (deciding == patterns_.rend()) return std::nullopt;
+    return !deciding->negated;
 }
 
 bool PatternList::may_match_beneath(std::string const& path) const {

@@ -70,6 +70,12 @@ protected:
         }
     }
     void save() { repo_.save(source_.path()); }
+    // Of the folder no more than this name.
+    void save_without_the_rest_of(std::string const& kept) {
+        auto request = saving({source_.path()});
+        request.exclude.if_present = {kept};
+        repo_.take(std::move(request));
+    }
     void remove_packs_but(Lines const& kept) {
         for (auto const& pack : repo_.objects("packs/")) {
             if (std::ranges::count(kept, pack) == 0) repo_.store().remove(pack);
@@ -223,6 +229,15 @@ TEST_F(Diff, SeesWhereALinkPoints) {
     make_symlink(source_ / "link", "folder");
     save();
     EXPECT_EQ(diff("latest~1", "latest"), Lines{"M /link"});
+}
+
+TEST_F(Diff, TellsOfFoldersThatWereNotSavedWhole) {
+    save_without_the_rest_of("other.TXT");
+    EXPECT_EQ(diff("latest~1", "latest"), (Lines{"- /folder/inner", "- /folder/inner/leaf.txt"}));
+    EXPECT_EQ(summary_.partial, Lines{source_ / "folder"});
+    save_without_the_rest_of("other.TXT");
+    diff("latest~1", "latest");
+    EXPECT_EQ(summary_.partial, Lines{});
 }
 
 TEST_F(Diff, TakesSubPaths) {
@@ -447,6 +462,18 @@ TEST_F(Log, FollowsAFile) {
     EXPECT_EQ(log_in_source("late"), (Lines{"created 1 2", "content 3 1", "metadata 4 1",
                                             "removed 5 2", "created 7 1", "type 8 1"}));
     EXPECT_EQ(log_in_source("file"), Lines{"created 0 9"});
+}
+
+TEST_F(Log, HearsNothingOfWhatASnapshotCouldNotSave) {
+    save_without_the_rest_of("other.TXT");  // 1
+    save();                                 // 2
+    Lines lines;
+    log_path(
+        *repo_, snapshots(), source_ / "folder/inner/leaf.txt", [&](PathVersion const& version) {
+            lines.push_back(name_of(version.happened) + " " + std::to_string(version.snapshots));
+        });
+    EXPECT_EQ(lines, Lines{"created 2"});
+    EXPECT_EQ(log_in_source("folder/other.TXT"), Lines{"created 0 3"});
 }
 
 TEST_F(Log, FollowsAFolderWithAllBeneath) {

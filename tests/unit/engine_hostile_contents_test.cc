@@ -769,7 +769,7 @@ Cases root_cases() {
                 [](HostileRepo& repo, Node& root) { root = repo.file("root"); }),
         of_root("IsALink", Expected::reported,
                 [](HostileRepo&, Node& root) { root = link_to("root", "/"); }),
-        of_root("HasAnotherName", Expected::whole,
+        of_root("HasAnotherName", Expected::reported,
                 [](HostileRepo&, Node& root) { root.name = "other"; }),
         of_root("HasABadName", Expected::reported,
                 [](HostileRepo&, Node& root) { root.name = ".."; }),

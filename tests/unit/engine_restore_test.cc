@@ -1,13 +1,17 @@
 #include "engine/restore.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <set>
 
+#include "engine/restore/metadata.h"
 #include "engine/restore/target.h"
 #include "engine_test_repo.h"
 
@@ -109,6 +113,36 @@ TEST_F(Restore, TakesOnlyWhatIsIncluded) {
     restore(request);
     EXPECT_EQ(restored_names(), (Names{"folder", "folder/inner", "folder/inner/leaf.txt"}));
     EXPECT_EQ(image_of(target_.path())["folder"], saved_["folder"]);
+}
+
+// The last pattern that matches decides, also beneath a folder that another one has selected.
+TEST_F(Restore, TakesBackWhatWasIncluded) {
+    auto request = into_target();
+    request.include.add("/folder");
+    request.include.add("!*.txt");
+    request.delete_extra = true;
+    make_folder(target_ / "folder");
+    write_file(target_ / "folder/mine.txt", "mine");
+    write_file(target_ / "folder/extra", "extra");
+    restore(request);
+    EXPECT_EQ(restored_names(),
+              (Names{"folder", "folder/inner", "folder/mine.txt", "folder/other.bin"}));
+}
+
+TEST_F(Restore, HeedsPatternsForASingleFile) {
+    for (auto const* pattern : {"file", "/file"}) {
+        auto request = into_target("/file");
+        request.exclude.add(pattern);
+        EXPECT_EQ(restore(request).files, 0U);
+    }
+    auto request = into_target("/file");
+    request.exclude.add(source_ / "file");
+    EXPECT_EQ(restore(request).files, 0U);
+    request = into_target("/file");
+    request.include.add("other");
+    EXPECT_EQ(restore(request).files, 0U);
+    request.include.add(source_ / "file");
+    EXPECT_EQ(restore(request).files, 1U);
 }
 
 TEST_F(Restore, TakesAFolderThatIsIncludedWithAllBeneath) {
@@ -253,7 +287,7 @@ TEST_F(Restore, MarksWhatIsNotWrittenToItsEnd) {
         for (auto const& file : std::filesystem::recursive_directory_iterator(target_.path())) {
             struct stat there {};
             if (::lstat(file.path().c_str(), &there) != 0 || !S_ISREG(there.st_mode)) continue;
-            if (Target::is_unfinished(there)) continue;
+            if (is_unfinished(there)) continue;
             auto const name = file.path().lexically_relative(target_.path()).string();
             std::string const is = read_file(file.path());
             struct stat after {};
@@ -274,7 +308,7 @@ TEST_F(Restore, KeepsNothingThatARestoreLeftUnfinished) {
     for (auto const overwrite : {Overwrite::never, Overwrite::if_newer}) {
         for (auto const* const name : {"file", "large"}) {
             write_file(target_ / name, "half");
-            set_mode(target_ / name, Target::unfinished);
+            set_mode(target_ / name, unfinished_mode);
         }
         auto request = into_target();
         request.overwrite = overwrite;
@@ -622,6 +656,138 @@ TEST_F(Restore, LeavesNoFileOfWrongBytesBehind) {
         repo_.store().remove(name);
         repo_.put(name, sound);
     }
+}
+
+// It may be all that is left: it goes when the new one is complete.
+TEST_F(Restore, KeepsAFileOfSeveralNamesWhoseContentsCannotBeRead) {
+    write_file(target_ / "large", "what was there");
+    std::filesystem::create_hard_link(target_ / "large", target_ / "second");
+    for (auto const& pack : repo_.objects("packs/")) {
+        Bytes bytes = repo_.store().objects().at(pack);
+        for (std::size_t at = 5000; at + 5000 < bytes.size(); at += 1000) bytes[at] ^= std::byte{1};
+        repo_.store().remove(pack);
+        repo_.put(pack, bytes);
+    }
+    auto request = into_target();
+    request.include.add("/large");
+    EXPECT_EQ(repo_.restore(request).damaged.size(), 1U);
+    EXPECT_EQ(read_file(target_ / "large"), "what was there");
+    EXPECT_EQ(restored_names(), (Names{"large", "second"}));
+}
+
+// A program that runs is as it was until its new contents take its place.
+TEST_F(Restore, ReplacesAProgramThatRuns) {
+    std::filesystem::copy_file("/bin/sleep", target_ / "file");
+    set_mode(target_ / "file", 0755);
+    std::string const program = target_ / "file";
+    int ends[2];
+    ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);  // closed once it runs
+    pid_t const child = ::fork();
+    if (child == 0) {
+        ::execl(program.c_str(), program.c_str(), "1000", nullptr);
+        ::_exit(1);
+    }
+    Fd const read_end(ends[0]);
+    ::close(ends[1]);
+    char nothing = 0;
+    ASSERT_EQ(::read(read_end.get(), &nothing, 1), 0);
+    EXPECT_EQ(restore(into_target()).files_restored, 4U);
+    EXPECT_EQ(image_of(target_.path()), saved_);
+    ::kill(child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
+}
+
+TEST_F(Restore, TouchesNoLinkOrSpecialFileThatIsEqual) {
+    ASSERT_EQ(::mkfifo((source_ / "pipe").c_str(), 0600), 0);
+    repo_.save(source_.path());
+    restore(into_target());
+    auto const before = std::vector{status_of(target_ / "link"), status_of(target_ / "pipe")};
+    restore(into_target());
+    auto const after = std::vector{status_of(target_ / "link"), status_of(target_ / "pipe")};
+    for (std::size_t i = 0; i < 2; ++i) {
+        EXPECT_EQ(after[i].st_ino, before[i].st_ino);
+        EXPECT_EQ(after[i].st_ctim.tv_nsec, before[i].st_ctim.tv_nsec);
+    }
+    std::filesystem::remove(target_ / "link");
+    make_symlink(target_ / "link", "elsewhere");
+    restore(into_target());
+    EXPECT_EQ(image_of(target_.path()), image_of(source_.path()));
+}
+
+// Also by a dry run.
+TEST_F(Restore, TellsOfAllThatALinkTakesThePlaceOf) {
+    write_tree(target_.path(), {"link/a", "link/deep/b"});
+    auto request = into_target();
+    EXPECT_EQ(repo_.restore(request).failures.size(), 1U);
+    request.dry_run = true;
+    EXPECT_EQ(repo_.restore(request).failures.size(), 1U);
+    request.delete_extra = true;
+    EXPECT_EQ(restore(request).files_deleted, 4U);
+    EXPECT_EQ(read_file(target_ / "link/deep/b"), "link/deep/b");
+    request.dry_run = false;
+    EXPECT_EQ(restore(request).files_deleted, 4U);
+    EXPECT_EQ(image_of(target_.path()), saved_);
+}
+
+// A part of it stays: then all of it does.
+TEST_F(Restore, ClearsNoWayInPart) {
+    write_tree(target_.path(), {"link/go", "link/keep.tmp", "file/go", "file/keep.tmp"});
+    auto request = into_target();
+    request.delete_extra = true;
+    request.exclude.add("*.tmp");
+    for (bool const dry_run : {true, false}) {
+        request.dry_run = dry_run;
+        auto const result = repo_.restore(request);
+        EXPECT_EQ(result.failures.size(), 2U);
+        EXPECT_EQ(result.files_deleted, 0U);
+        EXPECT_EQ(read_file(target_ / "link/go"), "link/go");
+        EXPECT_EQ(read_file(target_ / "file/go"), "file/go");
+    }
+}
+
+// What is kept under the first name is another link.
+TEST_F(Restore, NamesNoLinkThatItKept) {
+    ASSERT_EQ(::link((source_ / "link").c_str(), (source_ / "link2").c_str()), 0);
+    repo_.save(source_.path());
+    make_symlink(target_ / "link", "elsewhere");
+    auto request = into_target();
+    request.overwrite = Overwrite::never;
+    repo_.restore(request);
+    EXPECT_EQ(std::filesystem::read_symlink(target_ / "link"), "elsewhere");
+    EXPECT_EQ(std::filesystem::read_symlink(target_ / "link2"), "file");
+}
+
+// An attribute that the target cannot hold leaves all else as it should be.
+TEST_F(Restore, SetsWhatItCanOfTheMetadata) {
+    RestoreRequest const request;
+    Metadata metadata(request);
+    write_file(target_ / "program", "x");
+    Node node;
+    node.name = "program";
+    node.mode = 0755;
+    node.uid = ::geteuid();
+    node.gid = ::getegid();
+    node.mtime = {1'000'000'000, 5};
+    node.xattrs = {{"nonsense.name", Bytes(1)}};
+    Fd const file(::open((target_ / "program").c_str(), O_RDONLY | O_CLOEXEC));
+    EXPECT_THROW(metadata.apply("program", file.get(), node), SourceError);
+    auto const status = status_of(target_ / "program");
+    EXPECT_EQ(status.st_mode & 07777U, 0755U);
+    EXPECT_EQ(status.st_mtim.tv_sec, 1'000'000'000);
+    node.xattrs.push_back({"system.posix_acl_access", Bytes(1)});
+    EXPECT_THROW(metadata.apply("program", file.get(), node), SourceError);
+    EXPECT_EQ(status_of(target_ / "program").st_mode & 07777U, 0705U);
+}
+
+// Its last block is not whole: it can be cut off, and not punched.
+TEST_F(Restore, MakesAHoleAtTheEndOnce) {
+    write_file(source_ / "sparse", random_bytes(5, 4096));
+    std::filesystem::resize_file(source_ / "sparse", 10'000);
+    repo_.save(source_.path());
+    write_file(target_ / "sparse", random_bytes(6, 10'000));
+    restore(into_target());
+    EXPECT_EQ(restore(into_target()).files_restored, 0U);
+    EXPECT_EQ(image_of(target_.path()), image_of(source_.path()));
 }
 
 TEST_F(Restore, StopsWhenToldTo) {

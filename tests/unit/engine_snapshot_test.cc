@@ -425,6 +425,19 @@ TEST(Splitter, RefusesBuffersThatDoNotHoldTwoOfTheLargestChunks) {
     EXPECT_NO_THROW(make(needed));
 }
 
+TEST(Snapshot, TellsOfWhatARestoreLeftUnfinished) {
+    TempFolder const source;
+    write_file(source / "half", "half");
+    set_mode(source / "half", 01600);
+    TestRepo repo;
+    for (int run = 0; run < 2; ++run) {
+        auto const taken = repo.save(source.path());
+        ASSERT_EQ(taken.snapshot.failures.size(), 1U);
+        EXPECT_EQ(taken.snapshot.failures[0].path, source / "half");
+        repo.settle(taken);
+    }
+}
+
 TEST(SnapshotStreams, AreFilesAtTheRoot) {
     TempFolder const source;
     write_file(source / "file", "x");

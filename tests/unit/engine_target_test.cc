@@ -118,7 +118,7 @@ TEST_P(TargetTest, DoesNotWaitForAFifo) {
 TEST_P(TargetTest, TakesTheRightsOfAFileThatIsWritten) {
     set_mode(scene_.target() + "/folder/file", 06555);
     target_.allow_writing("folder/file", *target_.look("folder/file"));
-    EXPECT_TRUE(Target::is_unfinished(*target_.look("folder/file")));
+    EXPECT_TRUE(is_unfinished(*target_.look("folder/file")));
     set_mode(scene_.target() + "/folder", 03500);
     target_.allow_writing("folder", *target_.look("folder"));
     EXPECT_EQ(target_.look("folder")->st_mode & 07777U, 03700U);
