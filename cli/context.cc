@@ -5,6 +5,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -208,6 +209,24 @@ void drop_absent_key_file(Credentials& credentials) {
 
 }  // namespace
 
+namespace {
+
+// What other programs would reach over a network must not become a folder of that name here.
+std::string require_folder(std::string location) {
+    static constexpr std::array schemes{"s3", "sftp",  "ssh",  "rest",  "b2",  "rclone", "azure",
+                                        "gs", "swift", "http", "https", "ftp", "file"};
+    std::string const scheme = location.substr(0, location.find(':'));
+    bool const is_remote = scheme.size() < location.size() &&
+                           std::find(schemes.begin(), schemes.end(), scheme) != schemes.end();
+    if (!is_remote || std::filesystem::exists(location)) return location;
+    throw std::invalid_argument(location +
+                                ": a repository is a folder of this machine, or one that is "
+                                "mounted here; for a folder of that name write ./" +
+                                location);
+}
+
+}  // namespace
+
 std::string repository_location(GlobalOptions const& options) {
     std::string location = options.repository;
     std::string file = options.repository_file;
@@ -217,8 +236,8 @@ std::string repository_location(GlobalOptions const& options) {
         location = environment("REPO_REPOSITORY");
         file = environment("REPO_REPOSITORY_FILE");
     }
-    if (!location.empty()) return location;
-    if (!file.empty()) return trimmed(read_text_file(file, "repository's name"));
+    if (!location.empty()) return require_folder(location);
+    if (!file.empty()) return require_folder(trimmed(read_text_file(file, "repository's name")));
     throw std::invalid_argument("no repository named: use -r FOLDER or REPO_REPOSITORY");
 }
 

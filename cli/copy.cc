@@ -84,13 +84,15 @@ void print_copied(ProgressDisplay& display, GlobalOptions const& options,
                               size_text(copied.to->snapshot.statistics.bytes_stored)));
 }
 
-void print_summary(GlobalOptions const& options, CopyReport const& report, double seconds) {
+void print_summary(GlobalOptions const& options, CopyReport const& report, bool is_dry_run,
+                   double seconds) {
     if (options.json) {
         nlohmann::json document{{"message_type", "summary"},
                                 {"snapshots_copied", report.copied.size()},
                                 {"snapshots_there", report.were_there},
                                 {"snapshots_healed", report.healed},
                                 {"num_errors", report.errors.size()},
+                                {"dry_run", is_dry_run},
                                 {"seconds_elapsed", seconds}};
         put_texts(document, "errors", report.errors);
         return print(document.dump());
@@ -99,7 +101,8 @@ void print_summary(GlobalOptions const& options, CopyReport const& report, doubl
         std::string const healed =
             report.healed > 0 ? fmt::format(" ({} of them healed)", number_text(report.healed))
                               : "";
-        print(fmt::format("{} copied, {} there before{}, in {}", number_text(report.copied.size()),
+        print(fmt::format("{} {}copied, {} there before{}, in {}",
+                          number_text(report.copied.size()), is_dry_run ? "would be " : "",
                           number_text(report.were_there), healed, duration_text(seconds)));
     }
     if (!report.errors.empty()) {
@@ -129,7 +132,7 @@ int run_copy(GlobalOptions const& options, CopyArguments& arguments) {
             });
         seconds = display.seconds();
     }
-    print_summary(options, report, seconds);
+    print_summary(options, report, arguments.request.dry_run, seconds);
     return report.errors.empty() ? exit_code::ok : exit_code::integrity;
 }
 

@@ -153,7 +153,10 @@ int print_help(CLI::App const& app, std::vector<std::string> const& names) {
         above += (above.empty() ? "" : " ") + command->get_name();
         command = inner.front();
     }
-    print(command->help(above));
+    // Else it would be the help of `help`, which was chosen.
+    print(names.empty()
+              ? app.get_formatter()->make_help(&app, app.get_name(), CLI::AppFormatMode::Normal)
+              : command->help(above));
     return exit_code::ok;
 }
 
@@ -197,11 +200,10 @@ int main(int argc, char** argv) {
         if (std::string const unknown = unknown_word(app); !unknown.empty()) {
             return report(context.options, exit_code::usage, unknown, "See `repo --help`.");
         }
-        if (context.options.json) {
-            return report(context.options, exit_code::usage, error.what(), "");
-        }
-        app.exit(error, std::cerr, std::cerr);
-        return exit_code::usage;
+        auto const chosen = app.get_subcommands();
+        std::string const command = chosen.empty() ? "" : chosen.front()->get_name() + " ";
+        return report(context.options, exit_code::usage, readable(error.what()),
+                      "See `repo " + command + "--help`.");
     }
     context.command = app.get_subcommands().front()->get_name();
     return run_on_large_stack(context);

@@ -93,13 +93,15 @@ void print_summary(RestoreArguments const& arguments, RestoreResult const& resul
 }
 
 // Not an error, but nobody should have to find out later.
-void print_withheld(Withheld const& withheld) {
+void print_withheld(Withheld const& withheld, bool is_privileged) {
     if (!withheld.any()) return;
     print_error(
         fmt::format("repo: left out, since it gives rights: set-id bits of {} files, {} "
-                    "device files, {} attributes; --privileged restores them",
+                    "device files, {} attributes; {}",
                     number_text(withheld.set_ids), number_text(withheld.devices),
-                    number_text(withheld.attributes)));
+                    number_text(withheld.attributes),
+                    is_privileged ? "only root can give files their owners, who would have them"
+                                  : "--privileged restores them"));
 }
 
 // The newest of all may not be what is meant.
@@ -143,7 +145,7 @@ int run_restore(GlobalOptions const& options, RestoreArguments const& arguments)
     } else if (!options.quiet) {
         print_summary(arguments, result, seconds);
     }
-    if (!options.json) print_withheld(result.withheld);
+    if (!options.json) print_withheld(result.withheld, arguments.privileged);
     if (!result.damaged.empty()) {
         print_failure(options, fmt::format("damaged in the repository and not restored: {}",
                                            number_text(result.damaged.size())));

@@ -7,16 +7,16 @@ namespace coffre::cli {
 
 namespace {
 
-// Stands behind a word that the parser would split.
+// Stands before a word that the parser would split, or take for an option or a command.
 constexpr char mark = '\1';
 
-bool would_be_split(std::string const& word) {
-    return word.starts_with('[') && word.ends_with(']');
+bool needs_mark(std::string const& word) {
+    bool const would_be_split = word.starts_with('[') && word.ends_with(']');
+    return would_be_split || word.starts_with(mark);
 }
 
 std::string without_mark(std::string word) {
-    if (word.ends_with(mark) && would_be_split(word.substr(0, word.size() - 1))) word.pop_back();
-    return word;
+    return word.starts_with(mark) ? word.substr(1) : word;
 }
 
 bool may_be_empty(CLI::Option const& option) {
@@ -33,16 +33,24 @@ std::vector<std::string> words_of(int argc, char const* const* argv) {
     bool are_options_over = false;
     for (int i = 1; i < argc; ++i) {
         std::string word = argv[i];
-        are_options_over = are_options_over || word == "--";
+        if (!are_options_over && word == "--") {
+            are_options_over = true;
+            continue;
+        }
         bool const is_empty_value = !are_options_over && word.size() > 3 &&
                                     word.starts_with("--") && word.find('=') == word.size() - 1;
         if (is_empty_value) word.pop_back();
-        if (would_be_split(word)) word += mark;
+        if (are_options_over || needs_mark(word)) word.insert(word.begin(), mark);
         words.push_back(std::move(word));
         if (is_empty_value) words.emplace_back();
     }
     std::reverse(words.begin(), words.end());
     return words;
+}
+
+std::string readable(std::string message) {
+    std::erase(message, mark);
+    return message;
 }
 
 void restrict_options(CLI::App& app) {

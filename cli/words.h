@@ -10,8 +10,12 @@
 namespace coffre::cli {
 
 // Those after the program's name, the last one first, as CLI::App::parse() takes them. "--name=" is
-// an empty value, and "[a,b]" is one word: the parser would take the next word, or make two of it.
+// an empty value, "[a,b]" is one word, and what follows "--" is no option or command: the parser
+// would take the next word, make two of it, or forget about the "--".
 std::vector<std::string> words_of(int argc, char const* const* argv);
+
+// A message of the parser, without what words_of() has marked words with.
+std::string readable(std::string message);
 
 // Of all options of all commands: each takes one value, what follows it is a path; what words_of()
 // has marked is as it was; and only where nothing is something, a value may be empty.

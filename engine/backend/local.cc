@@ -290,7 +290,12 @@ bool may_become_store(int root) {
 }  // namespace
 
 void create_local_store(std::string const& path) {
-    if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) fail("create folder", path);
+    bool const is_there = ::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST;
+    if (!is_there && errno == ENOENT) {
+        throw RepositoryError(RepositoryFailure::failed,
+                              path + ": cannot create folder: the one above it is not there");
+    }
+    if (!is_there) fail("create folder", path);
     Fd const root(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!root) fail("open folder", path);
     // Looked at first: what makes the folder one of something else may be a repository's that is

@@ -68,7 +68,10 @@ SecretKey read_key_file(std::string const& path) {
     std::byte more{};
     ssize_t const size = fd ? read_full(fd.get(), key.writable()) : -1;
     ssize_t const rest = size < 0 ? -1 : read_full(fd.get(), std::span(&more, 1));
-    if (rest < 0) throw SourceError(path, path + ": cannot read the key file: " + errno_text());
+    if (rest < 0) {
+        throw RepositoryError(RepositoryFailure::wrong_key,
+                              path + ": cannot read the key file: " + errno_text());
+    }
     if (static_cast<std::size_t>(size) == SecretKey::size && rest == 0) return key;
     throw RepositoryError(RepositoryFailure::wrong_key,
                           path + ": not a key file: it must hold 32 bytes");

@@ -33,7 +33,13 @@ Repository::Repository(std::shared_ptr<Backend> store, ConfigSecrets const& conf
       warn_(options.warn),
       index_seed_(cache_seed(keys_)),
       session_keys_(known_session_keys) {
-    make_folders(folder_ + "/index");
+    try {
+        make_folders(folder_ + "/index");
+    } catch (SourceError const& error) {
+        throw SourceError(error.path(), std::string(error.what()) +
+                                            "; a folder for this machine's index is needed: name "
+                                            "one with --cache-dir or REPO_CACHE_DIR");
+    }
     local_state_ = load_local_state(folder_, keys_.repository());
 }
 

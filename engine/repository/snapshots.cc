@@ -67,10 +67,16 @@ NamedSnapshot const& by_prefix(std::vector<NamedSnapshot> const& all, std::strin
         }
         found = &candidate;
     }
-    if (found == nullptr) {
-        throw not_there("no snapshot begins with \"" + prefix + "\"; see `repo snapshots`");
+    if (found != nullptr) return *found;
+    for (auto const& candidate : all) {
+        bool const is_successor =
+            candidate.snapshot.was && candidate.snapshot.was->hex().starts_with(prefix);
+        if (!is_successor) continue;
+        throw not_there("snapshot " + prefix + " is " + candidate.id.hex().substr(0, 8) +
+                        " now, with other tags or taken back");
     }
-    return *found;
+    throw not_there("no snapshot begins with \"" + prefix +
+                    "\"; see `repo snapshots`, and `repo snapshots --forgotten`");
 }
 
 std::size_t parse_count(std::string const& text) {

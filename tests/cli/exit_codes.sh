@@ -380,7 +380,7 @@ interrupted() {
 }
 require_strace pread64 "${packs[0]}" "$program" check --read-data
 interrupted restore latest -t cut-short
-expect_error "Run it again: until then files may be restored in part."
+expect_error "Run it again, with the ID of the snapshot: until then files may be restored in part"
 expect_no_error_text "No snapshot was made"
 interrupted check --read-data
 expect_error "Not all was looked at. What was read counts for --max-age."

@@ -39,6 +39,7 @@ expect_code 0 repo --version
 expect_equal "$(cat out)" "$(repo version)"
 expect_code 0 repo help
 expect_output "restore"
+expect_output "find files in all snapshots"
 expect_code 0 repo help restore
 expect_output "repo restore [OPTIONS]"
 expect_output "--target"
@@ -81,12 +82,43 @@ expect_code 2 repo snapshot . --parent latest:/some/folder
 expect_code 2 repo snapshot . --parent latest --force
 expect_equal "$(snapshot_ids | wc -l)" 2
 
+# What follows "--" is no option, wherever that stands.
+mkdir -p dashes/sub
+echo 1 >dashes/-dash
+cd dashes || exit
+expect_code 0 repo snapshot sub -- -dash
+expect_code 2 repo snapshot sub -dash
+cd .. || exit
+expect_code 0 repo cat "latest:$work/dashes/-dash"
+expect_output 1
+
+# What other programs reach over a network is no folder of that name.
+for location in s3:bucket sftp:user@host:/srv rest:http://host/ file:///srv; do
+    expect_code 2 repo -r "$location" --key-file net.key init
+    expect_error "a repository is a folder of this machine"
+done
+expect_code 0 repo -r ./s3:bucket --key-file net.key init -q
+expect_code 1 repo -r nowhere/store --key-file net.key init
+expect_error "the one above it is not there"
+
+# An ID that a script has kept.
+old=$(snapshot_ids | tail -n 1)
+expect_code 0 repo tag "$old" --add kept
+expect_code 1 repo ls "$old"
+expect_error "is $(snapshot_ids | tail -n 1 | cut -c -8) now"
+
 # Options win over the environment, whatever they are; two of a kind are no choice.
 echo "$work/store" >name
 expect_code 10 env REPO_REPOSITORY="$work/none" "$program" --key-file none snapshots
 expect_code 0 env REPO_REPOSITORY="$work/none" "$program" --repository-file name snapshots
 expect_code 2 repo -r store --repository-file name snapshots
 expect_error "exclude each other"
+
+# A key file that cannot be read opens nothing; a folder for the index must be there.
+expect_code 12 repo --key-file "$work" snapshots
+expect_error "cannot read the key file"
+expect_code 1 repo --cache-dir /proc/none snapshots
+expect_error "--cache-dir"
 
 # A list that cannot be read is no short list.
 mkdir list
