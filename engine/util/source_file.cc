@@ -17,10 +17,10 @@ namespace {
 constexpr off_t block = 512;  // the unit of st_blocks
 
 // Smaller holes are read as zeros, as many as it takes to stay within the format's limit.
-void keep_largest(std::vector<Hole>& holes, std::uint64_t& smallest) {
+void keep_largest(std::vector<Hole>& holes, std::uint64_t& smallest_kept) {
     while (holes.size() > limits::holes_per_node) {
-        smallest *= 2;
-        std::erase_if(holes, [&](Hole const& hole) { return hole.size < smallest; });
+        smallest_kept *= 2;
+        std::erase_if(holes, [&](Hole const& hole) { return hole.size < smallest_kept; });
     }
 }
 
@@ -39,10 +39,10 @@ off_t seek(int fd, off_t from, int kind, off_t size) {
 }
 
 // Holes touch when the block between them is punched while they are looked for: they are one then.
-void add_hole(std::vector<Hole>& holes, Hole const& hole, std::uint64_t smallest) {
+void add_hole(std::vector<Hole>& holes, Hole const& hole, std::uint64_t smallest_kept) {
     if (!holes.empty() && holes.back().offset + holes.back().size == hole.offset) {
         holes.back().size += hole.size;
-    } else if (hole.size >= smallest) {
+    } else if (hole.size >= smallest_kept) {
         holes.push_back(hole);
     }
 }
@@ -50,15 +50,15 @@ void add_hole(std::vector<Hole>& holes, Hole const& hole, std::uint64_t smallest
 std::vector<Hole> find_holes(int fd, struct stat const& status) {
     std::vector<Hole> holes;
     if (!SourceFile::may_have_holes(status)) return holes;
-    std::uint64_t smallest = 1;
+    std::uint64_t smallest_kept = 1;
     for (off_t at = 0; at < status.st_size;) {
         off_t const hole = seek(fd, at, SEEK_HOLE, status.st_size);
         if (hole >= status.st_size) break;
         at = seek(fd, hole, SEEK_DATA, status.st_size);
         if (at == hole) return {};
         add_hole(holes, {static_cast<std::uint64_t>(hole), static_cast<std::uint64_t>(at - hole)},
-                 smallest);
-        keep_largest(holes, smallest);
+                 smallest_kept);
+        keep_largest(holes, smallest_kept);
     }
     return holes;
 }
