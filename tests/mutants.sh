@@ -53,7 +53,7 @@ trust-fresh-times       tests  Snapshot.ReadsAFileAgainThatIsYoungerThanTheParen
 unbounded               tests  *HostileContents*Shape*
 undo-unchecked          tests  *Prune.A*Snapshot*Back*
 unlogged-sweep          tests  *Prune.LeavesNoTrace*
-unread-copies           tests  *Repair.ACollectionReadsTheCopy*
+unread-copies           tests  *Repair.A*ReadsTheCopy*
 unreadable-is-unneeded  tests  *PruneRefuses.WhenASlot*
 write-to-exchanged      tests  *GoesToNoOtherFileOfTheName*
 TABLE
