@@ -15,7 +15,7 @@ bool needs_mark(std::string const& word) {
     return would_be_split || word.starts_with(mark);
 }
 
-std::string without_mark(std::string word) {
+std::string without_mark(std::string const& word) {
     return word.starts_with(mark) ? word.substr(1) : word;
 }
 

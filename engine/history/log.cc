@@ -163,6 +163,11 @@ private:
     std::uint64_t count_ = 0;
 };
 
+void add_version(Versions& versions, NamedSnapshot const& named, PathFinder& finder) {
+    auto const node = finder.find(named.snapshot.root);
+    if (!finder.is_unsure()) versions.add(named, node ? &*node : nullptr);
+}
+
 RepositoryError nowhere(std::string const& path) {
     return {RepositoryFailure::failed,
             "no snapshot has anything at \"" + path + "\"; " +
@@ -197,10 +202,8 @@ std::vector<std::string> log_path(Repository& repository, std::span<NamedSnapsho
         PathFinder finder(reader, absolute);
         Versions versions(on_version);
         for (auto const* named : by_host(snapshots, absolute)) {
-            auto const message = damage_of(repository, *named, [&] {
-                auto const node = finder.find(named->snapshot.root);
-                if (!finder.is_unsure()) versions.add(*named, node ? &*node : nullptr);
-            });
+            auto const message =
+                damage_of(repository, *named, [&] { add_version(versions, *named, finder); });
             if (message) damaged.push_back(*message);
         }
         return versions.finish();

@@ -56,6 +56,21 @@ mode_t rights_of_acl(Node const& node) {
     return has_acl ? S_IRWXG : 0;
 }
 
+struct AttributesSet {
+    bool have_changed = false;  // or may have
+    std::optional<SourceError> failure;
+};
+
+// `set` returns whether they have changed. Its failure is to be told when all else is done.
+template <class Set>
+AttributesSet set_what_can_be(Set const& set) {
+    try {
+        return {set(), std::nullopt};
+    } catch (SourceError const& error) {
+        return {true, error};
+    }
+}
+
 bool gives_rights(std::string const& attribute) {
     return attribute.starts_with("security.") || attribute.starts_with("trusted.");
 }
@@ -155,23 +170,19 @@ void Metadata::apply(std::string const& path, int fd, Node const& node, Contents
     bool const is_above = (node.flags & node_flags::above) != 0;
     // After the owner: a new one takes capabilities away. Before the mode: it may forbid the owner
     // to read and write the attributes "user.".
-    std::optional<SourceError> failure;
-    bool changes_attributes = false;
-    try {
-        changes_attributes = !is_above && set_attributes(path, fd, there.st_mode, node);
-    } catch (SourceError const& error) {
-        failure = error;
-    }
+    auto const attributes =
+        is_above ? AttributesSet{}
+                 : set_what_can_be([&] { return set_attributes(path, fd, there.st_mode, node); });
     // After the owner, which clears the set-id bits, and the ACL, which is part of the mode.
     bool const is_mode_there =
-        is_owner_there && !changes_attributes && !failure && (there.st_mode & 07777U) == mode;
-    mode_t const without = failure ? ~rights_of_acl(node) : ~mode_t{0};
-    if (!is_mode_there && ::fchmod(fd, mode & without) != 0) fail(path, "set the mode");
+        is_owner_there && !attributes.have_changed && (there.st_mode & 07777U) == mode;
+    mode_t const without = attributes.failure ? rights_of_acl(node) : 0;
+    if (!is_mode_there && ::fchmod(fd, mode & ~without) != 0) fail(path, "set the mode");
     if (!is_above && !has_mtime(there, node)) {
         auto const times = times_of(node);
         if (::futimens(fd, times.data()) != 0) fail(path, "set the times");
     }
-    if (failure) throw *failure;
+    if (attributes.failure) throw *attributes.failure;
 }
 
 void Metadata::apply_to_entry(std::string const& path, int folder, std::string const& name,
@@ -190,18 +201,14 @@ void Metadata::apply_to_entry(std::string const& path, int folder, std::string c
         ::fchmodat(folder, name.c_str(), mode, AT_SYMLINK_NOFOLLOW) != 0) {
         fail(path, "set the mode");
     }
-    std::optional<SourceError> failure;
-    try {
-        set_attributes(path, Attributes::of_entry(folder, name), node);
-    } catch (SourceError const& error) {
-        failure = error;
-    }
+    auto const attributes = set_what_can_be(
+        [&] { return set_attributes(path, Attributes::of_entry(folder, name), node); });
     auto const times = times_of(node);
     bool const sets_times = !has_mtime(there, node);
     if (sets_times && ::utimensat(folder, name.c_str(), times.data(), AT_SYMLINK_NOFOLLOW) != 0) {
         fail(path, "set the times");
     }
-    if (failure) throw *failure;
+    if (attributes.failure) throw *attributes.failure;
 }
 
 bool Metadata::fits(struct stat const& there, Node const& node) {
