@@ -25,10 +25,18 @@ public:
         if (include_.empty()) return is_around;
         return include_.decide("/" + path, saved(path)).value_or(is_around);
     }
-    // The same of a start of that name which is no folder: its path is `from.sub_path`.
+    // The same of a start of that name which is no folder: its path is `from.sub_path`, and a
+    // folder above it may be what is selected.
     bool choose_start(std::string const& name) const {
-        return !exclude_.matches("/" + name, above_) &&
-               (include_.empty() || include_.matches("/" + name, above_));
+        if (exclude_.matches("/" + name, above_)) return false;
+        bool is_selected = include_.empty();
+        for (std::size_t end = 0; end != std::string::npos;) {
+            end = above_.find('/', end + 1);
+            std::string const path = above_.substr(0, end);
+            std::string const other = end == std::string::npos ? "/" + name : path;
+            is_selected = include_.decide(path, other).value_or(is_selected);
+        }
+        return is_selected;
     }
     bool may_include_beneath(std::string const& path) const {
         return include_.may_match_beneath("/" + path) || include_.may_match_beneath(saved(path));

@@ -73,7 +73,7 @@ void ContentsPass::run() {
     context_.selection.walk(visitor);
     fetcher_.finish();
     writer_.finish();
-    context_.only_metadata_failed = writer_.only_metadata_failed();
+    context_.only_metadata_failed.merge(writer_.only_metadata_failed());
     context_.is_full = is_full();
     RestoreResult& result = context_.result;
     result.bytes_written = writer_.bytes_written();
@@ -290,7 +290,12 @@ void ContentsPass::keep_contents(std::string const& path, Node const& node) {
     ++context_.progress.files;
     if (context_.request.dry_run) return;
     Fd const fd = context_.target.open_file(path, O_RDONLY);
-    context_.metadata.apply(path, fd.get(), node, Contents::kept);
+    try {
+        context_.metadata.apply(path, fd.get(), node, Contents::kept);
+    } catch (SourceError const&) {
+        context_.only_metadata_failed.insert(path);
+        throw;
+    }
 }
 
 std::shared_ptr<RestoredFile> ContentsPass::begin_file(std::string const& path, Node const& node) {
@@ -342,7 +347,7 @@ void ContentsPass::create_file(std::string const& path, Node const& node) {
 void ContentsPass::replace_file(std::string const& path, Node const& node) {
     context_.require_removable(path);
     auto const file = begin_file(path, node);
-    file->temporary = Target::temporary_for(path);
+    file->temporary = Target::temporary_beside(path);
     if (context_.request.delete_extra && !folders_.empty()) {
         folders_.back().names.insert(file->temporary->substr(file->temporary->rfind('/') + 1));
     }
@@ -428,6 +433,7 @@ void ContentsPass::update_file(std::string const& path, Node const& node,
                                struct stat const& there) {
     if (has_contents_of(path, node, there)) return keep_contents(path, node);
     bool const dry_run = context_.request.dry_run;
+    if (dry_run && context_.target.is_busy(path)) return replace_file(path, node);
     auto const opened = dry_run ? std::optional(context_.target.open_file(path, O_RDONLY))
                                 : context_.target.open_to_change(path, there);
     if (!opened) return replace_file(path, node);

@@ -59,7 +59,7 @@ void RestoreContext::remove(std::string const& path,
 }
 
 bool RestoreContext::stays(std::string const& path, FoundEntry const& entry) {
-    if (chosen.excludes(path)) return true;
+    if (chosen.excludes(path) || !chosen.includes(path, true)) return true;
     if (auto const* const kept = never_deleted.held_by(entry.identity)) {
         note_failure(path, "is or holds " + *kept + ", which is in use: it is not deleted");
         return true;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cerrno>
+#include <optional>
 #include <string>
 
 #include "engine/error.h"
@@ -21,5 +22,31 @@ namespace coffre {
     if (is_full) throw NoRoomError(path, "cannot " + doing + ": " + errno_text());
     fail(path, doing);
 }
+
+// Does one thing after the other, whatever fails: the first failure is thrown at the end.
+class Attempts {
+public:
+    // `path` outlives this.
+    explicit Attempts(std::string const& path) : path_(path) {}
+
+    // False when it has failed.
+    template <class Action>
+    bool attempt(Action const& action) {
+        try {
+            action();
+            return true;
+        } catch (SourceError const& error) {
+            if (!first_) first_.emplace(path_, error.what());
+            return false;
+        }
+    }
+    void finish() const {
+        if (first_) throw *first_;
+    }
+
+private:
+    std::string const& path_;
+    std::optional<SourceError> first_;
+};
 
 }  // namespace coffre

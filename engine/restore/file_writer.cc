@@ -45,10 +45,13 @@ Fd FileWriter::open_again(RestoredFile const& file) const {
     return fd;
 }
 
-Fd FileWriter::create(RestoredFile& file, std::uint64_t to_write) const {
-    if (file.temporary) target_.remove_leftover(*file.temporary);
+Fd FileWriter::create(RestoredFile& file, std::uint64_t to_write) {
     Fd fd = target_.create_file(file.written_path());
     file.identity = identity_of(fd, file.path);
+    if (file.temporary) {
+        std::lock_guard const lock(mutex_);
+        temporaries_.emplace(*file.temporary, *file.identity);
+    }
     if (to_write == file.node.size) return fd;
     try {
         set_size(file, fd);
@@ -162,13 +165,31 @@ void FileWriter::finish_file(RestoredFile& file, Fd const& fd) {
     } catch (SourceError const& error) {
         failure = error;
     }
-    if (file.temporary) target_.put_in_place(*file.temporary, file.path);
+    if (file.temporary) exchange(file, fd);
     if (!failure) return;
     {
         std::lock_guard const lock(mutex_);
         only_metadata_failed_.insert(file.path);
     }
     note_failure(file, *failure);
+}
+
+// The old one may be all that is left: the new one is on the disk before it goes.
+void FileWriter::exchange(RestoredFile const& file, Fd const& fd) {
+    require_stored(file, ::fdatasync(fd.get()) == 0);
+    target_.put_in_place(*file.temporary, *file.identity, file.path);
+    std::lock_guard const lock(mutex_);
+    temporaries_.erase(*file.temporary);
+}
+
+FileWriter::~FileWriter() {
+    for (auto const& [path, identity] : temporaries_) {
+        try {
+            target_.remove_file(path, identity);
+        } catch (SourceError const&) {
+            // The next snapshot tells of it.
+        }
+    }
 }
 
 void FileWriter::note(std::vector<SourceFailure>& list, RestoredFile& file,

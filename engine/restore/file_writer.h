@@ -52,6 +52,11 @@ public:
           sync_behind_([this] { target_.sync(); }, sync_step),
           open_files_(128) {}
 
+    FileWriter(FileWriter const&) = delete;
+    FileWriter& operator=(FileWriter const&) = delete;
+    // What was to take the place of something else, and was not completed, is removed.
+    ~FileWriter();
+
     // A new file is made by its first write, or when all of it is done. `bytes` may go on into the
     // file's next chunks, unless each may stay a hole of its own.
     void write(FileWrite const& to, ByteView bytes);
@@ -79,7 +84,7 @@ private:
     std::shared_ptr<Fd const> open(RestoredFile& file, std::uint64_t to_write);
     std::shared_ptr<Fd const> known(RestoredFile const& file);
     Fd open_again(RestoredFile const& file) const;
-    Fd create(RestoredFile& file, std::uint64_t to_write) const;
+    Fd create(RestoredFile& file, std::uint64_t to_write);
     void set_size(RestoredFile const& file, Fd const& fd) const;
     void put(RestoredFile const& file, Fd const& fd, ByteView bytes, std::uint64_t offset);
     void put_past_cache(RestoredFile const& file, Fd const& fd, ByteView bytes,
@@ -88,6 +93,7 @@ private:
     void put_waiting(RestoredFile& file);
     void complete(RestoredFile& file);
     void finish_file(RestoredFile& file, Fd const& fd);
+    void exchange(RestoredFile const& file, Fd const& fd);
     void note(std::vector<SourceFailure>& list, RestoredFile& file, std::string const& message);
     void note_failure(RestoredFile& file, SourceError const& error);
     void give_up(RestoredFile& file);
@@ -101,10 +107,11 @@ private:
     std::atomic<std::uint64_t> bytes_written_{0};
     std::atomic<bool> is_full_{false};
     mutable std::mutex mutex_;
-    LruCache<RestoredFile const*, Fd> open_files_;  // by mutex_
-    std::vector<SourceFailure> damaged_;            // by mutex_
-    std::vector<SourceFailure> failures_;           // by mutex_
-    std::set<std::string> only_metadata_failed_;    // by mutex_
+    LruCache<RestoredFile const*, Fd> open_files_;     // by mutex_
+    std::vector<SourceFailure> damaged_;               // by mutex_
+    std::vector<SourceFailure> failures_;              // by mutex_
+    std::set<std::string> only_metadata_failed_;       // by mutex_
+    std::map<std::string, FileIdentity> temporaries_;  // by mutex_
 };
 
 }  // namespace coffre

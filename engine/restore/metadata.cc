@@ -47,29 +47,7 @@ auto known_or(Known& known, std::string const& name, LookUp const& look_up) {
     return number;
 }
 
-// Bits of the mode that say what an ACL grants at most: without it they would grant that to the
-// whole group.
-mode_t rights_of_acl(Node const& node) {
-    bool const has_acl = std::any_of(node.xattrs.begin(), node.xattrs.end(), [](Xattr const& x) {
-        return x.name == "system.posix_acl_access";
-    });
-    return has_acl ? S_IRWXG : 0;
-}
-
-struct AttributesSet {
-    bool have_changed = false;  // or may have
-    std::optional<SourceError> failure;
-};
-
-// `set` returns whether they have changed. Its failure is to be told when all else is done.
-template <class Set>
-AttributesSet set_what_can_be(Set const& set) {
-    try {
-        return {set(), std::nullopt};
-    } catch (SourceError const& error) {
-        return {true, error};
-    }
-}
+constexpr char const* acl = "system.posix_acl_access";
 
 bool gives_rights(std::string const& attribute) {
     return attribute.starts_with("security.") || attribute.starts_with("trusted.");
@@ -123,66 +101,90 @@ bool Metadata::attributes_fit(std::string const& path, int fd, Node const& node)
     return there == wanted;
 }
 
-bool Metadata::set_attributes(std::string const& path, int fd, mode_t there, Node const& node) {
+Metadata::Changed Metadata::set_attributes(int fd, mode_t there, Node const& node,
+                                           Attempts& attempts) {
     mode_t const needed = S_IRUSR | S_IWUSR;
     bool const may_be_forbidden = !node.xattrs.empty() && (there & needed) != needed;
-    if (may_be_forbidden && ::fchmod(fd, (there & 07777U) | needed) != 0)
-        fail(path, "make its attributes writable");
-    return set_attributes(path, Attributes::of_open(fd), node) || may_be_forbidden;
+    if (may_be_forbidden) {
+        attempts.attempt([&] {
+            if (::fchmod(fd, (there & 07777U) | needed) != 0)
+                fail(node.name, "make its attributes writable");
+        });
+    }
+    Changed changed = set_attributes(Attributes::of_open(fd), node, attempts);
+    changed.mode = changed.mode || may_be_forbidden;
+    return changed;
 }
 
-bool Metadata::set_attributes(std::string const& path, Attributes const& of, Node const& node) {
-    bool has_changed = false;
-    try {
-        auto const there = of.read();
-        for (auto const& attribute : there) {
-            bool const stays =
-                std::any_of(node.xattrs.begin(), node.xattrs.end(),
-                            [&](Xattr const& wanted) { return wanted.name == attribute.name; });
-            if (stays || !may_remove(attribute.name)) continue;
-            of.remove(attribute.name);
-            has_changed = true;
-        }
-        for (auto const& wanted : node.xattrs) {
-            bool const is_there = std::find(there.begin(), there.end(), wanted) != there.end();
-            if (is_there) continue;
-            if (may_set(wanted)) {
-                of.set(wanted.name, wanted.value);
-                has_changed = true;
-            } else {
-                ++attributes_;
-            }
-        }
-    } catch (SourceError const& error) {
-        throw SourceError(path, error.what());
+Metadata::Changed Metadata::set_attributes(Attributes const& of, Node const& node,
+                                           Attempts& attempts) {
+    Changed changed;
+    std::vector<Xattr> there;
+    attempts.attempt([&] { there = of.read(); });
+    for (auto const& attribute : there) {
+        bool const stays =
+            std::any_of(node.xattrs.begin(), node.xattrs.end(),
+                        [&](Xattr const& wanted) { return wanted.name == attribute.name; });
+        if (stays || !may_remove(attribute.name)) continue;
+        attempts.attempt([&] { of.remove(attribute.name); });
+        changed.mode = true;
     }
-    return has_changed;
+    for (auto const& wanted : node.xattrs) {
+        bool const is_there = std::find(there.begin(), there.end(), wanted) != there.end();
+        if (!is_there) set_attribute(of, wanted, changed, attempts);
+    }
+    return changed;
+}
+
+void Metadata::set_attribute(Attributes const& of, Xattr const& wanted, Changed& changed,
+                             Attempts& attempts) {
+    if (!may_set(wanted)) {
+        ++attributes_;
+        return;
+    }
+    bool const is_set = attempts.attempt([&] { of.set(wanted.name, wanted.value); });
+    changed.mode = true;
+    changed.lacks_acl = changed.lacks_acl || (!is_set && wanted.name == acl);
+}
+
+// An ACL's mask is in the group's bits: without the ACL they would grant that to the whole group.
+mode_t Metadata::granted(mode_t mode, Changed const& changed) {
+    return changed.lacks_acl ? mode & ~mode_t{S_IRWXG} : mode;
 }
 
 void Metadata::apply(std::string const& path, int fd, Node const& node, Contents contents) {
     auto const [user, group] = owner_of(node);
     struct stat there {};
     if (::fstat(fd, &there) != 0) fail(path, "look at it");
+    Attempts attempts(path);
     bool const is_owner_there = there.st_uid == user && there.st_gid == group;
-    bool const is_owner_set = is_owner_there || owner_is_set(path, ::fchown(fd, user, group));
+    bool is_owner_set = is_owner_there;
+    if (!is_owner_there) {
+        attempts.attempt(
+            [&, u = user, g = group] { is_owner_set = owner_is_set(path, ::fchown(fd, u, g)); });
+    }
     mode_t const kept = contents == Contents::kept && is_owner_there ? there.st_mode & set_id : 0;
     mode_t const mode = mode_of(node, is_owner_set, kept);
     bool const is_above = (node.flags & node_flags::above) != 0;
     // After the owner: a new one takes capabilities away. Before the mode: it may forbid the owner
     // to read and write the attributes "user.".
-    auto const attributes =
-        is_above ? AttributesSet{}
-                 : set_what_can_be([&] { return set_attributes(path, fd, there.st_mode, node); });
+    Changed changed;
+    if (!is_above) changed = set_attributes(fd, there.st_mode, node, attempts);
     // After the owner, which clears the set-id bits, and the ACL, which is part of the mode.
-    bool const is_mode_there =
-        is_owner_there && !attributes.have_changed && (there.st_mode & 07777U) == mode;
-    mode_t const without = attributes.failure ? rights_of_acl(node) : 0;
-    if (!is_mode_there && ::fchmod(fd, mode & ~without) != 0) fail(path, "set the mode");
-    if (!is_above && !has_mtime(there, node)) {
-        auto const times = times_of(node);
-        if (::futimens(fd, times.data()) != 0) fail(path, "set the times");
-    }
-    if (attributes.failure) throw *attributes.failure;
+    bool const is_mode_there = is_owner_there && !changed.mode && (there.st_mode & 07777U) == mode;
+    attempts.attempt([&] {
+        if (!is_mode_there && ::fchmod(fd, granted(mode, changed)) != 0) fail(path, "set the mode");
+    });
+    attempts.attempt([&] {
+        if (!is_above) set_times(path, fd, there, node);
+    });
+    attempts.finish();
+}
+
+void Metadata::set_times(std::string const& path, int fd, struct stat const& there,
+                         Node const& node) {
+    auto const times = times_of(node);
+    if (!has_mtime(there, node) && ::futimens(fd, times.data()) != 0) fail(path, "set the times");
 }
 
 void Metadata::apply_to_entry(std::string const& path, int folder, std::string const& name,
@@ -190,25 +192,34 @@ void Metadata::apply_to_entry(std::string const& path, int folder, std::string c
     struct stat there {};
     if (::fstatat(folder, name.c_str(), &there, AT_SYMLINK_NOFOLLOW) != 0) fail(path, "look at it");
     auto const [user, group] = owner_of(node);
+    Attempts attempts(path);
     bool const is_owner_there = there.st_uid == user && there.st_gid == group;
-    bool const is_owner_set =
-        is_owner_there ||
-        owner_is_set(path, ::fchownat(folder, name.c_str(), user, group, AT_SYMLINK_NOFOLLOW));
-    bool const has_mode = node.kind != NodeKind::symlink;
-    mode_t const mode = has_mode ? mode_of(node, is_owner_set, 0) : 0;
-    bool const is_mode_there = is_owner_there && (there.st_mode & 07777U) == mode;
-    if (has_mode && !is_mode_there &&
-        ::fchmodat(folder, name.c_str(), mode, AT_SYMLINK_NOFOLLOW) != 0) {
-        fail(path, "set the mode");
+    bool is_owner_set = is_owner_there;
+    if (!is_owner_there) {
+        attempts.attempt([&, u = user, g = group] {
+            int const result = ::fchownat(folder, name.c_str(), u, g, AT_SYMLINK_NOFOLLOW);
+            is_owner_set = owner_is_set(path, result);
+        });
     }
-    auto const attributes = set_what_can_be(
-        [&] { return set_attributes(path, Attributes::of_entry(folder, name), node); });
-    auto const times = times_of(node);
-    bool const sets_times = !has_mtime(there, node);
-    if (sets_times && ::utimensat(folder, name.c_str(), times.data(), AT_SYMLINK_NOFOLLOW) != 0) {
-        fail(path, "set the times");
+    Changed const changed = set_attributes(Attributes::of_entry(folder, name), node, attempts);
+    if (node.kind != NodeKind::symlink) {
+        mode_t const mode = granted(mode_of(node, is_owner_set, 0), changed);
+        bool const is_mode_there =
+            is_owner_there && !changed.mode && (there.st_mode & 07777U) == mode;
+        attempts.attempt([&] {
+            int const result =
+                is_mode_there ? 0 : ::fchmodat(folder, name.c_str(), mode, AT_SYMLINK_NOFOLLOW);
+            if (result != 0) fail(path, "set the mode");
+        });
     }
-    if (attributes.failure) throw *attributes.failure;
+    attempts.attempt([&] {
+        auto const times = times_of(node);
+        int const result = has_mtime(there, node) ? 0
+                                                  : ::utimensat(folder, name.c_str(), times.data(),
+                                                                AT_SYMLINK_NOFOLLOW);
+        if (result != 0) fail(path, "set the times");
+    });
+    attempts.finish();
 }
 
 bool Metadata::fits(struct stat const& there, Node const& node) {

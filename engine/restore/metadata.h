@@ -9,6 +9,7 @@
 #include <mutex>
 
 #include "engine/restore.h"
+#include "engine/restore/failure.h"
 #include "engine/util/attributes.h"
 
 namespace coffre {
@@ -18,8 +19,8 @@ enum class Contents { written, kept };
 
 // Owners by name where this machine knows the name, else by number. Set-id bits of files and
 // attributes in `security` and `trusted` give rights: they are left out, and counted, unless the
-// request is privileged. Failures are SourceErrors with the path given; an attribute that cannot be
-// set stops none of the others. Threads may share it.
+// request is privileged. Failures are SourceErrors with the path given; one thing that
+// cannot be set stops none of the others. Threads may share it.
 class Metadata {
 public:
     // `request` outlives this.
@@ -48,9 +49,18 @@ private:
     };
     Owner owner_of(Node const& node);
     mode_t mode_of(Node const& node, bool is_owner_set, mode_t kept);
-    // Return whether the mode may have changed. `there`: the mode before.
-    bool set_attributes(std::string const& path, int fd, mode_t there, Node const& node);
-    bool set_attributes(std::string const& path, Attributes const& of, Node const& node);
+    struct Changed {
+        bool mode = false;       // may have changed
+        bool lacks_acl = false;  // the node's could not be set
+    };
+    // `there`: the mode before.
+    Changed set_attributes(int fd, mode_t there, Node const& node, Attempts& attempts);
+    Changed set_attributes(Attributes const& of, Node const& node, Attempts& attempts);
+    void set_attribute(Attributes const& of, Xattr const& wanted, Changed& changed,
+                       Attempts& attempts);
+    static mode_t granted(mode_t mode, Changed const& changed);
+    static void set_times(std::string const& path, int fd, struct stat const& there,
+                          Node const& node);
     bool may_set(Xattr const& attribute) const;
     bool may_remove(std::string const& attribute) const;
 

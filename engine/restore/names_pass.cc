@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "engine/restore/extents.h"
 #include "engine/restore/failure.h"
@@ -13,10 +14,9 @@ namespace coffre {
 
 namespace {
 
-// `from` is complete, `to` empty.
-void copy_contents(Fd const& from, Fd const& to, Node const& node) {
-    auto const fail_to_copy = [&](char const* doing) { fail_to_store(node.name, doing); };
-    if (::ftruncate(to.get(), static_cast<off_t>(node.size)) != 0) fail_to_copy("set the size");
+// Calls `use` with a buffer for each part of the file that lies in no hole, and its offset.
+template <class Use>
+void each_part(Node const& node, Use const& use) {
     std::uint64_t content = node.size;
     for (auto const& hole : node.holes) content -= hole.size;
     Bytes buffer(limits::mib);
@@ -24,13 +24,17 @@ void copy_contents(Fd const& from, Fd const& to, Node const& node) {
         for (std::uint64_t const end = at + size; at < end;) {
             auto const part =
                 std::span(buffer).first(std::min<std::uint64_t>(buffer.size(), end - at));
-            bool const is_copied = pread_full(from.get(), part, static_cast<off_t>(at)) ==
-                                       static_cast<ssize_t>(part.size()) &&
-                                   pwrite_full(to.get(), part, static_cast<off_t>(at));
-            if (!is_copied) fail_to_copy("copy");
+            use(part, at);
             at += part.size();
         }
     });
+}
+
+// False with errno when it cannot be read, or ends before.
+bool read_part(Fd const& file, std::span<std::byte> part, std::uint64_t at) {
+    errno = EIO;
+    return pread_full(file.get(), part, static_cast<off_t>(at)) ==
+           static_cast<ssize_t>(part.size());
 }
 
 // What was restored under the first name has the kind and size of the others.
@@ -84,69 +88,120 @@ void NamesPass::name_file(std::string const& path, Node const& node, std::string
     }
     auto const there = context_.target.look(path);
     bool const is_linked = there && identity_of(*there) == identity_of(*file);
-    if (is_linked) {
+    bool const is_equal_file =
+        !is_linked && !can_be_linked_ && there && is_copy(path, *there, first, node);
+    if (is_linked || is_equal_file) {
         if (node.is_file()) ++context_.result.files_unchanged;
         return;
     }
-    bool is_other_file = false;
-    place(path, node, there, [&](std::string const& at) {
-        is_other_file = !context_.target.make_hard_link(at, first, *file);
-        if (is_other_file) node.is_file() ? copy_file(first, at, node) : make_entry(at, node);
-    });
-    if (is_other_file) apply_metadata(path, node);
+    place(path, node, there,
+          [&](std::string const& at) { return name_or_copy(at, node, first, *file); });
     if (node.is_file()) ++context_.result.files_restored;
 }
 
-// Where there are no hard links, or none across file systems.
-void NamesPass::copy_file(std::string const& from, std::string const& to, Node const& node) {
+// Where there are no hard links, or none across file systems, it is another file.
+FileIdentity NamesPass::name_or_copy(std::string const& path, Node const& node,
+                                     std::string const& first, struct stat const& known) {
+    if (context_.target.make_hard_link(path, first, known)) return identity_of(known);
+    can_be_linked_ = false;
+    return node.is_file() ? copy_file(first, known, path, node) : make_entry(path, node);
+}
+
+FileIdentity NamesPass::copy_file(std::string const& from, struct stat const& known,
+                                  std::string const& to, Node const& node) {
     Fd const source = context_.target.open_file(from, O_RDONLY);
+    if (identity_of(source, from) != identity_of(known)) {
+        throw SourceError(to, from + " was exchanged meanwhile");
+    }
     Fd const copy = context_.target.create_file(to);
+    auto const identity = identity_of(copy, to);
     try {
-        copy_contents(source, copy, node);
-    } catch (SourceError const&) {
-        context_.target.remove_file(to, identity_of(copy, to));
+        each_part(node, [&](std::span<std::byte> part, std::uint64_t at) {
+            context_.progress.check_stop();
+            if (!read_part(source, part, at)) fail(from, "read it for a copy");
+            if (!pwrite_full(copy.get(), part, static_cast<off_t>(at))) fail_to_store(to, "write");
+            context_.result.bytes_written += part.size();
+        });
+        if (::ftruncate(copy.get(), static_cast<off_t>(node.size)) != 0) fail(to, "set the size");
+        put_off_failure([&] { context_.metadata.apply(to, copy.get(), node); });
+    } catch (...) {
+        context_.target.remove_file(to, identity);
         throw;
     }
+    return identity;
+}
+
+// Restored before as the copy that it has to be.
+bool NamesPass::is_copy(std::string const& path, struct stat const& there, std::string const& first,
+                        Node const& node) {
+    bool const may_be = node.is_file() && S_ISREG(there.st_mode) &&
+                        static_cast<std::uint64_t>(there.st_size) == node.size &&
+                        context_.metadata.fits(there, node);
+    if (!may_be) return false;
+    Fd const a = context_.target.open_file(path, O_RDONLY);
+    Fd const b = context_.target.open_file(first, O_RDONLY);
+    bool is_equal = context_.metadata.attributes_fit(path, a.get(), node);
+    Bytes other(limits::mib);
+    each_part(node, [&](std::span<std::byte> part, std::uint64_t at) {
+        if (!is_equal) return;
+        context_.progress.check_stop();
+        auto const same = std::span(other).first(part.size());
+        is_equal = read_part(a, part, at) && read_part(b, same, at) &&
+                   std::equal(part.begin(), part.end(), same.begin());
+    });
+    return is_equal;
 }
 
 void NamesPass::make(std::string const& path, Node const& node,
                      std::optional<struct stat> const& there) {
-    bool const is_there = there && context_.is_there(path, *there, node);
-    if (!is_there) place(path, node, there, [&](std::string const& at) { make_entry(at, node); });
-    apply_metadata(path, node);
+    if (there && context_.is_there(path, *there, node)) return apply_metadata(path, node);
+    place(path, node, there, [&](std::string const& at) { return make_entry(at, node); });
 }
 
-void NamesPass::make_entry(std::string const& path, Node const& node) {
-    if (node.kind == NodeKind::symlink) return context_.target.make_link(path, node);
-    context_.target.make_special(path, node);
+FileIdentity NamesPass::make_entry(std::string const& path, Node const& node) {
+    if (node.kind == NodeKind::symlink) {
+        context_.target.make_link(path, node);
+    } else {
+        context_.target.make_special(path, node);
+    }
+    auto const made = context_.target.look(path);
+    if (!made) throw SourceError(path, "was removed while it was restored");
+    put_off_failure([&] { apply_metadata(path, node); });
+    return identity_of(*made);
 }
 
 void NamesPass::apply_metadata(std::string const& path, Node const& node) {
-    if (node.is_file()) {
-        Fd const file = context_.target.open_file(path, O_RDONLY);
-        return context_.metadata.apply(path, file.get(), node);
-    }
     auto const parent = context_.target.parent_of(path);
     context_.metadata.apply_to_entry(path, parent.folder.get(), parent.name, node);
+}
+
+// What lacks some of its metadata is worth having all the same: that is told when it is in place.
+void NamesPass::put_off_failure(std::function<void()> const& apply) {
+    try {
+        apply();
+    } catch (SourceError const& error) {
+        metadata_failure_ = error.what();
+    }
 }
 
 // What is there of the same kind is replaced at once: somebody may need it in between.
 void NamesPass::place(std::string const& path, Node const& node,
                       std::optional<struct stat> const& there,
-                      std::function<void(std::string const&)> const& make) {
+                      std::function<FileIdentity(std::string const&)> const& make) {
     mode_t const kind = node.is_file() ? S_IFREG : Target::type_of(node.kind);
     bool const is_same_kind = there && (there->st_mode & S_IFMT) == kind;
     if (is_same_kind) {
         context_.require_removable(path);
-        std::string const temporary = Target::temporary_for(path);
-        context_.target.remove_leftover(temporary);
-        make(temporary);
-        context_.target.put_in_place(temporary, path);
+        std::string const temporary = Target::temporary_beside(path);
+        context_.target.put_in_place(temporary, make(temporary), path);
     } else {
         if (there) context_.clear_way(path, node);
         make(path);
     }
     context_.show(there ? "changed" : "new", path);
+    if (auto const failure = std::exchange(metadata_failure_, std::nullopt)) {
+        throw SourceError(path, *failure);
+    }
 }
 
 void NamesPass::leave(SelectionVisitor::Left const& left) {

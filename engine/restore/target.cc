@@ -9,13 +9,12 @@
 #include <cerrno>
 #include <memory>
 
-#include "engine/crypto/hash.h"
+#include "engine/crypto/secret.h"
 #include "engine/restore/failure.h"
 #include "engine/util/paths.h"
 #include "engine/util/small_file.h"
 #include "format/limits.h"
 #include "format/mutant.h"
-#include "format/wire.h"
 
 namespace coffre {
 
@@ -164,11 +163,15 @@ void Target::allow_writing(std::string const& path, struct stat const& there) co
     bool const is_folder = S_ISDIR(there.st_mode);
     mode_t const wanted = is_folder ? (there.st_mode & 07777U) | S_IRWXU : unfinished_mode;
     if ((there.st_mode & 07777U) == wanted) return;
-    // Not opened for reading: its owner may not be allowed that either.
+    change_mode(path, wanted, "make it writable");
+}
+
+// Not opened for reading: its owner may not be allowed that either.
+void Target::change_mode(std::string const& path, mode_t mode, char const* doing) const {
     Fd const fd = open_beneath(path, O_PATH, 0);
-    if (!fd) fail(path, "open it to make it writable");
+    if (!fd) fail(path, doing);
     std::string const opened = "/proc/self/fd/" + std::to_string(fd.get());
-    if (::chmod(opened.c_str(), wanted) != 0) fail(path, "make it writable");
+    if (::chmod(opened.c_str(), mode) != 0) fail(path, doing);
 }
 
 Fd Target::create_file(std::string const& path) const {
@@ -183,12 +186,20 @@ Fd Target::open_file(std::string const& path, int flags) const {
     return file;
 }
 
+bool Target::is_busy(std::string const& path) const {
+    return !open_beneath(path, O_WRONLY | O_NONBLOCK, 0) && errno == ETXTBSY;
+}
+
 std::optional<Fd> Target::open_to_change(std::string const& path, struct stat const& there) const {
     int const flags = O_RDWR | O_NONBLOCK;
     Fd file = open_beneath(path, flags, 0);
     if (!file && errno == EACCES) {
         allow_writing(path, there);
         file = open_beneath(path, flags, 0);
+        if (!file && errno == ETXTBSY) {
+            change_mode(path, there.st_mode & 07777U, "put its mode back");
+            return std::nullopt;
+        }
     }
     if (!file && errno == ETXTBSY) return std::nullopt;
     if (!file) fail(path, "open the file");
@@ -196,27 +207,28 @@ std::optional<Fd> Target::open_to_change(std::string const& path, struct stat co
     return file;
 }
 
-std::string Target::temporary_for(std::string const& path) {
-    std::size_t const name = path.rfind('/') + 1;
-    Writer hash;
-    hash.u64(xxh3(as_bytes(path.substr(name))));
-    return path.substr(0, name) + ".restoring-" + to_hex(hash.view());
+std::string Target::temporary_beside(std::string const& path) {
+    return path.substr(0, path.rfind('/') + 1) + std::string(temporary_prefix) +
+           random_id<SessionId>().hex();
 }
 
-void Target::remove_leftover(std::string const& temporary) const {
-    auto const there = look(temporary);
-    if (there && !S_ISDIR(there->st_mode)) remove_file(temporary, identity_of(*there));
-}
-
-void Target::put_in_place(std::string const& temporary, std::string const& path) const {
-    Parent const parent = parent_of(path);
-    std::string const from = temporary.substr(temporary.rfind('/') + 1);
-    int const folder = parent.folder.get();
-    if (::renameat(folder, from.c_str(), folder, parent.name.c_str()) == 0) return;
-    int const error = errno;
-    ::unlinkat(folder, from.c_str(), 0);
-    errno = error;
-    fail_to_store(path, "put it in the place of what is there");
+void Target::put_in_place(std::string const& temporary, FileIdentity const& known,
+                          std::string const& path) const {
+    try {
+        Parent const parent = parent_of(path);
+        std::string const from = temporary.substr(temporary.rfind('/') + 1);
+        int const folder = parent.folder.get();
+        auto const there = look(temporary);
+        if (!there || identity_of(*there) != known) {
+            throw SourceError(path, "was exchanged while it was restored");
+        }
+        if (::renameat(folder, from.c_str(), folder, parent.name.c_str()) != 0) {
+            fail_to_store(path, "put it in the place of what is there");
+        }
+    } catch (SourceError const&) {
+        remove_file(temporary, known);
+        throw;
+    }
 }
 
 std::string Target::link_target(std::string const& path) const {

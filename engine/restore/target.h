@@ -56,13 +56,15 @@ public:
     // from it, which nobody may write to.
     std::optional<Fd> open_to_change(std::string const& path, struct stat const& there) const;
 
-    // What takes the place of something else is made under this name beside it, the same for the
-    // same path.
-    static std::string temporary_for(std::string const& path);
-    // Removes what a restore that was killed has left at the temporary path.
-    void remove_leftover(std::string const& temporary) const;
-    // Puts what is at `temporary` in the place of what is at `path`, at once.
-    void put_in_place(std::string const& temporary, std::string const& path) const;
+    // What takes the place of something else is made under such a name beside it: another one each
+    // time, as nothing of that name may be anybody else's.
+    static std::string temporary_beside(std::string const& path);
+    // Puts what is at `temporary`, if that is still `known`, in the place of what is at `path`, at
+    // once. When it throws, that is removed.
+    void put_in_place(std::string const& temporary, FileIdentity const& known,
+                      std::string const& path) const;
+    // Whether a program runs from it.
+    bool is_busy(std::string const& path) const;
 
     // Where the link leads.
     std::string link_target(std::string const& path) const;
@@ -88,6 +90,7 @@ public:
     void sync() const;
 
 private:
+    void change_mode(std::string const& path, mode_t mode, char const* doing) const;
     Fd open_beneath(std::string const& path, int flags, mode_t mode) const;
     std::vector<int> one_folder_of_each() const;
     Fd open_part(int folder, std::string const& path, int flags, mode_t mode) const;

@@ -64,6 +64,7 @@ VerifyPass::VerifyPass(RestoreContext& context) : context_(context), buffer_(lim
     known_ = context.skipped;
     for (auto const& failure : context.result.damaged) known_.insert(failure.path);
     for (auto const& failure : context.result.failures) known_.insert(failure.path);
+    for (auto const& path : context.only_metadata_failed) known_.erase(path);
 }
 
 void VerifyPass::run() {

@@ -150,7 +150,9 @@ void Walker::walk_entry(Place const& place, EntryLook const& look, Node const* b
             return walk_directory(place, std::move(node), before, beside);
         case NodeKind::file:
             if (is_unfinished(look.status)) {
-                report(place.path, "a restore has not written it to its end: run that again");
+                report(place.path, place.name.starts_with(temporary_prefix)
+                                       ? "a restore that was killed has left it: delete it"
+                                       : "a restore has not written it to its end: run that again");
             }
             return save_file(place, std::move(node), before);
         default:

@@ -4,6 +4,8 @@
 
 #include <sys/stat.h>
 
+#include <string_view>
+
 namespace coffre {
 
 // Its mode, until its metadata are set: nobody runs it meanwhile, and a restore that was killed is
@@ -14,5 +16,8 @@ inline constexpr mode_t unfinished_mode = S_ISVTX | S_IRUSR | S_IWUSR;
 inline bool is_unfinished(struct stat const& there) {
     return S_ISREG(there.st_mode) && (there.st_mode & 07777U) == unfinished_mode;
 }
+
+// The beginning of the names of what will take the place of something else.
+inline constexpr std::string_view temporary_prefix = ".restoring-";
 
 }  // namespace coffre

@@ -143,6 +143,21 @@ if mount_tmpfs m/nas 1M; then
     expect_lines <(cd m && find . -type f) ./a ./nas/precious ./extra/{new,bound}/precious
     [ ! -e m/extra/gone ] || fail "what is beside a mount point was not deleted"
 
+    # A name on another file system is a copy, and stays one.
+    mkdir -p linked/sub over/sub
+    seq 1000 >linked/a
+    ln linked/a linked/sub/b
+    expect_code 0 repo snapshot "$work/linked"
+    mount_tmpfs over/sub 1M
+    expect_code 0 repo restore "latest:$work/linked" -t over
+    cmp linked/a over/a
+    cmp linked/a over/sub/b
+    expect_equal "$(stat -c '%a %Y' over/sub/b)" "$(stat -c '%a %Y' linked/a)"
+    echo changed >over/sub/b
+    expect_code 0 repo restore "latest:$work/linked" -t over --json
+    expect_equal "$(field files_restored) $(field files_unchanged)" "1 1"
+    cmp linked/a over/sub/b
+
     # A file system that takes names which differ in capitals for the same is like one with a file
     # mounted on the other: neither is the other's, nor too much.
     mkdir -p capitals folded

@@ -121,12 +121,11 @@ TEST_F(Restore, TakesBackWhatWasIncluded) {
     request.include.add("/folder");
     request.include.add("!*.txt");
     request.delete_extra = true;
-    make_folder(target_ / "folder");
-    write_file(target_ / "folder/mine.txt", "mine");
-    write_file(target_ / "folder/extra", "extra");
+    write_tree(target_.path(),
+               {"folder/mine.txt", "folder/extra", "folder/new/gone", "folder/new/mine.txt"});
     restore(request);
-    EXPECT_EQ(restored_names(),
-              (Names{"folder", "folder/inner", "folder/mine.txt", "folder/other.bin"}));
+    EXPECT_EQ(restored_names(), (Names{"folder", "folder/inner", "folder/mine.txt", "folder/new",
+                                       "folder/new/mine.txt", "folder/other.bin"}));
 }
 
 TEST_F(Restore, HeedsPatternsForASingleFile) {
@@ -142,6 +141,9 @@ TEST_F(Restore, HeedsPatternsForASingleFile) {
     request.include.add("other");
     EXPECT_EQ(restore(request).files, 0U);
     request.include.add(source_ / "file");
+    EXPECT_EQ(restore(request).files, 1U);
+    request = into_target("/folder/other.bin");
+    request.include.add(source_ / "folder");
     EXPECT_EQ(restore(request).files, 1U);
 }
 
@@ -768,12 +770,14 @@ TEST_F(Restore, SetsWhatItCanOfTheMetadata) {
     node.uid = ::geteuid();
     node.gid = ::getegid();
     node.mtime = {1'000'000'000, 5};
-    node.xattrs = {{"nonsense.name", Bytes(1)}};
+    node.xattrs = {{"nonsense.name", Bytes(1)}, {"user.good", Bytes(1)}};
     Fd const file(::open((target_ / "program").c_str(), O_RDONLY | O_CLOEXEC));
     EXPECT_THROW(metadata.apply("program", file.get(), node), SourceError);
     auto const status = status_of(target_ / "program");
     EXPECT_EQ(status.st_mode & 07777U, 0755U);
     EXPECT_EQ(status.st_mtim.tv_sec, 1'000'000'000);
+    EXPECT_EQ(Attributes::of_open(file.get()).read(),
+              (std::vector<Xattr>{{"user.good", Bytes(1)}}));
     node.xattrs.push_back({"system.posix_acl_access", Bytes(1)});
     EXPECT_THROW(metadata.apply("program", file.get(), node), SourceError);
     EXPECT_EQ(status_of(target_ / "program").st_mode & 07777U, 0705U);

@@ -161,6 +161,36 @@ TEST_P(WritingATarget, RemovesItsOwnFileThatFailed) {
     EXPECT_FALSE(target_.look("folder/new"));
 }
 
+// What takes the place of another file, and is not completed: a stop, or a failure elsewhere.
+TEST_P(WritingATarget, LeavesNoTemporaryBehind) {
+    file_->node.size = 7;
+    file_->path = "folder/file";
+    file_->temporary = Target::temporary_beside("folder/file");
+    auto const before = target_.look("folder/file");
+    {
+        FileWriter writer(target_, metadata_, request_, progress_);
+        writer.write({file_, 0, {}, 4}, as_bytes("part"));
+        EXPECT_TRUE(target_.look(*file_->temporary));
+    }
+    EXPECT_FALSE(target_.look(*file_->temporary));
+    EXPECT_EQ(target_.look("folder/file")->st_ino, before->st_ino);
+}
+
+// Whatever else has its temporary name by then is put nowhere.
+TEST_P(WritingATarget, PutsNothingElseInPlace) {
+    file_->path = "folder/file";
+    file_->node.size = 7;
+    file_->temporary = Target::temporary_beside("folder/file");
+    auto const before = target_.look("folder/file");
+    writer_.write({file_, 0, {}, 7}, as_bytes("content"));
+    std::string const temporary = scene_.target() + "/" + *file_->temporary;
+    std::filesystem::remove(temporary);
+    write_file(temporary, "hostile");
+    writer_.release(*file_);
+    EXPECT_EQ(writer_.failures().size(), 1U);
+    EXPECT_EQ(target_.look("folder/file")->st_ino, before->st_ino);
+}
+
 // Components of the largest size, so that pieces of the path end at all places.
 TEST_P(TargetTest, TakesPathsOfAnyLength) {
     std::string path = "folder";
