@@ -33,7 +33,7 @@ struct PruneRequest {
     std::optional<std::chrono::seconds> repack_time;     // after it no further pack is moved
     int compression_level = 1;                           // of blocks that must be made anew
     std::size_t slots_per_checkpoint = 32;               // void ones that are worth a record
-    std::size_t packs_per_checkpoint = 1'000'000;        // removed ones that it names in any case
+    std::size_t packs_per_checkpoint = 16'000'000;       // removed ones that it names in any case
     unsigned threads = 0;
     bool gives_way = false;  // while others write it moves packs at a quarter of its speed
     bool dry_run = false;

@@ -87,11 +87,8 @@ KeyRing::KeyRing(Mode mode, RepositoryId repository, std::vector<MasterSecret> c
 SecretKey const& KeyRing::master(std::uint32_t epoch) const {
     auto const found = masters_.find(epoch);
     if (found == masters_.end()) {
-        // No damage: the repository has got a new one since it was opened.
-        throw RepositoryError(RepositoryFailure::wrong_key,
-                              "the repository has a new master secret, number " +
-                                  std::to_string(epoch) +
-                                  ", which this key does not open: open it again with the new one");
+        throw FormatError("needs the master secret of epoch " + std::to_string(epoch) +
+                          ", which this key does not open");
     }
     return found->second;
 }

@@ -57,7 +57,8 @@ Index::Index(std::string const& path, std::uint64_t seed) : path_(path), seed_(s
     lmdb_checked(code, "open");
     require_whole_file();
     int dead = 0;  // processes that were killed while they read
-    lmdb_checked(::mdb_reader_check(environment_.get(), &dead), "look at its readers");
+    lmdb_checked(lmdb_call([&] { return ::mdb_reader_check(environment_.get(), &dead); }),
+                 "look at its readers");
     if (open_tables(MDB_RDONLY)) return;
     if (!open_tables(0)) throw IndexDamaged("index: its tables cannot be made");
 }

@@ -1,6 +1,5 @@
 #include "engine/maintain/open_sessions.h"
 
-#include <cstdlib>
 #include <map>
 #include <set>
 
@@ -17,6 +16,8 @@ namespace {
 
 // Six heartbeats.
 constexpr std::int64_t silence_ns = 3600 * std::int64_t{1'000'000'000};
+// A clock of the writer that is years ahead, more likely than one of this machine that is behind.
+constexpr std::int64_t far_future_ns = 30 * 24 * silence_ns;
 
 // Nothing when it cannot be read: a session is open all the same.
 std::optional<SessionRecord> read_record(Repository& repository, SessionId const& id) {
@@ -29,8 +30,8 @@ std::optional<SessionRecord> read_record(Repository& repository, SessionId const
 }
 
 bool is_dead(Repository& repository, SessionsListing::Open const& session, std::int64_t now_ns) {
-    // One that is of the future was written under a wrong clock, which may be far ahead.
-    if (std::abs(now_ns - session.seen_ns) > silence_ns) return true;
+    std::int64_t const age_ns = now_ns - session.seen_ns;
+    if (age_ns > silence_ns || age_ns < -far_future_ns) return true;
     auto const record = read_record(repository, session.id);
     return record && has_ended(*record);
 }

@@ -386,8 +386,8 @@ private:
         remove_what_was_swept();
     }
 
-    // Few packs stay in the log for ever. Of many only those that the store or a bundle shows: it
-    // would outgrow its records.
+    // They stay in the log for ever, since a writer that was halted may tell of one years later. Of
+    // more than a record can hold only those that the store or a bundle shows.
     std::vector<PackId> swept_to_repeat() {
         std::vector<PackId> packs = log_.swept;
         if (packs.size() <= request_.packs_per_checkpoint) return packs;

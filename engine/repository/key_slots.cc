@@ -269,6 +269,11 @@ OpenedSlot open_key_slots(Backend& store, RepositoryId const& repository,
     throw_no_slot(credentials, given.unusable_file + list.damaged);
 }
 
+std::uint32_t newest_slot_epoch(Backend& store) {
+    auto const list = read_slots(store);
+    return list.slots.empty() ? 0 : list.slots.front().prefix.epochs;
+}
+
 std::vector<MasterSecret> open_key_slot(Backend& store, RepositoryId const& repository,
                                         std::string const& name, Credentials const& credentials) {
     SealedSlot const slot = read_slot(store, name);

@@ -24,6 +24,9 @@ struct OpenedSlot {
 OpenedSlot open_key_slots(Backend& store, RepositoryId const& repository,
                           Credentials const& credentials);
 
+// How many master secrets the slot holds that has the most, as it says itself.
+std::uint32_t newest_slot_epoch(Backend& store);
+
 // The masters of this very slot. Throws RepositoryError{wrong_key, corrupt}.
 std::vector<MasterSecret> open_key_slot(Backend& store, RepositoryId const& repository,
                                         std::string const& name, Credentials const& credentials);

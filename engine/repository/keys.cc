@@ -39,6 +39,7 @@ void require_no_other_rekey(Repository& repository, std::string const& name) {
         return slot.prefix.epochs > known && "keys/" + slot.id != name;
     });
     if (!any) return;
+    remove_slots(repository, {name});
     refuse("the repository has got a new master secret meanwhile; nothing was changed");
 }
 
@@ -68,6 +69,9 @@ std::string put_and_open(Repository& repository, KeyRing const& keys, NewKey con
         bool const is_same = masters == keys.master_secrets();
         if (!is_same) refuse(name + ": does not open what it should");
     } catch (RepositoryError const& error) {
+        // Others may have opened it, and stored under a new secret.
+        bool const is_rekey = keys.newest_epoch() > repository.keys().newest_epoch();
+        if (is_rekey) throw;
         take_back(repository, name, error);
     }
     return name;

@@ -49,7 +49,8 @@ inline std::optional<std::uint64_t> number_of_log_record(std::string const& name
     std::string const digits = name.substr(name.rfind('/') + 1);
     bool const is_number = digits.find_first_not_of("0123456789") == std::string::npos;
     if (!is_number || digits.size() != 16) return std::nullopt;
-    return std::stoull(digits);
+    std::uint64_t const number = std::stoull(digits);
+    return log_record(number) == name ? std::optional(number) : std::nullopt;
 }
 // What is damaged and set aside: no object of the repository any more.
 inline std::string quarantined(std::string const& name) {

@@ -236,6 +236,18 @@ void require_nothing_lost(Repository& repository, OpenOptions const& options) {
                               "add --accept-rollback");
 }
 
+// What is sealed under later secrets is stored again.
+void note_unreadable(Repository& repository, std::uint32_t epoch) {
+    repository.refresh_index();
+    Index::View const view = repository.index_view();
+    view.each_pack([&](PackNumber number, IndexedPack const& pack) {
+        auto const keys = view.directory(number).keys;
+        bool const is_later = std::any_of(keys.begin(), keys.end(),
+                                          [&](WrappedKey const& key) { return key.epoch > epoch; });
+        if (is_later) repository.note_damaged(pack.id);
+    });
+}
+
 // The master secret in use is older than one that this machine has seen.
 void require_wanted_rollback(Repository& repository, OpenOptions const& options) {
     if (options.report_rollback) return;
@@ -247,8 +259,10 @@ void require_wanted_rollback(Repository& repository, OpenOptions const& options)
             "the repository went back in time: it had " + std::to_string(seen) +
                 " master secrets, and this key opens " + std::to_string(epoch) +
                 ". If it was restored from a copy on purpose, add --accept-rollback: keys that "
-                "were replaced open it again, so run `repo key rekey` afterwards");
+                "were replaced open it again, and what was stored under the new secret cannot be "
+                "read");
     }
+    with_index([&] { note_unreadable(repository, epoch); });
     repository.update_local_state([&](LocalState& state) { state.epochs = epoch; });
 }
 

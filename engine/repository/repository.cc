@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/crypto/kdf.h"
+#include "engine/repository/key_slots.h"
 #include "engine/repository/names.h"
 #include "engine/repository/pack_store.h"
 #include "engine/util/file_lock.h"
@@ -200,9 +201,19 @@ std::shared_ptr<SessionKey const> Repository::session_key(PackDirectory const& d
                 return k.id == id && k.kind == directory.kind && k.type == WrapType::master;
             });
         if (wrapped == directory.keys.end()) throw FormatError("a block is not sealed under a key");
+        require_no_newer_secret(*wrapped);
         key = keys_.unwrap(*wrapped);
     }
     return session_keys_.insert(wanted, std::move(key), 1);
+}
+
+// What was sealed since somebody drew a new master secret is not damaged.
+void Repository::require_no_newer_secret(WrappedKey const& key) {
+    if (key.epoch <= keys_.newest_epoch() || newest_slot_epoch(*store_) <= keys_.newest_epoch())
+        return;
+    throw RepositoryError(RepositoryFailure::wrong_key,
+                          "the repository has got a new master secret, which this key does not "
+                          "open: open it again with the new one");
 }
 
 RepositoryId const& repository_id(Repository const& repository) {

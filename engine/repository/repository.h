@@ -65,6 +65,7 @@ public:
     std::shared_ptr<SessionKey const> session_key(PackDirectory const& directory, KeyId const& id);
 
 private:
+    void require_no_newer_secret(WrappedKey const& key);
     enum class Database { known, fresh };
     void open_index(Database which);
     bool level_index();

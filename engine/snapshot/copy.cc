@@ -53,6 +53,7 @@ public:
     NamedSnapshot copy(NamedSnapshot const& source, std::vector<CopiedSnapshot> const& earlier) {
         auto const before = choose_before(source.snapshot, earlier);
         compares_ = before.has_value();
+        auto const generation = to_.index_generation();
         Snapshot snapshot = source.snapshot;
         snapshot.was.reset();
         snapshot.parent.reset();
@@ -74,7 +75,7 @@ public:
         publisher.publish(snapshot, saved.reused);
         session_.has_published();
         remember_published(to_, session_.id(), snapshot, log_, progress_);
-        note_whole(to_, session_.id(), snapshot.parent);
+        note_whole(to_, generation, session_.id(), snapshot.parent);
         return {session_.id(), std::move(snapshot)};
     }
 

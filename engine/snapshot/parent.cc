@@ -1,6 +1,6 @@
 #include "engine/snapshot/parent.h"
 
-#include <algorithm>
+#include <functional>
 
 #include "engine/repository/names.h"
 #include "engine/repository/pack_store.h"
@@ -58,20 +58,43 @@ bool condemn_lost_packs(Repository& repository, GcState& log, Progress const& pr
     return has_trees;
 }
 
-// Whether the index knows all that the snapshot needs.
-bool is_whole(Repository& repository, GcState const& log, Snapshot const& snapshot) {
+using MayRelyOn = std::function<bool(PackId const&)>;
+
+bool has_all(ChunkReader& reader, MayRelyOn const& may_rely_on, Content const& content) {
+    auto const in_such_a_pack = [&](PackNumber pack) {
+        return may_rely_on(reader.view().pack(pack).id);
+    };
+    for (auto const& entry : content.entries) {
+        if (!reader.view().find(entry.id, in_such_a_pack)) return false;
+        if (content.level == 0) continue;
+        auto const below = static_cast<std::uint8_t>(content.level - 1);
+        try {
+            if (!has_all(reader, may_rely_on, read_recipe(reader, entry.id, below))) return false;
+        } catch (FormatError const&) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// Whether the index knows all that the snapshot needs, in such packs.
+bool is_whole(Repository& repository, Snapshot const& snapshot, MayRelyOn const& may_rely_on,
+              Progress const& progress) {
+    struct Gap {};
     ChunkReader reader(repository, tree_cache);
-    bool whole = true;
     try {
         walk_snapshot(repository, snapshot, "", [&](std::string const&, Node const& node) {
-            whole = whole && (!node.is_file() || is_usable(reader, log, node.content));
-            return whole;
+            progress.check_stop();
+            if (node.is_file() && !has_all(reader, may_rely_on, node.content)) throw Gap{};
+            return true;
         });
+    } catch (Gap const&) {
+        return false;
     } catch (RepositoryError const& error) {
         if (error.kind() != RepositoryFailure::corrupt) throw;
         return false;
     }
-    return whole;
+    return true;
 }
 
 }  // namespace
@@ -91,8 +114,11 @@ std::optional<NamedSnapshot> usable_parent(Repository& repository,
     if (!parent || !has_trees) return std::nullopt;
     // An index that was built anew does not know packs that are lost together with their bundles.
     if (repository.index().is_whole(parent->id)) return parent;
-    if (is_whole(repository, log, parent->snapshot)) {
-        repository.index().note_whole(parent->id, std::nullopt);
+    // What is lost or condemned is known, and looked up file by file.
+    auto const generation = repository.index_generation();
+    auto const is_not_swept = [&](PackId const& pack) { return !log.is_swept(pack); };
+    if (is_whole(repository, parent->snapshot, is_not_swept, progress)) {
+        note_whole(repository, generation, parent->id, std::nullopt);
         return parent;
     }
     progress.report_failure(
@@ -105,12 +131,14 @@ bool lacks_nothing(Repository& repository, Snapshot const& snapshot, GcState& lo
                    Progress const& progress) {
     repository.refresh_index();
     condemn_lost_packs(repository, log, progress);
-    return is_whole(repository, log, snapshot);
+    auto const is_usable_pack = [&](PackId const& pack) { return log.usable(pack); };
+    return is_whole(repository, snapshot, is_usable_pack, progress);
 }
 
-void note_whole(Repository& repository, SessionId const& published,
+void note_whole(Repository& repository, std::uint64_t generation, SessionId const& published,
                 std::optional<SessionId> const& parent) {
     try {
+        if (repository.index_generation() != generation) return;
         repository.index().note_whole(published, parent);
     } catch (IndexDamaged const&) {
         // The next run looks at it.
@@ -126,20 +154,8 @@ void distrust_trees(Repository& repository, GcState& log) {
 }
 
 bool is_usable(ChunkReader& reader, GcState const& log, Content const& content) {
-    auto const in_usable_pack = [&](PackNumber pack) {
-        return log.usable(reader.view().pack(pack).id);
-    };
-    for (auto const& entry : content.entries) {
-        if (!reader.view().find(entry.id, in_usable_pack)) return false;
-        if (content.level == 0) continue;
-        auto const below = static_cast<std::uint8_t>(content.level - 1);
-        try {
-            if (!is_usable(reader, log, read_recipe(reader, entry.id, below))) return false;
-        } catch (FormatError const&) {
-            return false;
-        }
-    }
-    return true;
+    return has_all(
+        reader, [&](PackId const& pack) { return log.usable(pack); }, content);
 }
 
 }  // namespace coffre

@@ -31,8 +31,9 @@ bool lacks_nothing(Repository& repository, Snapshot const& snapshot, GcState& lo
                    Progress const& progress);
 
 // Spares the next usable_parent() a look at all that the snapshot `published` needs, which its
-// writer has stored or found in the index.
-void note_whole(Repository& repository, SessionId const& published,
+// writer has stored or found in the index of that generation: one that was built anew since may not
+// know it.
+void note_whole(Repository& repository, std::uint64_t generation, SessionId const& published,
                 std::optional<SessionId> const& parent);
 
 // Packs of trees count as condemned in `log` from then on: no tree is used again.

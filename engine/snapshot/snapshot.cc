@@ -88,7 +88,7 @@ public:
             session_->has_published();
             result.id = id_;
             remember_published(repository_, id_, snapshot_, log_, progress_);
-            note_whole(repository_, id_, snapshot_.parent);
+            note_whole(repository_, generation_, id_, snapshot_.parent);
         }
         result.snapshot = std::move(snapshot_);
         return result;
@@ -108,6 +108,7 @@ private:
 
     void choose_parent() {
         parent_ = find_parent(repository_, request_, snapshot_, log_, progress_);
+        generation_ = repository_.index_generation();
         if (trees_ == EarlierTrees::distrusted) distrust_trees(repository_, log_);
         if (!parent_) return;
         snapshot_.parent = parent_->id;
@@ -183,6 +184,7 @@ private:
     Snapshot snapshot_;
     GcState log_;
     std::optional<NamedSnapshot> parent_;
+    std::uint64_t generation_ = 0;  // of the index in which the parent is whole
     ClaimedChunks claimed_;
     bool publishes_ = false;
     bool reads_streams_ = false;

@@ -305,7 +305,7 @@ cmp src/numbers "held-before$work/src/numbers"
 code=0
 with old.key -r held/leaked restore --tag after -t held-after >out 2>err || code=$?
 [ "$code" != 0 ] || fail "an old key read what was stored after the rekey"
-expect_error "new master secret"
+expect_error "master secret of epoch"
 [ ! -e "held-after$work/src/later" ] || fail "an old key read what was stored after the rekey"
 
 # Not encrypted: there are no keys.

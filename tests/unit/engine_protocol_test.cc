@@ -466,6 +466,27 @@ TEST_F(ProtocolBundle, ThatIsGoneWithItsPacksIsMadeUpForByTheNextSnapshot) {
     EXPECT_EQ(repo_.save(source_.path()).snapshot.parent, again.id);
 }
 
+// Of a pack that is lost alone the bundle tells, on any machine.
+TEST_F(ProtocolBundle, ThatIsThereLeavesAParentWhateverPackIsLost) {
+    repo_.settle(repo_.save(source_.path()));
+    write_file(source_ / "more", random_bytes(6, 100'000));
+    auto const second = repo_.save(source_.path());
+    repo_.settle(second);
+    auto const view = repo_->index_view();
+    for (auto const& name : repo_.objects("packs/")) {
+        auto const number = view.number(*PackId::parse(last_component(name)));
+        if (view.directory(*number).kind == PackKind::meta) continue;
+        repo_.store().remove(name);
+        break;
+    }
+    repo_.reopen_elsewhere();
+    auto const again = repo_.save(source_.path());
+    EXPECT_EQ(again.snapshot.parent, second.id);
+    EXPECT_GT(again.snapshot.statistics.files_unmodified, 0U);
+    repo_.reopen_elsewhere();
+    EXPECT_EQ(repo_.restored(again.snapshot, source_.path()), image_of(source_.path()));
+}
+
 TEST_F(ProtocolBundle, WithANameOfNoBundleIsLeftOut) {
     repo_.save(source_.path());
     repo_.put("bundles/stray", as_bytes("stray"));
@@ -566,6 +587,7 @@ TEST_F(Protocol, WhatAnotherMachineHasSeenIsMissedAlsoAfterItWasListedAndCouldNo
 
 TEST_F(Protocol, WhatIsNoRecordOfTheLogStopsNobody) {
     repo_.put("gclog/desktop.ini", as_bytes("x"));
+    repo_.put("gclog/old/0000000000000000", as_bytes("x"));
     repo_.save(source_.path());
     Progress progress;
     prune(*repo_, {}, progress);

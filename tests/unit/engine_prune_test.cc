@@ -518,7 +518,8 @@ TEST_P(Prune, TakesASignOfLifeOfTheFutureForNone) {
     auto const log = read_gc_log(repo_.store(), repo_->keys());
     std::int64_t const now = now_ns();
     EXPECT_EQ(dead_sessions(*repo_, log, now).size(), 0U);
-    EXPECT_EQ(dead_sessions(*repo_, log, now - 2 * hour), std::vector{writer.id()});
+    EXPECT_EQ(dead_sessions(*repo_, log, now - 48 * hour).size(), 0U);
+    EXPECT_EQ(dead_sessions(*repo_, log, now - 31 * 24 * hour), std::vector{writer.id()});
     EXPECT_EQ(dead_sessions(*repo_, log, now + 2 * hour), std::vector{writer.id()});
 }
 
