@@ -230,11 +230,15 @@ std::uint64_t Index::View::chunk_count() const {
     return entries_of(transaction_.get(), index_->tables_.chunks);
 }
 
+PackNumber Index::View::pack_count() const {
+    Moment const moment(*this);
+    return static_cast<PackNumber>(entries_of(transaction_.get(), index_->tables_.packs));
+}
+
 void Index::View::each_pack(
     std::function<void(PackNumber, IndexedPack const&)> const& visit) const {
     Moment const moment(*this);
-    auto const packs =
-        static_cast<PackNumber>(entries_of(transaction_.get(), index_->tables_.packs));
+    PackNumber const packs = pack_count();
     for (PackNumber number = 0; number < packs; ++number) visit(number, pack(number));
 }
 

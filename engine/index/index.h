@@ -94,6 +94,7 @@ public:
     PackDirectory directory(PackNumber number) const;
     std::optional<PackNumber> number(PackId const& id) const;
     std::uint64_t chunk_count() const;
+    PackNumber pack_count() const;
     // Each pack, in order of numbers.
     void each_pack(std::function<void(PackNumber, IndexedPack const&)> const& visit) const;
 

@@ -13,8 +13,12 @@ constexpr std::size_t blocks_cache = 16 * limits::mib;
 
 class KeptCopies {
 public:
-    KeptCopies(Repository& repository, Reachable& reachable, Progress const& progress)
-        : reachable_(reachable), progress_(progress), reader_(repository, blocks_cache) {}
+    using IsNew = std::function<bool(PackNumber)>;
+    KeptCopies(Repository& repository, Reachable& reachable, IsNew is_new, Progress const& progress)
+        : reachable_(reachable),
+          is_new_(std::move(is_new)),
+          progress_(progress),
+          reader_(repository, blocks_cache) {}
 
     // False when the kept copy of one of its chunks cannot be read, and this one can.
     bool is_replaced(PackId const& id) {
@@ -37,11 +41,12 @@ private:
     void compare(ChunkPlace const& dropped, ChunkId const& id) {
         progress_.check_stop();
         auto const kept = reachable_.marked_place(id);
-        if (!kept || reader_.is_readable(*kept, id)) return;
+        if (!kept || is_new_(kept->pack) || reader_.is_readable(*kept, id)) return;
         if (reader_.is_readable(dropped, id)) is_replaced_ = false;
     }
 
     Reachable& reachable_;
+    IsNew is_new_;
     Progress const& progress_;
     ChunkReader reader_;
     bool is_replaced_ = true;
@@ -51,7 +56,8 @@ private:
 
 bool are_kept_copies_sound(Repository& repository, Reachable& reachable, PrunePlan const& plan,
                            Progress const& progress) {
-    KeptCopies copies(repository, reachable, progress);
+    KeptCopies copies(
+        repository, reachable, [](PackNumber) { return false; }, progress);
     bool are_sound = true;
     for (auto const& pack : plan.unneeded) are_sound = copies.is_replaced(pack) && are_sound;
     for (auto const& use : plan.repack) are_sound = copies.is_replaced(use.id) && are_sound;
@@ -60,8 +66,9 @@ bool are_kept_copies_sound(Repository& repository, Reachable& reachable, PrunePl
 
 std::vector<PackId> without_only_copies(Repository& repository, Reachable& reachable,
                                         std::vector<PackId> const& packs,
+                                        std::function<bool(PackNumber)> const& is_new,
                                         Progress const& progress) {
-    KeptCopies copies(repository, reachable, progress);
+    KeptCopies copies(repository, reachable, is_new, progress);
     std::vector<PackId> replaced;
     std::copy_if(packs.begin(), packs.end(), std::back_inserter(replaced),
                  [&](PackId const& pack) { return copies.is_replaced(pack); });

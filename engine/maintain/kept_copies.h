@@ -14,8 +14,10 @@ bool are_kept_copies_sound(Repository& repository, Reachable& reachable, PrunePl
                            Progress const& progress);
 
 // The same of packs that a sweep is about to remove: returns those that have no copy which can be
-// read only there.
+// read only there. `is_new`: packs that this run has written, and that need no look.
 std::vector<PackId> without_only_copies(Repository& repository, Reachable& reachable,
-                                        std::vector<PackId> const& packs, Progress const& progress);
+                                        std::vector<PackId> const& packs,
+                                        std::function<bool(PackNumber)> const& is_new,
+                                        Progress const& progress);
 
 }  // namespace coffre

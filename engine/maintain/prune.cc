@@ -117,6 +117,7 @@ private:
         if (request_.on_plan) request_.on_plan(plan.sums);
         if (request_.dry_run || (plan.unneeded.empty() && plan.repack.empty())) return false;
         if (mutant("sessions-before-condemn") && !has_every_session_ended()) return false;
+        moved_to_ = {repository_.index_generation(), repository_.index_view().pack_count()};
         auto const moved = move_together(plan.repack, reachable);
         sum_up(plan.repack, moved);
         if (plan.unneeded.empty() && moved.empty()) return false;
@@ -328,7 +329,14 @@ private:
             if (!is_needed || mutant("no-relist")) unneeded.push_back(pack);
         }
         if (mutant("unread-copies")) return unneeded;
-        return without_only_copies(repository_, reachable, unneeded, progress_);
+        auto const is_new = [&](PackNumber pack) { return is_of_this_run(view, pack); };
+        return without_only_copies(repository_, reachable, unneeded, is_new, progress_);
+    }
+
+    // Numbers ascend while the index is the same; packs of collections have no session.
+    bool is_of_this_run(Index::View const& view, PackNumber pack) {
+        return moved_to_ && moved_to_->generation == repository_.index_generation() &&
+               pack >= moved_to_->first && view.pack(pack).session.is_zero();
     }
 
     // Exactly what the log says, whoever wrote that.
@@ -416,7 +424,12 @@ private:
     PruneRequest const& request_;
     Progress& progress_;
     GcState log_;
-    std::set<SessionId> given_up_;  // before the marks: these keep none of their packs
+    struct NewPacks {
+        std::uint64_t generation = 0;
+        PackNumber first = 0;
+    };
+    std::optional<NewPacks> moved_to_;  // by this run
+    std::set<SessionId> given_up_;      // before the marks: these keep none of their packs
     PruneReport report_;
 };
 
