@@ -67,10 +67,10 @@ TABLE
 # Not here, as no interleaving over a store that keeps what it has can show them: no-barrier and no-read-back; no-census
 # and missing-is-unneeded, since what is missing has been collected, and then the log has grown, or the session was
 # ended, which is noticed first; unreadable-is-unneeded and lost-is-unneeded; count-on-condemned, since only damage makes a repair count.
-# inherit-condemned is met by one crowd in thousands, if any.
+# inherit-condemned is met by one crowd in thousands, if any; so is copy-on-collected, as a copy begins anew when the
+# trees of the earlier one are gone, too.
 crowds() {
     cat <<'TABLE'
-copy-on-collected       580-589
 ignore-fence            50-69
 log-before-session      820-829
 no-relist               0-19

@@ -17,7 +17,7 @@ namespace {
 // Six heartbeats.
 constexpr std::int64_t silence_ns = 3600 * std::int64_t{1'000'000'000};
 // A clock of the writer that is years ahead, more likely than one of this machine that is behind.
-constexpr std::int64_t far_future_ns = 30 * 24 * silence_ns;
+constexpr std::int64_t far_future_ns = std::int64_t{30} * 24 * silence_ns;
 
 // Nothing when it cannot be read: a session is open all the same.
 std::optional<SessionRecord> read_record(Repository& repository, SessionId const& id) {
