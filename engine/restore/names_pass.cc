@@ -190,6 +190,7 @@ void NamesPass::place(std::string const& path, Node const& node,
                       std::function<FileIdentity(std::string const&)> const& make) {
     mode_t const kind = node.is_file() ? S_IFREG : Target::type_of(node.kind);
     bool const is_same_kind = there && (there->st_mode & S_IFMT) == kind;
+    metadata_failure_.reset();
     if (is_same_kind) {
         context_.require_removable(path);
         std::string const temporary = Target::temporary_beside(path);
