@@ -69,7 +69,7 @@ std::string put_and_open(Repository& repository, KeyRing const& keys, NewKey con
         bool const is_same = masters == keys.master_secrets();
         if (!is_same) refuse(name + ": does not open what it should");
     } catch (RepositoryError const& error) {
-        // Others may have opened it, and stored under a new secret.
+        // Others may have opened it, and stored under a new secret: it stays.
         bool const is_rekey = keys.newest_epoch() > repository.keys().newest_epoch();
         if (is_rekey) throw;
         take_back(repository, name, error);

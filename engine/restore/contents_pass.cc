@@ -10,7 +10,6 @@
 #include "engine/util/paths.h"
 #include "engine/util/workers.h"
 #include "format/limits.h"
-#include "format/mutant.h"
 
 namespace coffre {
 
@@ -95,7 +94,7 @@ bool ContentsPass::enter(std::string const& path, Node const& folder) {
         if (!path.empty()) is_made = make_folder(path, folder);
         if (path.empty()) use_start();
     });
-    if (is_there) folders_.push_back({is_made, {}, std::nullopt, {}});
+    if (is_there) folders_.push_back({is_made, {}, std::nullopt});
     if (!is_there) context_.refused.insert(path);
     return is_there;
 }
@@ -127,14 +126,15 @@ bool ContentsPass::make_folder(std::string const& path, Node const& folder) {
 }
 
 void ContentsPass::note_name(Node const& node) {
-    if (context_.request.delete_extra && !folders_.empty()) folders_.back().names.insert(node.name);
+    if (context_.request.delete_extra && !folders_.empty())
+        folders_.back().wanted.names.insert(node.name);
 }
 
 // Where names that differ in capitals are the same, entries of the snapshot may become one.
 void ContentsPass::require_own_entry(std::string const& path, std::string const& name,
                                      struct stat const& there) {
     if (folders_.empty() || !folds_names(path, name, there)) return;
-    if (folders_.back().met.insert(identity_of(there)).second) return;
+    if (folders_.back().wanted.met.insert(identity_of(there)).second) return;
     throw SourceError(path,
                       "is one with another entry of its folder: the target's file system takes "
                       "names that differ in capitals for the same");
@@ -160,66 +160,12 @@ void ContentsPass::leave(SelectionVisitor::Left const& left) {
     bool const is_above = (left.folder.flags & node_flags::above) != 0;
     bool const deletes = context_.request.delete_extra && !is_above && !is_full();
     if (deletes && context_.target.has_folder(left.path)) {
-        context_.guarded(left.path, [&] { delete_extra(left); });
-    }
-    if (left.was_entered) folders_.pop_back();
-}
-
-void ContentsPass::delete_extra(SelectionVisitor::Left const& left) {
-    auto const extra = extra_in(left);
-    if (extra.empty()) return;
-    require_saved_whole(left);
-    require_not_in_use(left.path);
-    for (auto const& path : extra) {
-        context_.guarded(path, [&] {
-            if (is_wanted_under_another_name(left, path)) return;
-            context_.remove(path, [&](std::string const& removed) {
-                ++context_.result.files_deleted;
-                context_.show("deleted", removed);
-            });
+        context_.guarded(left.path, [&] {
+            delete_extra_entries(context_, left,
+                                 left.was_entered ? folders_.back().wanted : WantedEntries{});
         });
     }
-}
-
-bool ContentsPass::is_wanted_under_another_name(SelectionVisitor::Left const& left,
-                                                std::string const& path) const {
-    if (!left.was_entered || folders_.back().met.empty()) return false;
-    auto const there = context_.target.look(path);
-    return there && folders_.back().met.contains(identity_of(*there));
-}
-
-// The paths of what is in the folder, is selected, and is not in the snapshot.
-std::vector<std::string> ContentsPass::extra_in(SelectionVisitor::Left const& left) const {
-    std::vector<std::string> extra;
-    for (auto const& name : context_.target.names(left.path)) {
-        std::string const path = join_path(left.path, name);
-        bool const is_ours = context_.chosen.includes(path, left.is_selected);
-        bool const is_wanted = left.was_entered && folders_.back().names.contains(name);
-        if (!is_wanted && is_ours && !context_.chosen.excludes(path)) extra.push_back(path);
-    }
-    return extra;
-}
-
-// What the snapshot could not see, or cannot show any more, is no reason to delete. Snapshots that
-// do not say so hold a folder without entries where they did not enter another file system.
-void ContentsPass::require_saved_whole(SelectionVisitor::Left const& left) const {
-    bool const is_complete = left.is_complete || mutant("delete-what-is-damaged");
-    bool const is_partial = (left.folder.flags & node_flags::partial) != 0;
-    bool const is_empty = left.folder.content.entries.empty();
-    if (is_complete && !is_partial && !(is_empty && context_.target.is_mount_point(left.path))) {
-        return;
-    }
-    throw SourceError(left.path,
-                      "nothing was deleted here: the snapshot does not have all "
-                      "that was in the folder");
-}
-
-void ContentsPass::require_not_in_use(std::string const& path) const {
-    Fd const folder = context_.target.open_file(path, O_RDONLY | O_DIRECTORY);
-    if (auto const* const around = context_.never_deleted.around(folder)) {
-        throw SourceError(path,
-                          "lies in " + *around + ", which is in use: nothing is deleted here");
-    }
+    if (left.was_entered) folders_.pop_back();
 }
 
 void ContentsPass::restore_file(std::string const& path, Node const& node) {
@@ -349,7 +295,8 @@ void ContentsPass::replace_file(std::string const& path, Node const& node) {
     auto const file = begin_file(path, node);
     file->temporary = Target::temporary_beside(path);
     if (context_.request.delete_extra && !folders_.empty()) {
-        folders_.back().names.insert(file->temporary->substr(file->temporary->rfind('/') + 1));
+        folders_.back().wanted.names.insert(
+            file->temporary->substr(file->temporary->rfind('/') + 1));
     }
     count_restored("changed", path);
     plan_all_chunks(node, file);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "engine/restore/context.h"
+#include "engine/restore/extra_entries.h"
 #include "engine/restore/fetch.h"
 #include "engine/restore/link_groups.h"
 
@@ -27,12 +28,6 @@ private:
                            struct stat const& there);
     bool folds_names(std::string const& path, std::string const& name, struct stat const& there);
     void leave(SelectionVisitor::Left const& left);
-    void delete_extra(SelectionVisitor::Left const& left);
-    bool is_wanted_under_another_name(SelectionVisitor::Left const& left,
-                                      std::string const& path) const;
-    std::vector<std::string> extra_in(SelectionVisitor::Left const& left) const;
-    void require_saved_whole(SelectionVisitor::Left const& left) const;
-    void require_not_in_use(std::string const& path) const;
     void restore_file(std::string const& path, Node const& node);
     std::optional<struct stat> file_at(std::string const& path, Node const& node);
     std::optional<struct stat> own_file_at(std::string const& path, Node const& node);
@@ -64,10 +59,9 @@ private:
     LinkGroups links_;
     std::set<std::pair<dev_t, ino_t>> met_;  // files of several names in the target
     struct Folder {
-        bool is_made;                 // by this restore
-        std::set<std::string> names;  // of what the snapshot has in it; for --delete
-        std::optional<bool> folds;    // takes names that differ in capitals for the same
-        std::set<FileIdentity> met;   // what was there, in a folder that does
+        bool is_made;  // by this restore
+        WantedEntries wanted;
+        std::optional<bool> folds;  // takes names that differ in capitals for the same
     };
     std::vector<Folder> folders_;  // from the start down
     Bytes buffer_;

@@ -49,11 +49,13 @@ void RestoreContext::show(char const* action, std::string const& path) const {
     if (progress.on_item) progress.on_item(action, path);
 }
 
-void RestoreContext::remove(std::string const& path,
-                            std::function<void(std::string const&)> const& removed) {
+void RestoreContext::remove_and_tell(std::string const& path) {
     Removal how;
     how.keeps = [this](std::string const& at, FoundEntry const& entry) { return stays(at, entry); };
-    how.removed = removed;
+    how.removed = [this](std::string const& removed) {
+        ++result.files_deleted;
+        show("deleted", removed);
+    };
     how.dry_run = request.dry_run;
     target.remove(path, how);
 }
@@ -79,10 +81,7 @@ void RestoreContext::clear_way(std::string const& path, Node const& node) {
     }
     if (node.is_directory()) require_no_way_elsewhere(path, node, *there);
     require_removable(path);
-    remove(path, [&](std::string const& removed) {
-        ++result.files_deleted;
-        show("deleted", removed);
-    });
+    remove_and_tell(path);
     if (!request.dry_run && target.look(path))
         throw SourceError(path, "what is in its place is not deleted");
 }

@@ -40,8 +40,9 @@ struct RestoreContext {
     void show(char const* action, std::string const& path) const;
 
     // Removes it with all that is in it, but for what the request keeps (its `exclude`), and what
-    // is never deleted or is a mount point: that is a failure. A dry run only says so.
-    void remove(std::string const& path, std::function<void(std::string const&)> const& removed);
+    // is never deleted or is a mount point: that is a failure. Tells of each thing and counts it; a
+    // dry run only does that.
+    void remove_and_tell(std::string const& path);
     // Something of another kind may be where `node` belongs: removes it, and tells of it, or throws
     // SourceError and leaves all of it.
     void clear_way(std::string const& path, Node const& node);

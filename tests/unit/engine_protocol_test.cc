@@ -406,6 +406,19 @@ protected:
         repo_.reopen_elsewhere();
     }
 
+    // These are lost after another snapshot was taken.
+    void expect_made_up_for(Names const& lost) {
+        write_file(source_ / "more", random_bytes(6, 100'000));
+        repo_.settle(repo_.save(source_.path()));
+        for (auto const& name : lost) repo_.store().remove(name);
+        auto const again = repo_.save(source_.path());
+        EXPECT_EQ(again.snapshot.parent, std::nullopt);
+        repo_.settle(again);
+        repo_.reopen_elsewhere();
+        EXPECT_EQ(repo_.restored(again.snapshot, source_.path()), image_of(source_.path()));
+        EXPECT_EQ(repo_.save(source_.path()).snapshot.parent, again.id);
+    }
+
     TempFolder other_;
     Names damaged_;
 };
@@ -438,16 +451,7 @@ TEST_F(ProtocolBundle, ThatIsDamagedIsMadeUpForByTheNextSnapshot) {
 // The packs that no bundle lists any more are of a session that ended.
 TEST_F(ProtocolBundle, ThatIsGoneIsMadeUpForByTheNextSnapshot) {
     repo_.settle(repo_.save(source_.path()));
-    Names const first = repo_.objects("bundles/");
-    write_file(source_ / "more", random_bytes(6, 100'000));
-    repo_.settle(repo_.save(source_.path()));
-    for (auto const& name : first) repo_.store().remove(name);
-    auto const again = repo_.save(source_.path());
-    EXPECT_EQ(again.snapshot.parent, std::nullopt);
-    repo_.settle(again);
-    repo_.reopen_elsewhere();
-    EXPECT_EQ(repo_.restored(again.snapshot, source_.path()), image_of(source_.path()));
-    EXPECT_EQ(repo_.save(source_.path()).snapshot.parent, again.id);
+    expect_made_up_for(repo_.objects("bundles/"));
 }
 
 // An index that is built anew knows nothing of them.
@@ -455,15 +459,7 @@ TEST_F(ProtocolBundle, ThatIsGoneWithItsPacksIsMadeUpForByTheNextSnapshot) {
     repo_.settle(repo_.save(source_.path()));
     Names lost = repo_.objects("bundles/");
     for (auto const& pack : repo_.objects("packs/")) lost.push_back(pack);
-    write_file(source_ / "more", random_bytes(6, 100'000));
-    repo_.settle(repo_.save(source_.path()));
-    for (auto const& name : lost) repo_.store().remove(name);
-    auto const again = repo_.save(source_.path());
-    EXPECT_EQ(again.snapshot.parent, std::nullopt);
-    repo_.settle(again);
-    repo_.reopen_elsewhere();
-    EXPECT_EQ(repo_.restored(again.snapshot, source_.path()), image_of(source_.path()));
-    EXPECT_EQ(repo_.save(source_.path()).snapshot.parent, again.id);
+    expect_made_up_for(lost);
 }
 
 // Of a pack that is lost alone the bundle tells, on any machine.
