@@ -21,12 +21,14 @@ def plain_places(data):
     return 0, 6, 7, len(data) // 2, len(data) - 1
 
 
-def mended_places(name, data):
+def mended_places(name, data, credential):
     """Bytes to change where only what lies beneath the checksums can notice."""
     if v1.kind_of(name) == v1.PACK:
         start, end = v1.check_pack_frame(data, name)
         in_block = 32 + (start - 32) // 4  # not in the padding: it is less than an eighth
         return 8, 9, 16, in_block, (start + end) // 2
+    if v1.kind_of(name) == v1.KEY and v1.read_slot(data[:-8], name).kind != credential.kind:
+        return 8, 16, len(data) - 9  # nobody else can read the secrets in it
     return 8, 16, len(data) // 2, len(data) - 9
 
 
@@ -40,14 +42,14 @@ def mend(name, data):
     return data[:table] + covered + libraries.xxh3_64(covered) + data[-8:]
 
 
-def damages(name, data):
+def damages(name, data, credential):
     """What to put in place of an object's bytes; with each, a word on it."""
     def changed(place):
         return data[:place] + bytes([data[place] ^ 0x40]) + data[place + 1:]
 
     for place in plain_places(data):
         yield f"byte {place}", changed(place)
-    for place in mended_places(name, data):
+    for place in mended_places(name, data, credential):
         yield f"byte {place}, checksums mended", mend(name, changed(place))
 
 
@@ -63,11 +65,11 @@ def complaint(root, credential):
 def main():
     root, key_file = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None
     credential, count = read_credential(key_file, None), 0
-    for name in Repository(root, credential).all_names:
+    for name in filter(v1.kind_of, Repository(root, credential).all_names):
         path = os.path.join(root, name)
         with open(path, "rb") as file:
             whole = file.read()
-        for where, data in damages(name, whole):
+        for where, data in damages(name, whole, credential):
             with open(path, "wb") as file:
                 file.write(data)
             said = complaint(root, credential)

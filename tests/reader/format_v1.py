@@ -156,6 +156,12 @@ def kind_of(name):
     return next((kind for kind, form in NAMES.items() if form.fullmatch(name)), None)
 
 
+def is_left_alone(name):
+    """Of a name that is no object's: whether it may be there all the same."""
+    return name == "reserve" or name.startswith("quarantine/") or \
+        any(part.startswith(".") for part in name.split("/"))
+
+
 def header(kind):
     return b"coffre" + bytes([1, kind])
 
@@ -246,7 +252,8 @@ TEXTS = 1_048_576  # in a list
 POINT_VALUE = MIB
 FAILURES = 1_000
 LOG_IDS = 16_777_216
-SECRETS = 1_024
+SEALED_SLOT = 256 * KIB
+SECRETS, SLOTS = 1_024, 10_000
 
 
 # ---------------------------------------------------------------- Keys
@@ -426,7 +433,7 @@ def read_slot(body, name):
     wire.take(8)
     slot = Slot(wire.choice(PASSPHRASE, KEY_FILE), wire.u32(), wire.u32(), wire.u32(), wire.id16(),
                 wire.id32(), body[:69])
-    slot.secrets, slot.info = wire.sized(OBJECT_SIZE), wire.sized(OBJECT_SIZE)
+    slot.secrets, slot.info = wire.sized(SEALED_SLOT), wire.sized(SEALED_SLOT)
     wire.end()
     wire.require(1 <= slot.epochs <= SECRETS, "number of master secrets out of range")
     if slot.kind == PASSPHRASE:
@@ -588,7 +595,9 @@ Entry = collections.namedtuple("Entry", "weight id")
 
 
 def read_entry(wire):
-    return Entry(wire.varint(), wire.id32())
+    entry = Entry(wire.varint(), wire.id32())
+    wire.require(entry.weight > 0, "an entry without weight")
+    return entry
 
 
 def read_content(wire):
@@ -684,7 +693,9 @@ class Node:
 
 def read_attributes(wire):
     attributes = wire.list(lambda: (wire.text(NAME_SIZE), wire.sized(ATTRIBUTE_VALUE)), ATTRIBUTES)
-    wire.require(ascending([name for name, _ in attributes]), "attributes are out of order")
+    names = [name for name, _ in attributes]
+    wire.require(all(name and 0 not in name for name in names), "no name of an attribute")
+    wire.require(ascending(names), "attributes are out of order")
     taken = sum(len(name) + len(value) for name, value in attributes)
     wire.require(taken <= ATTRIBUTES_SIZE, "attributes are too large")
     return attributes
@@ -695,10 +706,25 @@ def read_file_fields(wire, node):
     node.content = read_content(wire)
     node.holes = wire.list(lambda: (wire.varint(), wire.varint()), HOLES)
     wire.require(all(size > 0 for _, size in node.holes), "an empty hole")
+    wire.require(all(gap > 0 for gap, _ in node.holes[1:]), "holes that touch")
     wire.require(sum(map(sum, node.holes)) <= node.size, "a hole is not within its file")
     missing = sum(size for _, size in node.holes)
     wire.require(total(node.content.entries) + missing == node.size,
                  "content and holes do not add up to the size")
+
+
+def check_flags(wire, node):
+    """What the flags of a node say of the node."""
+    wire.require(node.kind == FILE or not node.flags & OUTPUT, "no file, but a command's output")
+    wire.require(node.kind == DIRECTORY or not node.flags & (PARTIAL | ABOVE),
+                 "no directory, but flags of one")
+    places = node.inode, node.device, node.links
+    if node.flags & OUTPUT:
+        wire.require(node.mode == 0o600 and node.mtime == node.ctime and places == (0, 0, 1),
+                     "not as a command's output is")
+    if node.flags & ABOVE:
+        wire.require(node.mtime == node.ctime == (0, 0) and places == (0, 0, 1),
+                     "not as a folder above the paths is")
 
 
 def read_node(wire):
@@ -712,6 +738,7 @@ def read_node(wire):
     node.owner_names = wire.text(OWNER_SIZE), wire.text(OWNER_SIZE)
     node.mtime, node.ctime = wire.time(), wire.time()
     node.inode, node.device, node.links = wire.varint(), wire.varint(), wire.varint()
+    check_flags(wire, node)
     node.attributes = read_attributes(wire)
     if node.kind == FILE:
         read_file_fields(wire, node)
@@ -719,6 +746,7 @@ def read_node(wire):
         node.content, node.digest = read_content(wire), wire.id32()
     elif node.kind == SYMLINK:
         node.target = wire.text(TARGET_SIZE)
+        wire.require(0 not in node.target, "a target with NUL")
     elif node.kind in (CHARACTER_DEVICE, BLOCK_DEVICE):
         node.number = wire.varint()
     node.encoded = wire.at - start
@@ -801,6 +829,8 @@ def read_snapshot(content, session, what):
     wire.require(ascending([key for key, _ in point]), "point section is out of order")
     wire.end()
     wire.require(all(path.startswith(b"/") for path in paths), "a path is not absolute")
+    tops = {path.split(b"/")[1] for path in paths}
+    wire.require(tops.isdisjoint(streams), "a stream has the name of a path's first component")
     return Snapshot(session, root, paths, streams, tags, host, time)
 
 
@@ -835,13 +865,15 @@ class Log:
         packs, _bundles, slots = (wire.list(wire.id16, LOG_IDS) for _ in range(3))
         wire.end()
         wire.require(kind in (CHECKPOINT, WAIT) or not slots, "has slots, and no use for them")
+        wire.require(kind != WAIT or not packs, "waits, and has packs")
         if kind == CONDEMN:
             self.condemned = set(packs)
         elif kind == SWEEP:
+            wire.require(self.condemned.issuperset(packs), "sweeps what was not condemned")
             self.condemned = set()
             self.swept |= set(packs)
         elif kind == CHECKPOINT:
-            wire.require(self.swept <= set(packs), "a checkpoint lacks a swept pack")
+            self.condemned = set()
             self.swept |= set(packs)
             self.closed |= {slot.hex() for slot in slots}
 

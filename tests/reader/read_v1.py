@@ -113,6 +113,7 @@ class Store:
         if credential is None:
             raise Refused("the repository is encrypted: give --key-file or --password-file")
         slots = [(name, self.read_slot(name)) for name in self.names(v1.KEY)]
+        require(len(slots) <= v1.SLOTS, "keys", "are too many")
         for name, slot in sorted(slots, key=lambda each: -each[1].epochs):
             masters = self.try_slot(name, slot, credential)
             if masters:
@@ -411,7 +412,9 @@ class Checker:
         """What needs no key, of every object."""
         for name in self.repo.all_names:
             kind = v1.kind_of(name)
-            require(kind, name, "is not the name of an object")
+            require(kind or v1.is_left_alone(name), name, "is not the name of an object")
+            if kind is None:
+                continue
             if kind == v1.PACK:
                 v1.check_pack_frame(self.repo.read(name), name)
             elif kind == v1.PARITY:

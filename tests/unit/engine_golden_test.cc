@@ -1,6 +1,8 @@
 // Repositories that were made once, by tests/golden/make.sh, and must restore for ever.
 #include <gtest/gtest.h>
 
+#include "engine/keys.h"
+#include "engine/repository/gc_state.h"
 #include "engine_test_repo.h"
 
 namespace coffre {
@@ -20,22 +22,25 @@ class Golden : public testing::TestWithParam<std::string> {
 protected:
     void SetUp() override {
         unpack(GetParam(), folder_ / "store");
-        unpack("v1-expected", folder_ / "expected");
-        Credentials credentials;
-        if (GetParam() == "v1-encrypted") credentials.key_file = golden + "/v1.key";
-        repository_ = open_repository(folder_ / "store", credentials, {folder_ / "cache", false});
+        unpack(has_lived() ? "v1-lived-expected" : "v1-expected", folder_ / "expected");
+        if (GetParam() == "v1-encrypted") credentials_.key_file = golden + "/v1.key";
+        if (has_lived()) credentials_.key_file = golden + "/v1-lived.key";
+        repository_ = open(credentials_);
     }
+    std::shared_ptr<Repository> open(Credentials const& credentials) {
+        return open_repository(folder_ / "store", credentials, {folder_ / "cache", false});
+    }
+    static bool has_lived() { return GetParam() == "v1-lived"; }
     std::string expected(std::string const& name) { return folder_ / ("expected/" + name); }
 
     Progress progress_;
     TempFolder folder_;
+    Credentials credentials_;
     std::shared_ptr<Repository> repository_;
 };
 
-INSTANTIATE_TEST_SUITE_P(V1, Golden, testing::Values("v1-encrypted", "v1-plain"),
-                         [](auto const& name) {
-                             return name.param == "v1-plain" ? "Plain" : "Encrypted";
-                         });
+INSTANTIATE_TEST_SUITE_P(V1, Golden, testing::Values("v1-encrypted", "v1-plain", "v1-lived"),
+                         [](auto const& name) { return name.param.substr(3); });
 
 TEST_P(Golden, IsWhole) {
     auto const report = check_repository(*repository_, CheckDepth::read_data, 1, progress_);
@@ -60,8 +65,10 @@ TEST_P(Golden, RestoresEverySnapshotExactly) {
         EXPECT_TRUE(result.damaged.empty());
         TreeImage const image = image_of(request.target);
         EXPECT_EQ(image, image_of(expected(number)));
-        EXPECT_EQ(image.size(), 10U);
-        for (auto const* file : {"/text", "/noise", "/folder/deep/hello"}) {
+        EXPECT_EQ(image.size(), has_lived() ? 157U : 10U);
+        for (auto const* file : has_lived()
+                                    ? std::vector{"/long", "/sparse", "/folder/first"}
+                                    : std::vector{"/text", "/noise", "/folder/deep/hello"}) {
             EXPECT_EQ(read_file(request.target + file), read_file(expected(number + file)));
         }
     }
@@ -84,12 +91,13 @@ TEST_P(Golden, SaysWhatItShows) {
     ASSERT_EQ(list.snapshots.size(), 2U);
     Snapshot const& first = list.snapshots[0].snapshot;
     Snapshot const& second = list.snapshots[1].snapshot;
-    EXPECT_EQ(first.host, "golden");
+    EXPECT_EQ(first.host, has_lived() ? "lived" : "golden");
     EXPECT_EQ(first.tags, std::vector<std::string>{"moment-1"});
     EXPECT_EQ(first.time_ns, parse_time("2026-01-10T12:00:00Z"));
     EXPECT_EQ(second.time_ns, parse_time("2026-02-10T12:00:00Z"));
     EXPECT_EQ(second.previous, list.snapshots[0].id);
     EXPECT_EQ(second.parent, list.snapshots[0].id);
+    EXPECT_EQ(first.pinned, has_lived());
     EXPECT_EQ(second.streams, std::vector<std::string>{"dump.sql"});
     EXPECT_EQ(first.failure_count, 0U);
 }
@@ -101,6 +109,34 @@ TEST_P(Golden, TakesANewSnapshot) {
     EXPECT_LT(taken.snapshot.statistics.bytes_added, 20'000U);  // the contents are known
     EXPECT_GT(taken.snapshot.statistics.chunks_reused, 2U);
     EXPECT_TRUE(check_repository(*repository_, CheckDepth::read_data, 1, progress_).clean());
+}
+
+// It has two keys and two master secrets.
+TEST(GoldenLived, OpensWithItsPassphrase) {
+    TempFolder folder;
+    unpack("v1-lived", folder / "store");
+    Credentials credentials;
+    credentials.passphrase = read_file(golden + "/v1-lived.pass");
+    credentials.passphrase->pop_back();  // the line feed
+    auto const repository =
+        open_repository(folder / "store", credentials, {folder / "cache", false});
+    EXPECT_EQ(repository->keys().newest_epoch(), 2U);
+    EXPECT_EQ(list_keys(*repository).slots.size(), 2U);
+}
+
+// One snapshot was given up and collected, one replaced when it was pinned, one writer was killed.
+TEST(GoldenLived, HasALog) {
+    TempFolder folder;
+    unpack("v1-lived", folder / "store");
+    Credentials credentials;
+    credentials.key_file = golden + "/v1-lived.key";
+    auto const repository =
+        open_repository(folder / "store", credentials, {folder / "cache", false});
+    auto const log = read_gc_log(repository->store(), repository->keys());
+    EXPECT_EQ(log.next_record, 2U);
+    EXPECT_FALSE(log.swept.empty());
+    EXPECT_EQ(repository->store().list("forgets/").size(), 2U);
+    EXPECT_EQ(repository->store().list("snapshots/").size(), 5U);
 }
 
 }  // namespace
