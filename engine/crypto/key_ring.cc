@@ -97,6 +97,10 @@ SecretKey KeyRing::derive(std::string_view label) const {
     return subkey(master(1), label);
 }
 
+SecretMark KeyRing::mark(std::uint32_t epoch) const {
+    return SecretMark::from(subkey(master(epoch), "coffre-seen").view());
+}
+
 std::vector<MasterSecret> KeyRing::master_secrets() const {
     std::vector<MasterSecret> masters;
     for (auto const& [epoch, secret] : masters_) masters.emplace_back(epoch, secret.copy());

@@ -10,6 +10,8 @@
 
 namespace coffre {
 
+using SecretMark = Id<struct SecretMarkTag, 16>;
+
 // Move-only; the secrets are wiped with it. Immutable after construction, so threads may share it.
 class KeyRing {
 public:
@@ -44,6 +46,9 @@ public:
     // All of them, for a key slot.
     std::vector<MasterSecret> master_secrets() const;
     std::uint32_t newest_epoch() const { return masters_.rbegin()->first; }
+    // Tells the master secret of this epoch, which must be there, from any other: for what this
+    // machine remembers. Says nothing about the secret.
+    SecretMark mark(std::uint32_t epoch) const;
 
     // Secrets of purposes outside of this class, from epoch 1.
     SecretKey derive(std::string_view label) const;

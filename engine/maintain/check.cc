@@ -263,7 +263,7 @@ private:
     }
 
     void check_slots(SnapshotList const& list) {
-        if (repository_.keys().newest_epoch() < repository_.local_state().epochs) {
+        if (!has_newest_seen(repository_.keys(), repository_.local_state())) {
             note(std::string("keys/: the newest master secret that this machine has seen is gone") +
                  accept_rollback_hint);
         }

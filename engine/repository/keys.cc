@@ -202,8 +202,7 @@ std::string rekey(Repository& repository, NewKey const& key) {
         if (object.name != name) others.push_back(object.name);
     }
     remove_slots(repository, others);
-    repository.update_local_state(
-        [&](LocalState& state) { state.epochs = std::max(state.epochs, keys.newest_epoch()); });
+    repository.update_local_state([&](LocalState& state) { note_newest(keys, state); });
     return last_component(name);
 }
 

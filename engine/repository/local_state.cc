@@ -10,7 +10,7 @@ namespace coffre {
 
 namespace {
 
-constexpr std::string_view file_mark = "coffre-state-3";
+constexpr std::string_view file_mark = "coffre-state-4";
 constexpr std::uint64_t most_copies = 1000;
 // Millions of writers. None may be forgotten to save room: its newest snapshot could then be taken
 // away unnoticed.
@@ -27,6 +27,7 @@ Bytes encode(LocalState const& state) {
     out.id(state.writer);
     out.u8(state.encrypted ? 1 : 0);
     out.u32(state.epochs);
+    out.id(state.newest_secret);
     out.u64(state.sequence);
     out.u64(state.log_records);
     out.varint(state.heads.size());
@@ -53,6 +54,7 @@ LocalState decode(ByteView bytes) {
     state.writer = in.id<WriterId>();
     state.encrypted = in.bounded(1, "mode") == 1;
     state.epochs = in.u32();
+    state.newest_secret = in.id<SecretMark>();
     state.sequence = in.u64();
     state.log_records = in.u64();
     for (auto n = in.count(limits::log_entries, "number of heads"); n > 0; --n) {
@@ -92,6 +94,16 @@ LocalState load_local_state(std::string const& folder, RepositoryId const& repos
     fresh.repository = repository;
     fresh.writer = random_id<WriterId>();
     return fresh;
+}
+
+bool has_newest_seen(KeyRing const& keys, LocalState const& state) {
+    if (state.epochs == 0) return true;
+    return state.epochs <= keys.newest_epoch() && keys.mark(state.epochs) == state.newest_secret;
+}
+
+void note_newest(KeyRing const& keys, LocalState& state) {
+    state.epochs = keys.newest_epoch();
+    state.newest_secret = keys.mark(state.epochs);
 }
 
 LocalState update_local_state(std::string const& folder, LocalState const& known,

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "engine/copy.h"
+#include "engine/crypto/key_ring.h"
 #include "format/id.h"
 
 namespace coffre {
@@ -19,6 +20,7 @@ struct LocalState {
     WriterId writer;                               // of this machine's snapshots
     bool encrypted = false;                        // once seen so, mode none is refused
     std::uint32_t epochs = 0;                      // master secrets it had: fewer are refused
+    SecretMark newest_secret;                      // of the last of these: another is refused, too
     std::uint64_t sequence = 0;                    // of its newest snapshot
     std::uint64_t log_records = 0;                 // length of the gc log when last seen
     std::map<WriterId, SessionId> heads;           // the newest snapshot seen of each writer
@@ -33,6 +35,11 @@ std::optional<LocalState> read_local_state(std::string const& folder,
                                            RepositoryId const& repository);
 // The same, or a fresh state with a new writer id.
 LocalState load_local_state(std::string const& folder, RepositoryId const& repository);
+
+// Whether the keys have the newest master secret that this machine has seen.
+bool has_newest_seen(KeyRing const& keys, LocalState const& state);
+// The newest of the keys becomes that.
+void note_newest(KeyRing const& keys, LocalState& state);
 
 // Applies `change` to what the file holds by now, since other processes may have changed it, or to
 // `known` when it holds nothing. Returns the result, durable. Throws SourceError.

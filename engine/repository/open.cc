@@ -179,14 +179,14 @@ bool sync_listed_slots(Repository& repository) {
 
 // A master secret counts as seen when its slot is durable: a power cut may take back what a rekey
 // has not synced yet, and that is no rollback. The slot of the first one is older than the config.
-void remember_keys(Repository& repository, bool encrypted, std::uint32_t epoch) {
+void remember_keys(Repository& repository, bool encrypted) {
     LocalState const& state = repository.local_state();
-    bool const is_new = epoch > std::max(state.epochs, 1U);
-    std::uint32_t const epochs = is_new && !sync_listed_slots(repository) ? state.epochs : epoch;
-    if (encrypted == state.encrypted && epochs == state.epochs) return;
+    std::uint32_t const epoch = repository.keys().newest_epoch();
+    bool const is_durable = epoch <= 1 || epoch == state.epochs || sync_listed_slots(repository);
+    if (encrypted == state.encrypted && (epoch == state.epochs || !is_durable)) return;
     repository.update_local_state([&](LocalState& kept) {
         kept.encrypted = kept.encrypted || encrypted;
-        kept.epochs = std::max(kept.epochs, epochs);
+        if (is_durable && kept.epochs < epoch) note_newest(repository.keys(), kept);
     });
 }
 
@@ -236,34 +236,52 @@ void require_nothing_lost(Repository& repository, OpenOptions const& options) {
                               "add --accept-rollback");
 }
 
-// What is sealed under later secrets is stored again.
-void note_unreadable(Repository& repository, std::uint32_t epoch) {
+bool opens(KeyRing const& keys, WrappedKey const& wrapped) {
+    try {
+        keys.unwrap(wrapped);
+        return true;
+    } catch (FormatError const&) {
+        return false;
+    }
+}
+
+// What is sealed under secrets that are lost is stored again.
+void note_unreadable(Repository& repository) {
     repository.refresh_index();
     Index::View const view = repository.index_view();
     view.each_pack([&](PackNumber number, IndexedPack const& pack) {
         auto const keys = view.directory(number).keys;
-        bool const is_later = std::any_of(keys.begin(), keys.end(),
-                                          [&](WrappedKey const& key) { return key.epoch > epoch; });
-        if (is_later) repository.note_damaged(pack.id);
+        bool const is_readable = std::all_of(keys.begin(), keys.end(), [&](WrappedKey const& key) {
+            return opens(repository.keys(), key);
+        });
+        if (!is_readable) repository.note_damaged(pack.id);
     });
 }
 
-// The master secret in use is older than one that this machine has seen.
+// "it had 3 master secrets, and this key opens 2"; or as many, but others.
+std::string describe_loss(KeyRing const& keys, LocalState const& seen) {
+    if (keys.newest_epoch() < seen.epochs) {
+        return "it had " + std::to_string(seen.epochs) + " master secrets, and this key opens " +
+               std::to_string(keys.newest_epoch());
+    }
+    return "its master secret " + std::to_string(seen.epochs) + " was another one";
+}
+
+// The newest master secret that this machine has seen is gone.
 void require_wanted_rollback(Repository& repository, OpenOptions const& options) {
     if (options.report_rollback) return;
-    std::uint32_t const epoch = repository.keys().newest_epoch();
-    std::uint32_t const seen = repository.local_state().epochs;
     if (!options.accept_rollback) {
         throw RepositoryError(
             RepositoryFailure::rolled_back,
-            "the repository went back in time: it had " + std::to_string(seen) +
-                " master secrets, and this key opens " + std::to_string(epoch) +
+            "the repository went back in time: " +
+                describe_loss(repository.keys(), repository.local_state()) +
                 ". If it was restored from a copy on purpose, add --accept-rollback: keys that "
                 "were replaced open it again, and what was stored under the new secret cannot be "
                 "read");
     }
-    with_index([&] { note_unreadable(repository, epoch); });
-    repository.update_local_state([&](LocalState& state) { state.epochs = epoch; });
+    with_index([&] { note_unreadable(repository); });
+    repository.update_local_state(
+        [&](LocalState& state) { note_newest(repository.keys(), state); });
 }
 
 // Compares with what this machine has seen. docs/threat-model.md, "Rollback".
@@ -274,11 +292,10 @@ void require_no_rollback(Repository& repository, OpenOptions const& options) {
         throw RepositoryError(RepositoryFailure::unusable,
                               "the repository was encrypted when this machine last saw it");
     }
-    std::uint32_t const epoch = repository.keys().newest_epoch();
-    if (epoch < state.epochs) {
-        require_wanted_rollback(repository, options);
+    if (has_newest_seen(repository.keys(), state)) {
+        remember_keys(repository, encrypted);
     } else {
-        remember_keys(repository, encrypted, epoch);
+        require_wanted_rollback(repository, options);
     }
     if (!options.report_rollback && !state.heads.empty()) require_nothing_lost(repository, options);
 }

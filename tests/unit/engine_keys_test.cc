@@ -268,6 +268,36 @@ TEST(RollbackOfSecrets, ThatIsAcceptedLosesNothingThatTheSourceHas) {
     EXPECT_EQ(repo.restored(taken.snapshot, source.path()), image_of(source.path()));
 }
 
+// One machine has accepted that, and draws another second secret: another machine, which knows the
+// lost one, must not rely on what is sealed under it.
+TEST(RollbackOfSecrets, IsNoticedAlsoWhenAsManyAreThereAgain) {
+    TempFolder const source;
+    TempFolder const elsewhere;
+    write_file(source / "first", random_bytes(1, 100'000));
+    TestRepo repo(Mode::encrypted);
+    std::string const slot = repo.objects("keys/").at(0);
+    Bytes const old = repo.store().objects().at(slot);
+    rekey(*repo, {repo.credentials(), KdfStrength::standard, ""});
+    OpenOptions other{elsewhere / "cache", false};
+    auto const open_elsewhere = [&] {
+        return open_repository(repo.observed(), repo.credentials(), other);
+    };
+    auto request = saving({source.path()});
+    Progress progress;
+    take_snapshot(*open_elsewhere(), request, progress);
+    repo.store().remove(repo.objects("keys/").at(0));
+    repo.put(slot, old);
+    OpenOptions accept = repo.options();
+    accept.accept_rollback = true;
+    rekey(*open_repository(repo.observed(), repo.credentials(), accept),
+          {repo.credentials(), KdfStrength::standard, ""});
+    EXPECT_EQ(failure_of(open_elsewhere), RepositoryFailure::rolled_back);
+    other.accept_rollback = true;
+    auto const taken = take_snapshot(*open_elsewhere(), request, progress);
+    repo.reopen();
+    EXPECT_EQ(repo.restored(taken.snapshot, source.path()), image_of(source.path()));
+}
+
 TEST_F(Rekeyed, WrapsNewSessionKeysUnderTheNewMaster) {
     auto const repository = open(passphrase("the new"));
     auto const wrapped =
