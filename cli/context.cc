@@ -241,9 +241,14 @@ std::string repository_location(GlobalOptions const& options) {
     throw std::invalid_argument("no repository named: use -r FOLDER or REPO_REPOSITORY");
 }
 
+std::vector<std::string> paths_never_written(GlobalOptions const& options) {
+    return {repository_location(options), options.key_file, passphrase_file(options)};
+}
+
 std::vector<std::string> paths_in_use(GlobalOptions const& options) {
-    return {repository_location(options), open_options(options).cache_folder, options.key_file,
-            passphrase_file(options)};
+    auto paths = paths_never_written(options);
+    paths.push_back(open_options(options).cache_folder);
+    return paths;
 }
 
 OpenOptions open_options(GlobalOptions const& options, Purpose purpose) {

@@ -45,6 +45,8 @@ std::string repository_location(GlobalOptions const& options);
 // What must be there to open the repository again: its folder, the cache, and the files that hold
 // its keys. Some may not be there.
 std::vector<std::string> paths_in_use(GlobalOptions const& options);
+// Those of them that nothing is restored over; the cache is made anew when it is wrong.
+std::vector<std::string> paths_never_written(GlobalOptions const& options);
 
 // Asks on the terminal when no credentials are given and the repository is encrypted.
 enum class Purpose { use, check };

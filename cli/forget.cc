@@ -81,6 +81,7 @@ void print_group(ForgetArguments const& arguments, ForgetGroup const& group,
 
 void print_text(ForgetArguments const& arguments, ForgetReport const& report) {
     bool const dry_run = arguments.request.dry_run;
+    if (report.groups.empty()) return print("there is no such snapshot, so none is forgotten");
     for (auto const& group : report.groups) print_group(arguments, group, report);
     std::string const frees =
         report.is_measured ? ", which frees " + size_text(report.freed_bytes) : "";

@@ -42,6 +42,7 @@ RestoreRequest make_request(GlobalOptions const& options, RestoreArguments const
     request.overwrite = modes.at(arguments.overwrite);
     request.delete_extra = arguments.delete_extra;
     request.never_deleted = paths_in_use(options);
+    request.never_written = paths_never_written(options);
     request.verify = arguments.verify;
     request.sparse = arguments.sparse;
     request.privileged = arguments.privileged;

@@ -286,7 +286,8 @@ void add_options(CLI::App& command, SnapshotArguments& a) {
     command.add_option("-H,--host", a.host, "host name to record")->check(check_text);
     command.add_option("--time", a.time, "time to record (default: now)");
     command.add_option("--parent", a.parent,
-                       "snapshot to compare with (default: the newest of the same host and paths)");
+                       "snapshot to compare with (default: the newest of the same host and paths, or the "
+                       "one of the host that has most of them)");
     command.add_flag("-f,--force", a.force, "read every file, compare with no parent");
     command.add_flag("-n,--dry-run", a.dry_run, "save nothing, say what would be");
     command.add_flag("--skip-if-unchanged", a.skip_if_unchanged,

@@ -32,6 +32,9 @@ struct RestoreRequest {
     unsigned threads = 0;  // 0: one for each processor
     // Files and folders that are not deleted, nor is what they lie in: what a restore needs itself.
     std::vector<std::string> never_deleted;
+    // Those of them that are left as they are also where the snapshot has something for them: the
+    // target may not lie in one.
+    std::vector<std::string> never_written;
 };
 
 // What gives rights, and was left out because the request is not privileged.

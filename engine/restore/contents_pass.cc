@@ -113,6 +113,7 @@ bool ContentsPass::make_folder(std::string const& path, Node const& folder) {
         auto const there = context_.target.look(path);
         if (there && S_ISDIR(there->st_mode)) {
             require_own_entry(path, folder.name, *there);
+            context_.require_not_in_use(path, *there);
             if (dry_run) return false;
             context_.target.allow_writing(path, *there);
             context_.target.note_file_system(path, there->st_dev);
@@ -193,6 +194,7 @@ void ContentsPass::restore_file(std::string const& path, Node const& node) {
         return;
     }
     if (!there) return create_file(path, node);
+    require_may_change(path, node, *there);
     if (is_taken(*there)) return replace_file(path, node);
     if (may_keep_contents(*there, node)) return keep_contents(path, node);
     if (there->st_nlink > 1) return update_linked_file(path, node, *there);
@@ -216,6 +218,14 @@ std::optional<struct stat> ContentsPass::own_file_at(std::string const& path, No
     auto const there = file_at(path, node);
     if (there && there->st_nlink == 1) require_own_entry(path, node.name, *there);
     return there;
+}
+
+// A key that is in use and was changed since is all that opens the repository.
+void ContentsPass::require_may_change(std::string const& path, Node const& node,
+                                      struct stat const& there) {
+    bool const is_in_use = context_.never_written.at(identity_of(there)) != nullptr;
+    if (!is_in_use || has_contents_of(path, node, there)) return;
+    context_.require_not_in_use(path, there);
 }
 
 // True for a file that another one of the snapshot was met as: in the target they are one file, and

@@ -18,6 +18,7 @@ RestoreContext::RestoreContext(Repository& opened, RestoreRequest const& asked, 
       reader(opened, tree_cache),
       target(asked.target, asked.dry_run ? Absent::stays : Absent::is_made),
       never_deleted(asked.never_deleted),
+      never_written(asked.never_written),
       metadata(asked),
       chosen(asked),
       selection(reader, asked, chosen, shown) {}
@@ -119,6 +120,12 @@ bool RestoreContext::is_there(std::string const& path, struct stat const& there,
     if (there.st_nlink > 1 && !metadata.fits(there, node)) return false;
     if (node.kind == NodeKind::symlink) return target.link_target(path) == node.target;
     return !is_device(node) || there.st_rdev == node.device_number;
+}
+
+void RestoreContext::require_not_in_use(std::string const& path, struct stat const& there) const {
+    if (auto const* const used = never_written.at(identity_of(there))) {
+        throw SourceError(path, "is " + *used + ", which is in use: it is left as it is");
+    }
 }
 
 bool RestoreContext::keeps(struct stat const& there, Node const& node) const {

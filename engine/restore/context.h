@@ -6,7 +6,7 @@
 
 #include "engine/repository/tree_reader.h"
 #include "engine/restore/metadata.h"
-#include "engine/restore/never_deleted.h"
+#include "engine/restore/paths_in_use.h"
 #include "engine/restore/selection.h"
 #include "engine/restore/target.h"
 
@@ -50,6 +50,8 @@ struct RestoreContext {
     void require_removable(std::string const& path);
     // What is at `path` already is the link or special node `node`, but perhaps for its metadata.
     bool is_there(std::string const& path, struct stat const& there, Node const& node);
+    // Throws SourceError when this is what is never written to.
+    void require_not_in_use(std::string const& path, struct stat const& there) const;
     // What is there stays as it is, because of the request.
     bool keeps(struct stat const& there, Node const& node) const;
 
@@ -58,7 +60,8 @@ struct RestoreContext {
     Progress& progress;
     ChunkReader reader;
     Target target;
-    NeverDeleted never_deleted;
+    PathsInUse never_deleted;
+    PathsInUse never_written;
     Metadata metadata;
     ChosenPaths chosen;
     Selection selection;

@@ -1,6 +1,8 @@
 // A restore from beginning to end: what is in files, then names and metadata, then a look back.
 #include "engine/restore.h"
 
+#include <fcntl.h>
+
 #include <filesystem>
 
 #include "engine/restore/contents_pass.h"
@@ -18,6 +20,19 @@ void require_room(Target const& target, Statistics const& told) {
     throw SourceError("", "the snapshot holds " + std::to_string(entries) +
                               " entries, more than the target's file system can ever hold (" +
                               std::to_string(*inodes) + ")");
+}
+
+// Where the target is, or will be.
+void require_not_within(PathsInUse const& in_use, std::string const& target) {
+    std::error_code absent;
+    auto at = std::filesystem::absolute(target, absent);
+    while (!std::filesystem::exists(at, absent) && at.has_relative_path()) at = at.parent_path();
+    Fd const folder(::open(at.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!folder) return;  // told of when it is used
+    if (auto const* const around = in_use.around(folder)) {
+        throw SourceError(
+            target, "lies in " + *around + ", which is in use: restore to a folder outside of it");
+    }
 }
 
 RestoreResult restore(Repository& repository, RestoreRequest const& request, Progress& progress) {
@@ -44,6 +59,7 @@ RestoreResult restore_snapshot(Repository& repository, RestoreRequest const& req
     if (request.delete_extra && at_root && request.include.empty()) {
         throw SourceError("/", "--delete at / needs --include: it would remove the whole system");
     }
+    require_not_within(PathsInUse(request.never_written), request.target);
     repository.refresh_index();
     auto result = reading(repository, {request.from.id}, [&] {
         return with_sound_index(repository, [&] { return restore(repository, request, progress); });

@@ -1,15 +1,50 @@
 #include "engine/snapshot/parent.h"
 
+#include <algorithm>
 #include <functional>
 
 #include "engine/repository/names.h"
 #include "engine/repository/pack_store.h"
 #include "engine/repository/stored_packs.h"
 #include "engine/repository/tree_reader.h"
+#include "engine/util/paths.h"
 
 namespace coffre {
 
 namespace {
+
+using Paths = std::vector<std::string>;
+
+bool holds(std::string const& path, std::string const& other) {
+    return path == other || lies_beneath(other, path);
+}
+
+// How many times one has files of which the other may have earlier versions.
+std::size_t shared_paths(Paths const& some, Paths const& others) {
+    std::size_t count = 0;
+    for (auto const& path : some) {
+        count += static_cast<std::size_t>(std::count_if(
+            others.begin(), others.end(),
+            [&](std::string const& other) { return holds(path, other) || holds(other, path); }));
+    }
+    return count;
+}
+
+// The newest of the same host and paths; if there is none, because a path was added to a job, say,
+// the one of the host that has most of them.
+std::optional<NamedSnapshot> choose_own(std::vector<NamedSnapshot> list, Snapshot const& begun) {
+    NamedSnapshot* best = nullptr;
+    std::size_t most = 0;
+    for (auto it = list.rbegin(); it != list.rend(); ++it) {
+        Snapshot const& candidate = it->snapshot;
+        if (candidate.host != begun.host || candidate.time_ns > begun.started_ns) continue;
+        if (candidate.paths == begun.paths) return std::move(*it);
+        std::size_t const shared = shared_paths(candidate.paths, begun.paths);
+        if (shared > most) best = &*it;
+        most = std::max(most, shared);
+    }
+    return best != nullptr ? std::optional(std::move(*best)) : std::nullopt;
+}
 
 std::optional<NamedSnapshot> choose(Repository& repository, SnapshotRequest const& request,
                                     Snapshot const& begun) {
@@ -17,15 +52,7 @@ std::optional<NamedSnapshot> choose(Repository& repository, SnapshotRequest cons
     if (request.parent == ParentChoice::given) {
         return find_whole_snapshot(list_snapshots(repository), request.parent_name, {});
     }
-    auto list = list_snapshots(repository).snapshots;
-    for (auto it = list.rbegin(); it != list.rend(); ++it) {
-        Snapshot const& candidate = it->snapshot;
-        if (candidate.host == begun.host && candidate.paths == begun.paths &&
-            candidate.time_ns <= begun.started_ns) {
-            return std::move(*it);
-        }
-    }
-    return std::nullopt;
+    return choose_own(list_snapshots(repository).snapshots, begun);
 }
 
 // False when nobody relied on it anyway.

@@ -79,7 +79,7 @@ public:
         auto const reused = save(publisher);
         snapshot_.finished_ns = now_ns();
         SnapshotResult result;
-        result.unchanged = parent_ && snapshot_.failure_count == 0 &&
+        result.unchanged = is_of_parents_group() && snapshot_.failure_count == 0 &&
                            parent_->snapshot.root.digest == snapshot_.root.digest;
         if (!request_.dry_run && !(request_.skip_if_unchanged && result.unchanged)) {
             publishes_ = true;
@@ -112,8 +112,13 @@ private:
         if (trees_ == EarlierTrees::distrusted) distrust_trees(repository_, log_);
         if (!parent_) return;
         snapshot_.parent = parent_->id;
+        if (!is_of_parents_group()) return;
         progress_.total_files = parent_->snapshot.statistics.files;
         progress_.total_bytes = parent_->snapshot.statistics.bytes;
+    }
+
+    bool is_of_parents_group() const {
+        return parent_ && parent_->snapshot.paths == snapshot_.paths;
     }
 
     // Reads all that the walk may read of the parent: once the streams are read, damage is too late
@@ -130,7 +135,7 @@ private:
     }
 
     std::unique_ptr<Estimate> begin_estimate() {
-        if (parent_ || !progress_.wants_total) return nullptr;
+        if (is_of_parents_group() || !progress_.wants_total) return nullptr;
         return std::make_unique<Estimate>(paths_.outermost, request_.exclude, progress_);
     }
 

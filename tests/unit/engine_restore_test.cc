@@ -455,6 +455,39 @@ TEST_F(Restore, ReplacesNothingThatIsStillNeeded) {
     EXPECT_TRUE(std::filesystem::exists(target_ / "file/repository/config"));
 }
 
+// The repository, and the key that opens it.
+TEST_F(Restore, LeavesAsItIsWhatIsInUse) {
+    write_tree(target_.path(), {"folder/inner/config"});
+    write_file(target_ / "file", "another key");
+    write_file(target_ / "folder/other.bin", "other");
+    auto request = into_target();
+    request.never_written = {target_ / "folder/inner", target_ / "file",
+                             target_ / "folder/other.bin"};
+    for (bool const dry_run : {true, false}) {
+        request.dry_run = dry_run;
+        auto const result = repo_.restore(request);
+        std::set<std::string> left;
+        for (auto const& failure : result.failures) left.insert(failure.path);
+        EXPECT_EQ(left, (std::set<std::string>{"file", "folder/inner"}));
+    }
+    EXPECT_EQ(read_file(target_ / "file"), "another key");
+    EXPECT_FALSE(std::filesystem::exists(target_ / "folder/inner/leaf.txt"));
+    EXPECT_TRUE(std::filesystem::exists(target_ / "large"));
+}
+
+TEST_F(Restore, IsNotIntoWhatIsInUse) {
+    auto request = into_target();
+    request.never_written = {target_.path()};
+    for (auto const* beneath : {"", "/new", "/new/deeper"}) {
+        request.target = target_.path() + beneath;
+        EXPECT_THROW(repo_.restore(request), SourceError);
+    }
+    EXPECT_EQ(restored_names(), Names{});
+    request.never_written = {target_ / "new"};
+    request.target = target_ / "beside";
+    restore(request);
+}
+
 TEST_F(Restore, KeepsWhatIsExcludedHoweverDeep) {
     write_tree(target_.path(), {"extra/a/b/keep.log", "extra/a/c/x", "extra/y", "extra/z/x"});
     auto request = into_target();

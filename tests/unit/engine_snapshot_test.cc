@@ -356,6 +356,28 @@ TEST(Snapshot, ChoosesTheNewestParentOfTheSameHostAndPaths) {
     EXPECT_EQ(full.snapshot.statistics.files_new, 1U);
 }
 
+// A folder more in a job is no reason to read all others again.
+TEST(Snapshot, ComparesWithTheOneThatHasMostOfThePaths) {
+    TempFolder const source;
+    write_tree(source.path(), {"media/a/1", "media/a/2", "etc/3", "other/4"});
+    TestRepo repo;
+    auto const first = repo.save(source / "media");
+    auto const new_files = [&](std::vector<std::string> const& paths) {
+        auto request = saving(paths);
+        request.skip_if_unchanged = true;
+        auto const taken = repo.take(std::move(request));
+        EXPECT_TRUE(taken.id);
+        EXPECT_FALSE(taken.unchanged);
+        return taken.snapshot.statistics.files_new;
+    };
+    EXPECT_EQ(new_files({source / "media", source / "etc"}), 1U);
+    EXPECT_EQ(new_files({source / "media/a"}), 0U);
+    EXPECT_EQ(new_files({source.path()}), 1U);
+    EXPECT_EQ(new_files({source / "other", source / "media"}), 0U);
+    // Its own is better than a newer one.
+    EXPECT_EQ(repo.save(source / "media").snapshot.parent, first.id);
+}
+
 TEST(Snapshot, StopsWhenToldTo) {
     TempFolder const source;
     write_tree(source.path(), {"a/1", "b/2"});

@@ -1,4 +1,4 @@
-// What a restore needs itself, or the next one will: it is deleted for no reason.
+// What a restore needs itself, or the next one will.
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
@@ -11,11 +11,13 @@ namespace coffre {
 
 // Knows files and folders by what they are, not by their names: a path may lead through links and
 // mount points.
-class NeverDeleted {
+class PathsInUse {
 public:
     // What is not there, or is no path of this machine, is left out.
-    explicit NeverDeleted(std::vector<std::string> const& paths);
+    explicit PathsInUse(std::vector<std::string> const& paths);
 
+    // The path that is this file or folder; null when none is.
+    std::string const* at(FileIdentity const& entry) const;
     // The path that is this file or folder or lies in it; null when none does.
     std::string const* held_by(FileIdentity const& entry) const;
     // The path that is this open folder or one above it; null when none is.

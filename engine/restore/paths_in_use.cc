@@ -1,4 +1,4 @@
-#include "engine/restore/never_deleted.h"
+#include "engine/restore/paths_in_use.h"
 
 #include <fcntl.h>
 
@@ -20,7 +20,7 @@ std::string const* find_in(std::map<FileIdentity, std::string> const& known,
 
 }  // namespace
 
-NeverDeleted::NeverDeleted(std::vector<std::string> const& paths) {
+PathsInUse::PathsInUse(std::vector<std::string> const& paths) {
     for (auto const& path : paths) {
         std::error_code absent;
         auto const real = std::filesystem::canonical(path, absent);
@@ -33,11 +33,15 @@ NeverDeleted::NeverDeleted(std::vector<std::string> const& paths) {
     }
 }
 
-std::string const* NeverDeleted::held_by(FileIdentity const& entry) const {
+std::string const* PathsInUse::at(FileIdentity const& entry) const {
+    return find_in(paths_, entry);
+}
+
+std::string const* PathsInUse::held_by(FileIdentity const& entry) const {
     return find_in(holders_, entry);
 }
 
-std::string const* NeverDeleted::around(Fd const& folder) const {
+std::string const* PathsInUse::around(Fd const& folder) const {
     if (paths_.empty()) return nullptr;
     Fd at = open_folder(folder.get(), ".");
     while (at) {
