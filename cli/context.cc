@@ -279,7 +279,7 @@ std::shared_ptr<Repository> open(GlobalOptions const& options, Purpose purpose) 
             return open_repository(location, credentials, how);
         } catch (RepositoryError const& error) {
             if (error.kind() != RepositoryFailure::wrong_key || attempt == prompt_tries) throw;
-            print_error("wrong passphrase, try again");
+            print_error(std::string(error.what()) + "; try again");
         }
     }
 }

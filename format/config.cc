@@ -32,15 +32,15 @@ ConfigPrefix decode_config_prefix(Reader& in) {
     ConfigPrefix prefix;
     prefix.repository = in.id<RepositoryId>();
     auto const mode = in.u8();
-    if (mode > static_cast<std::uint8_t>(Mode::encrypted)) {
-        in.fail("unknown mode " + std::to_string(mode));
-    }
-    prefix.mode = static_cast<Mode>(mode);
     prefix.required_features = in.u64();
     if (prefix.required_features != 0) {
         throw UnsupportedFormat("the repository needs features that this program does not have (" +
                                 std::to_string(prefix.required_features) + ")");
     }
+    if (mode > static_cast<std::uint8_t>(Mode::encrypted)) {
+        in.fail("unknown mode " + std::to_string(mode));
+    }
+    prefix.mode = static_cast<Mode>(mode);
     prefix.public_master = read_key(in);
     if ((prefix.mode == Mode::encrypted) != (prefix.public_master == Key{})) {
         in.fail("public master key does not fit the mode");

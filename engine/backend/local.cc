@@ -49,10 +49,14 @@ bool is_of_store(std::string_view folder) {
            std::end(store_folders);
 }
 
+bool is_lost(int error) {
+    return error == EIO || error == EBADMSG || error == EUCLEAN || error == ENODATA ||
+           error == EREMOTEIO;
+}
+
 // What the disk does not give back is damage of this object, not the end of the command.
 [[noreturn]] void fail_to_read(char const* action, std::string const& name) {
-    bool const is_lost = errno == EIO || errno == EBADMSG || errno == EUCLEAN;
-    if (is_lost) throw corrupt(name + ": cannot " + action + ": " + errno_text());
+    if (is_lost(errno)) throw corrupt(name + ": cannot " + action + ": " + errno_text());
     if (errno == EACCES || errno == EPERM) {
         throw RepositoryError(RepositoryFailure::denied,
                               name + ": cannot " + action + ": " + errno_text());
@@ -76,6 +80,11 @@ void make_folder(int root, std::string const& folder) {
 ObjectInfo info_of(std::string name, struct stat const& status) {
     return {std::move(name), static_cast<std::uint64_t>(status.st_size),
             status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec};
+}
+
+// Elsewhere a folder stands where an object should, and is listed as one.
+bool has_folders(std::string_view prefix) {
+    return prefix.empty() || prefix == "packs/" || prefix == "parity/";
 }
 
 class LocalBackend final : public Backend {
@@ -109,11 +118,15 @@ public:
     }
 
     Bytes get(std::string const& name, std::uint64_t offset, std::uint64_t size) override {
-        Fd const file(::openat(root_.get(), name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+        Fd const file(
+            ::openat(root_.get(), name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
         if (!file && errno == ENOENT) {
             throw corrupt(name + ": is missing");
         }
         if (!file) fail_to_read("open", name);
+        struct stat status {};
+        if (::fstat(file.get(), &status) != 0) fail_to_read("look at", name);
+        if (!S_ISREG(status.st_mode)) throw corrupt(name + ": is no file");
         Bytes bytes = Bytes::uncleared(size);
         ssize_t const got = pread_full(file.get(), bytes, static_cast<off_t>(offset));
         if (got < 0) fail_to_read("read", name);
@@ -129,7 +142,7 @@ public:
         struct stat status {};
         if (::fstatat(root_.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
             if (errno == ENOENT) return std::nullopt;
-            fail("look at", name);
+            fail_to_read("look at", name);
         }
         return info_of(name, status);
     }
@@ -243,12 +256,11 @@ private:
         std::string name = prefix + entry;
         if (::fstatat(folder, entry, &status, AT_SYMLINK_NOFOLLOW) != 0) {
             if (errno == ENOENT) return;  // removed since it was listed
-            fail("look at", name);
+            if (!is_lost(errno)) fail("look at", name);
+            status = {};  // who reads it is told
         }
-        if (S_ISDIR(status.st_mode)) name += '/';
-        if (S_ISDIR(status.st_mode) || S_ISREG(status.st_mode)) {
-            found.push_back(info_of(std::move(name), status));
-        }
+        if (S_ISDIR(status.st_mode) && has_folders(prefix)) name += '/';
+        found.push_back(info_of(std::move(name), status));
     }
 
     std::set<std::string> take_dirty_folders() {

@@ -48,6 +48,9 @@ Bytes Decompressor::decompress(ByteView frame, std::size_t plain_size, ByteView 
     if (::ZSTD_getFrameContentSize(frame.data(), frame.size()) != plain_size) {
         throw FormatError("compressed block does not announce its size");
     }
+    if (::ZSTD_findFrameCompressedSize(frame.data(), frame.size()) != frame.size()) {
+        throw FormatError("compressed block is not one frame");
+    }
     ::ZSTD_DCtx_reset(context_.get(), ZSTD_reset_session_only);
     if (!prefix.empty()) ::ZSTD_DCtx_refPrefix(context_.get(), prefix.data(), prefix.size());
     Bytes plain = Bytes::uncleared(plain_size);

@@ -10,6 +10,8 @@
 
 #include "engine/crypto/kdf.h"
 #include "engine/util/raw_bytes.h"
+#include "format/object.h"
+#include "format/wire.h"
 
 namespace coffre {
 
@@ -95,6 +97,18 @@ FileHash FileHasher::hash() const {
     XXH128_canonical_t canonical;
     ::XXH128_canonicalFromHash(&canonical, ::XXH3_128bits_digest(state_->xxh.get()));
     return FileHash::from(std::as_bytes(std::span(canonical.digest)));
+}
+
+bool has_damaged_version(ByteView object) {
+    constexpr std::size_t at = object_header_size - 2;
+    if (object.size() < object_header_size + 8 ||
+        std::to_integer<std::uint8_t>(object[at]) <= format_version) {
+        return false;
+    }
+    Bytes mended(object.begin(), object.end());
+    mended[at] = std::byte{format_version};
+    Reader checksum(object.last(8), "checksum");
+    return checksum.u64() == xxh3(ByteView(mended).first(mended.size() - 8));
 }
 
 }  // namespace coffre

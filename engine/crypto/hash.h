@@ -49,6 +49,10 @@ std::uint64_t xxh3(ByteView bytes);
 // XXH3-64 of `bytes` with a secret seed: tells a value that this program wrote from any other.
 std::uint64_t xxh3_keyed(ByteView bytes, std::uint64_t seed);
 
+// Whether a changed version is all that is wrong with the object, whose checksum is its last 8
+// bytes: it is damaged, then, and not of a later version.
+bool has_damaged_version(ByteView object);
+
 // XXH3-128 of a whole file, in parts.
 class FileHasher {
 public:

@@ -139,6 +139,7 @@ Bytes KeyRing::seal_signed_object(ObjectKind kind, std::string_view name, ByteVi
 Bytes KeyRing::open_checked(ObjectKind kind, std::string const& name, ByteView object) const {
     constexpr std::size_t prefix_size = object_header_size + 4;
     if (object.size() < prefix_size + 8) fail_corrupt(name, "cut off");
+    if (has_damaged_version(object)) fail_corrupt(name, "its version is damaged");
     Reader header(object.first(prefix_size), "header");
     read_object_header(header, kind);
     if (auto const epoch = header.u32(); epoch != object_epoch) {

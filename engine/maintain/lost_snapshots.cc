@@ -9,8 +9,7 @@ namespace coffre {
 namespace {
 
 bool is_there(Repository& repository, SessionId const& id) {
-    Backend& store = repository.store();
-    return store.stat(names::snapshot(id)) || store.stat(names::forget(id));
+    return repository.store().stat(names::snapshot(id)) || has_forget(repository, id);
 }
 
 // Of a slot that is damaged: nothing. That is told of elsewhere.
@@ -19,7 +18,7 @@ std::optional<SessionId> previous_of(Repository& repository, SessionId const& id
         auto const slot = read_slot(repository, names::snapshot(id));
         if (!slot.killed()) return slot.snapshot->previous;
     } catch (RepositoryError const& error) {
-        if (error.kind() != RepositoryFailure::corrupt) throw;
+        if (!is_of_one_object(error.kind())) throw;
     }
     return std::nullopt;
 }

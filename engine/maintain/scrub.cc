@@ -29,6 +29,7 @@ void require_checksum(std::string const& name, ByteView object) {
     auto const kind = kind_of(name);
     if (!kind) throw FormatError("no object of a repository");
     if (object.size() < object_header_size + sizeof(std::uint64_t)) throw FormatError("cut off");
+    if (has_damaged_version(object)) throw FormatError("its version is damaged");
     Reader header(object.first(object_header_size), name);
     read_object_header(header, *kind);
     Reader checksum(object.last(sizeof(std::uint64_t)), name);

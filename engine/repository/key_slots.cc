@@ -99,9 +99,14 @@ Bytes bound_of(RepositoryId const& repository, std::string const& name, ByteView
     return authenticated_data(ObjectKind::key_slot, repository, name, prefix);
 }
 
-std::string put_slot(Backend& store, KeyRing const& keys, SlotPrefix prefix,
-                     SecretKey const& slot_key, SlotInfo const& info) {
-    std::string name = names::key_slot(random_id<SlotId>());
+struct NewSlot {
+    std::string const& name;
+    SlotPrefix prefix;
+    SlotInfo info;
+};
+
+bool put_slot(Backend& store, KeyRing const& keys, NewSlot slot, SecretKey const& slot_key) {
+    auto& [name, prefix, info] = slot;
     SlotSecrets secrets{keys.master_secrets()};
     prefix.epochs = static_cast<std::uint32_t>(secrets.masters.size());
     prefix.commitment = slot_commitment(slot_key, keys.repository(), prefix);
@@ -115,10 +120,7 @@ std::string put_slot(Backend& store, KeyRing const& keys, SlotPrefix prefix,
         seal(Mode::encrypted, keys.derive("coffre-slot-info"), bound, encode_slot_info(info)));
     out.u64(xxh3(out.view()));
     wipe(content);
-    if (store.put(name, out.view()) != PutResult::stored) {
-        throw RepositoryError(RepositoryFailure::failed, name + ": exists already");
-    }
-    return name;
+    return store.put(name, out.view()) == PutResult::stored;
 }
 
 // What was sealed for this slot; the key is known to be the right one.
@@ -209,9 +211,12 @@ SlotList read_slots(Backend& store) {
             list.damaged += std::string("; ") + error.what();
         }
     }
-    std::stable_sort(
-        list.slots.begin(), list.slots.end(),
-        [](SealedSlot const& a, SealedSlot const& b) { return a.prefix.epochs > b.prefix.epochs; });
+    // The cheaper first: this machine may lack the memory that another's passphrase needs.
+    std::stable_sort(list.slots.begin(), list.slots.end(),
+                     [](SealedSlot const& a, SealedSlot const& b) {
+                         return std::pair(b.prefix.epochs, a.prefix.cost.memory_kib) <
+                                std::pair(a.prefix.epochs, b.prefix.cost.memory_kib);
+                     });
     return list;
 }
 
@@ -228,44 +233,69 @@ SlotList read_slots(Backend& store) {
 
 }  // namespace
 
-std::string put_key_slot(Backend& store, KeyRing const& keys, KdfStrength strength,
-                         Credentials const& credentials, std::string const& label) {
-    SlotInfo const info{label, host_name(), now_ns()};
-    SlotPrefix prefix;
+bool put_key_slot(Backend& store, KeyRing const& keys, std::string const& name,
+                  SlotCredentials const& how) {
+    Credentials const& credentials = how.credentials;
+    NewSlot slot{name, {}, {how.label, host_name(), now_ns()}};
+    SlotPrefix& prefix = slot.prefix;
     fill_random(prefix.salt);
     if (credentials.passphrase) {
         prefix.kind = SlotKind::passphrase;
-        prefix.cost = cost_of(strength);
+        prefix.cost = cost_of(how.strength);
         // A recovery key may be typed in here as well as when it is used.
         std::string typed = as_recovery_key(*credentials.passphrase);
         SecretKey const key = slot_key_of_passphrase(typed, prefix);
         wipe(typed);
-        return put_slot(store, keys, prefix, key, info);
+        return put_slot(store, keys, slot, key);
     }
     prefix.kind = SlotKind::key_file;
-    return put_slot(store, keys, prefix,
-                    slot_key_of_file(read_or_make_key_file(*credentials.key_file), prefix), info);
+    return put_slot(store, keys, slot,
+                    slot_key_of_file(read_or_make_key_file(*credentials.key_file), prefix));
+}
+
+// Whoever holds the first master secret has sealed what is told of a slot; what its prefix says is
+// bound to that, and anybody could else claim to have more secrets.
+bool is_genuine(Backend& store, RepositoryId const& repository, SecretKey const& info_key,
+                std::string const& name) {
+    SealedSlot const slot = read_slot(store, name);
+    return unseal(Mode::encrypted, info_key, bound_of(repository, name, slot.prefix_bytes),
+                  slot.info)
+        .has_value();
+}
+
+void require_newest(Backend& store, RepositoryId const& repository, SlotList const& list,
+                    SlotPrefix const& own, std::vector<MasterSecret> const& masters) {
+    SecretKey const first(masters.front().secret);
+    SecretKey const info_key = subkey(first, "coffre-slot-info");
+    for (auto const& slot : list.slots) {
+        if (slot.prefix.epochs <= own.epochs) break;
+        if (!is_genuine(store, repository, info_key, slot.name)) continue;
+        throw RepositoryError(RepositoryFailure::wrong_key,
+                              "the repository has a new master secret, which this key does "
+                              "not open: have it added again with `repo key add`");
+    }
 }
 
 OpenedSlot open_key_slots(Backend& store, RepositoryId const& repository,
                           Credentials const& credentials) {
     SlotList list = read_slots(store);
     GivenKeys const given(credentials);
+    std::optional<RepositoryError> lack_of_memory;  // of one slot; another may need less
     for (auto const& slot : list.slots) {
-        auto const key = slot_key(slot, given);
-        if (!fits(slot, repository, key)) continue;
-        if (slot.prefix.epochs < list.slots.front().prefix.epochs) {
-            throw RepositoryError(RepositoryFailure::wrong_key,
-                                  "the repository has a new master secret, which this key does "
-                                  "not open: have it added again with `repo key add`");
-        }
         try {
-            return {slot.name, unseal_masters(repository, read_slot(store, slot.name), *key)};
+            auto const key = slot_key(slot, given);
+            if (!fits(slot, repository, key)) continue;
+            auto masters = unseal_masters(repository, read_slot(store, slot.name), *key);
+            require_newest(store, repository, list, slot.prefix, masters);
+            return {slot.name, std::move(masters)};
         } catch (RepositoryError const& error) {
-            if (error.kind() != RepositoryFailure::corrupt) throw;
+            bool const no_memory = error.kind() == RepositoryFailure::failed;
+            if (!no_memory && error.kind() != RepositoryFailure::corrupt) throw;
+            if (no_memory) lack_of_memory = error;
             list.damaged += std::string("; ") + error.what();
         }
     }
+    if (lack_of_memory) throw *lack_of_memory;
     throw_no_slot(credentials, given.unusable_file + list.damaged);
 }
 

@@ -9,10 +9,17 @@
 
 namespace coffre {
 
-// Adds a slot that holds all masters of `keys`; a key file that does not exist is made. Exactly one
-// of the credentials is given. Returns the slot's name. Not durable before the next barrier.
-std::string put_key_slot(Backend& store, KeyRing const& keys, KdfStrength strength,
-                         Credentials const& credentials, std::string const& label);
+// What a new slot is opened with: exactly one of the credentials is given.
+struct SlotCredentials {
+    Credentials const& credentials;
+    KdfStrength strength = KdfStrength::standard;
+    std::string label;
+};
+
+// Adds a slot of this name that holds all masters of `keys`; a key file that does not exist is
+// made. False when the name is taken. Not durable before the next barrier.
+bool put_key_slot(Backend& store, KeyRing const& keys, std::string const& name,
+                  SlotCredentials const& how);
 
 struct OpenedSlot {
     std::string name;

@@ -9,6 +9,7 @@
 #include "engine/repository/key_slots.h"
 #include "engine/repository/names.h"
 #include "engine/repository/repository.h"
+#include "format/limits.h"
 #include "format/mutant.h"
 
 namespace coffre {
@@ -32,15 +33,22 @@ void remove_slots(Repository& repository, std::vector<std::string> const& names)
 
 // Somebody else drew a new master secret since the repository was opened: the new slot `name` does
 // not hold that, and would open nothing or hide what does.
-void require_no_other_rekey(Repository& repository, std::string const& name) {
+bool is_another_drawn(Repository& repository, std::string const& name) {
     auto const list = list_keys(repository);
     std::uint32_t const known = repository.keys().newest_epoch();
-    bool const any = std::any_of(list.slots.begin(), list.slots.end(), [&](auto const& slot) {
+    return std::any_of(list.slots.begin(), list.slots.end(), [&](auto const& slot) {
         return slot.prefix.epochs > known && "keys/" + slot.id != name;
     });
-    if (!any) return;
-    remove_slots(repository, {name});
+}
+
+[[noreturn]] void refuse_after_rekey() {
     refuse("the repository has got a new master secret meanwhile; nothing was changed");
+}
+
+void require_no_other_rekey(Repository& repository, std::string const& name) {
+    if (!is_another_drawn(repository, name)) return;
+    remove_slots(repository, {name});
+    refuse_after_rekey();
 }
 
 // Nobody may be left with a key that he was told he has not.
@@ -55,13 +63,23 @@ void require_no_other_rekey(Repository& repository, std::string const& name) {
     throw RepositoryError(reason.kind(), reason.what());
 }
 
+// Whoever draws the next master secret puts it there: of several at once one does.
+SlotId slot_of_rekey(KeyRing const& keys) {
+    return SlotId::from(keys.derive("coffre-rekey-" + std::to_string(keys.newest_epoch())).view());
+}
+
 // The new slot as a stranger would meet it: read from the store, opened with what the user has.
 std::string put_and_open(Repository& repository, KeyRing const& keys, NewKey const& key) {
     bool const is_one =
         key.credentials.passphrase.has_value() != key.credentials.key_file.has_value();
     if (!is_one) refuse("a key is one passphrase or one key file");
     Backend& store = repository.store();
-    std::string name = put_key_slot(store, keys, key.kdf, key.credentials, key.label);
+    bool const is_rekey = keys.newest_epoch() > repository.keys().newest_epoch();
+    std::string name = names::key_slot(is_rekey ? slot_of_rekey(keys) : random_id<SlotId>());
+    // Looked at first, too: what is taken back may have been used meanwhile.
+    if (is_another_drawn(repository, name)) refuse_after_rekey();
+    if (!put_key_slot(store, keys, name, {key.credentials, key.kdf, key.label}))
+        refuse_after_rekey();
     try {
         if (!mutant("no-barrier-after-key")) store.barrier();
         require_no_other_rekey(repository, name);
@@ -70,7 +88,6 @@ std::string put_and_open(Repository& repository, KeyRing const& keys, NewKey con
         if (!is_same) refuse(name + ": does not open what it should");
     } catch (RepositoryError const& error) {
         // Others may have opened it, and stored under a new secret: it stays.
-        bool const is_rekey = keys.newest_epoch() > repository.keys().newest_epoch();
         if (is_rekey) throw;
         take_back(repository, name, error);
     }
@@ -173,11 +190,25 @@ std::string removable_key(Repository& repository, std::string const& prefix, Key
     return id;
 }
 
+// Two who remove each other's key at once would leave none.
+void put_back_if_last(Repository& repository, std::string const& name, ByteView slot) {
+    auto const left = list_keys(repository).slots;
+    bool const any =
+        std::any_of(left.begin(), left.end(), [](auto const& each) { return !each.is_outdated; });
+    if (any) return;
+    repository.store().put(name, slot);
+    repository.store().barrier();
+    refuse("all other keys were removed meanwhile; nothing was changed");
+}
+
 std::string remove_key(Repository& repository, std::string const& prefix, KeyRemoval removal) {
     std::string id = removable_key(repository, prefix, removal);
+    std::string const name = "keys/" + id;
+    Bytes const slot = get_whole(repository.store(), name, limits::mib);
     // Those that stay may be another process's, which has not synced them yet.
     if (!mutant("rely-on-unsynced-key")) repository.store().barrier();
-    remove_slots(repository, {"keys/" + id});
+    remove_slots(repository, {name});
+    if (!mutant("remove-last-key")) put_back_if_last(repository, name, slot);
     return id;
 }
 

@@ -12,6 +12,7 @@
 #include "engine/repository/names.h"
 #include "engine/repository/repository.h"
 #include "engine/repository/reserve.h"
+#include "engine/repository/snapshot_store.h"
 #include "engine/util/clock.h"
 #include "engine/util/small_file.h"
 #include "format/limits.h"
@@ -61,11 +62,11 @@ OpenedConfig read_config(Backend& store) {
     try {
         if (all.size() < 8) throw FormatError("cut off");
         ByteView const body = all.first(all.size() - 8);
+        Reader checksum(all.last(8), "config");
+        if (checksum.u64() != xxh3(body)) throw FormatError("checksum differs: it is damaged");
         Reader in(body, "config");
         OpenedConfig config;
         config.prefix = decode_config_prefix(in);
-        Reader checksum(all.last(8), "config");
-        if (checksum.u64() != xxh3(body)) throw FormatError("checksum differs: it is damaged");
         config.prefix_bytes = encode_config_prefix(config.prefix);
         ByteView const sealed = in.raw(in.remaining());
         config.sealed.assign(sealed.begin(), sealed.end());
@@ -133,7 +134,9 @@ SlotNames put_first_slots(Backend& store, KeyRing const& keys, KdfStrength stren
     }
     SlotNames slots;
     auto const put = [&](Credentials const& one) {
-        slots.insert(put_key_slot(store, keys, strength, one, ""));
+        std::string const name = names::key_slot(random_id<SlotId>());
+        put_key_slot(store, keys, name, {one, strength, ""});
+        slots.insert(name);
     };
     if (credentials.passphrase) put({credentials.passphrase, {}});
     if (credentials.key_file) put({{}, credentials.key_file});
@@ -212,7 +215,7 @@ void require_nothing_lost(Repository& repository, OpenOptions const& options) {
     std::map<WriterId, SessionId> lost = state.heads;
     std::erase_if(lost, [&](auto const& seen) {
         return repository.store().stat(names::snapshot(seen.second)) ||
-               repository.store().stat(names::forget(seen.second));
+               has_forget(repository, seen.second);
     });
     // After that: what closed a slot is written before the slot is removed.
     GcState log;
@@ -236,25 +239,12 @@ void require_nothing_lost(Repository& repository, OpenOptions const& options) {
                               "add --accept-rollback");
 }
 
-bool opens(KeyRing const& keys, WrappedKey const& wrapped) {
-    try {
-        keys.unwrap(wrapped);
-        return true;
-    } catch (FormatError const&) {
-        return false;
-    }
-}
-
 // What is sealed under secrets that are lost is stored again.
 void note_unreadable(Repository& repository) {
     repository.refresh_index();
     Index::View const view = repository.index_view();
     view.each_pack([&](PackNumber number, IndexedPack const& pack) {
-        auto const keys = view.directory(number).keys;
-        bool const is_readable = std::all_of(keys.begin(), keys.end(), [&](WrappedKey const& key) {
-            return opens(repository.keys(), key);
-        });
-        if (!is_readable) repository.note_damaged(pack.id);
+        if (!repository.can_read(view.directory(number))) repository.note_damaged(pack.id);
     });
 }
 

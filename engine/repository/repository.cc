@@ -207,6 +207,17 @@ std::shared_ptr<SessionKey const> Repository::session_key(PackDirectory const& d
     return session_keys_.insert(wanted, std::move(key), 1);
 }
 
+bool Repository::can_read(PackDirectory const& directory) {
+    try {
+        for (auto const& key : directory.keys) session_key(directory, key.id);
+        return true;
+    } catch (FormatError const&) {
+    } catch (RepositoryError const& error) {
+        if (error.kind() != RepositoryFailure::wrong_key) throw;
+    }
+    return false;
+}
+
 // What was sealed since somebody drew a new master secret is not damaged.
 void Repository::require_no_newer_secret(WrappedKey const& key) {
     if (key.epoch <= keys_.newest_epoch() || newest_slot_epoch(*store_) <= keys_.newest_epoch())

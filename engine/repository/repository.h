@@ -63,6 +63,8 @@ public:
 
     // The session key that a pack's directory wraps; kept for the next block.
     std::shared_ptr<SessionKey const> session_key(PackDirectory const& directory, KeyId const& id);
+    // Whether its session keys can be unwrapped: the master secret of one may be lost.
+    bool can_read(PackDirectory const& directory);
 
 private:
     void require_no_newer_secret(WrappedKey const& key);

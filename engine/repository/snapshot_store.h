@@ -17,6 +17,9 @@ SlotContent read_slot(Repository& repository, std::string const& name);
 // `damaged` gets a message.
 std::set<SessionId> read_forgets(Repository& repository, std::vector<std::string>& damaged);
 
+// Whether a forget gives it up. One that cannot be opened gives up nothing.
+bool has_forget(Repository& repository, SessionId const& id);
+
 // Whether there is a slot of this id that is not given up, by now and by `log`. Does not read it.
 bool is_live(Repository& repository, SessionId const& id, GcState const& log);
 

@@ -164,7 +164,7 @@ void use_listed(Repository& repository, std::string const& name, std::vector<std
     try {
         action();
     } catch (RepositoryError const& error) {
-        if (error.kind() != RepositoryFailure::corrupt) throw;
+        if (!is_of_one_object(error.kind())) throw;
         if (repository.store().stat(name)) damaged.emplace_back(error.what());
     }
 }
@@ -214,18 +214,30 @@ std::set<SessionId> read_forgets(Repository& repository, std::vector<std::string
     return forgotten;
 }
 
+bool has_forget(Repository& repository, SessionId const& id) {
+    std::string const name = names::forget(id);
+    try {
+        if (!repository.store().stat(name)) return false;
+        Bytes const bytes = get_whole(repository.store(), name, limits::object_size);
+        repository.keys().open_signed_object(ObjectKind::forget, name, bytes);
+        return true;
+    } catch (RepositoryError const& error) {
+        if (error.kind() != RepositoryFailure::corrupt) throw;
+        return false;
+    }
+}
+
 bool is_live(Repository& repository, SessionId const& id, GcState const& log) {
     // In this order: a collector removes a slot before its forget record.
     Backend& store = repository.store();
-    return !store.stat(names::forget(id)) && store.stat(names::snapshot(id)) &&
+    return !has_forget(repository, id) && store.stat(names::snapshot(id)) &&
            !log.closed.contains(id);
 }
 
 bool is_given_up(Repository& repository, SessionId const& id) {
     // In this order: what closes a slot is written before its forget record is removed.
     std::vector<std::string> damaged;  // told by whoever asks for the log
-    return repository.store().stat(names::forget(id)) ||
-           closed_slots(repository, damaged).contains(id);
+    return has_forget(repository, id) || closed_slots(repository, damaged).contains(id);
 }
 
 void require_not_given_up(Repository& repository, SessionId const& id) {
@@ -312,10 +324,17 @@ void order_by_what_they_show(std::vector<NamedSnapshot>& snapshots) {
     if (ahead != snapshots.begin()) snapshots.erase(ahead, snapshots.end());
 }
 
+// Of a forget that cannot be read: whether what it would give up is gone, too.
+bool is_of_no_slot(SnapshotList const& list, std::string const& message) {
+    if (!message.starts_with("forgets/")) return false;
+    auto const id = SessionId::parse(message.substr(8, 2 * SessionId::size));
+    return id && !list.slots.contains(*id);
+}
+
 // An older one must not pass for the latest.
 void require_all_slots(SnapshotList const& list) {
     for (auto const& message : list.damaged) {
-        if (!message.starts_with("snapshots/")) continue;
+        if (!message.starts_with("snapshots/") && !is_of_no_slot(list, message)) continue;
         throw corrupt(message +
                       "; it may be the latest snapshot, so name the one that you want "
                       "by its ID (`repo snapshots`)");

@@ -87,16 +87,37 @@ bool condemn_lost_packs(Repository& repository, GcState& log, Progress const& pr
 
 using MayRelyOn = std::function<bool(PackId const&)>;
 
-bool has_all(ChunkReader& reader, MayRelyOn const& may_rely_on, Content const& content) {
-    auto const in_such_a_pack = [&](PackNumber pack) {
-        return may_rely_on(reader.view().pack(pack).id);
-    };
+// Packs that may be relied on and can be read. Outlived by all it is given.
+class SoundPacks {
+public:
+    SoundPacks(ChunkReader& reader, MayRelyOn may_rely_on)
+        : reader_(reader), may_rely_on_(std::move(may_rely_on)) {}
+
+    bool contain(PackNumber pack) {
+        auto const [known, is_new] = known_.try_emplace(reader_.view().pack(pack).id);
+        if (is_new) {
+            known->second = may_rely_on_(known->first) &&
+                            reader_.repository().can_read(reader_.view().directory(pack));
+        }
+        return known->second;
+    }
+    ChunkReader& reader() { return reader_; }
+
+private:
+    ChunkReader& reader_;
+    MayRelyOn may_rely_on_;
+    std::map<PackId, bool> known_;
+};
+
+bool has_all(SoundPacks& packs, Content const& content) {
+    ChunkReader& reader = packs.reader();
+    auto const in_such_a_pack = [&](PackNumber pack) { return packs.contain(pack); };
     for (auto const& entry : content.entries) {
         if (!reader.view().find(entry.id, in_such_a_pack)) return false;
         if (content.level == 0) continue;
         auto const below = static_cast<std::uint8_t>(content.level - 1);
         try {
-            if (!has_all(reader, may_rely_on, read_recipe(reader, entry.id, below))) return false;
+            if (!has_all(packs, read_recipe(reader, entry.id, below))) return false;
         } catch (FormatError const&) {
             return false;
         }
@@ -109,10 +130,11 @@ bool is_whole(Repository& repository, Snapshot const& snapshot, MayRelyOn const&
               Progress const& progress) {
     struct Gap {};
     ChunkReader reader(repository, tree_cache);
+    SoundPacks packs(reader, may_rely_on);
     try {
         walk_snapshot(repository, snapshot, "", [&](std::string const&, Node const& node) {
             progress.check_stop();
-            if (node.is_file() && !has_all(reader, may_rely_on, node.content)) throw Gap{};
+            if (node.is_file() && !has_all(packs, node.content)) throw Gap{};
             return true;
         });
     } catch (Gap const&) {
@@ -181,8 +203,8 @@ void distrust_trees(Repository& repository, GcState& log) {
 }
 
 bool is_usable(ChunkReader& reader, GcState const& log, Content const& content) {
-    return has_all(
-        reader, [&](PackId const& pack) { return log.usable(pack); }, content);
+    SoundPacks packs(reader, [&](PackId const& pack) { return log.usable(pack); });
+    return has_all(packs, content);
 }
 
 }  // namespace coffre

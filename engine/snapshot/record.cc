@@ -7,7 +7,8 @@ namespace coffre {
 bool ReusablePacks::is_usable(PackNumber pack) {
     auto const [known, is_new] = usable_.try_emplace(pack);
     if (is_new) {
-        known->second = log_.usable(view_.pack(pack).id) || mutant("reuse-condemned");
+        bool const is_kept = log_.usable(view_.pack(pack).id) || mutant("reuse-condemned");
+        known->second = is_kept && repository_.can_read(view_.directory(pack));
     }
     return known->second;
 }
@@ -22,7 +23,7 @@ Recorder::Recorder(Repository& repository, GcState const& log, ClaimedChunks& cl
                    std::function<void(Block)> const& hand_on)
     : repository_(repository),
       view_(repository.index_view()),
-      packs_(view_, log),
+      packs_(repository, view_, log),
       claimed_(claimed) {
     store_meta_ = [this](Bytes const& bytes) {
         ChunkId const id = repository_.namer().name(PackKind::meta, bytes);

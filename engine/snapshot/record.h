@@ -21,14 +21,16 @@ namespace coffre {
 // Which packs of the index this run may rely on, and which it did.
 class ReusablePacks {
 public:
-    // `view` and `log` outlive this.
-    ReusablePacks(Index::View const& view, GcState const& log) : view_(view), log_(log) {}
+    // All outlive this.
+    ReusablePacks(Repository& repository, Index::View const& view, GcState const& log)
+        : repository_(repository), view_(view), log_(log) {}
 
     bool is_usable(PackNumber pack);
     void mark_reused(PackNumber pack);
     Census const& reused() const { return reused_; }
 
 private:
+    Repository& repository_;
     Index::View const& view_;
     GcState const& log_;
     std::map<PackNumber, bool> usable_;

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <csignal>
+#include <cstring>
 #include <filesystem>
 
 #include "engine/backend/local.h"
@@ -232,8 +233,24 @@ TEST(LocalStore, FollowsNoLink) {
     make_symlink(folder / "store/keys/a", folder / "outside");
     EXPECT_NE(failure_of([&] { store->get("keys/a", 0, 6); }), std::nullopt);
     EXPECT_EQ(store->put("keys/a", as_bytes("x")), PutResult::exists);
-    EXPECT_EQ(store->list("keys/").size(), 0U);
+    EXPECT_EQ(store->list("keys/").size(), 1U);  // for a check to tell of it
     EXPECT_EQ(read_file(folder / "outside"), "secret");
+}
+
+// What is there for who asks is there in a listing.
+TEST(LocalStore, ListsWhatIsNoFileInThePlaceOfAnObject) {
+    TempFolder const folder;
+    create_local_store(folder / "store");
+    auto const store = open_local_store(folder / "store");
+    make_folder(folder / "store/forgets/a");
+    ASSERT_EQ(::mkfifo((folder / "store/snapshots/b").c_str(), 0600), 0);
+    make_folder(folder / "store/packs/0a/c");
+    for (auto const* name : {"forgets/a", "snapshots/b", "packs/0a/c"}) {
+        auto const listed = store->list(std::string(name, std::strchr(name, '/') + 1));
+        ASSERT_EQ(listed.size(), 1U) << name;
+        EXPECT_EQ(listed[0].name, name);
+        EXPECT_EQ(failure_of([&] { store->get(name, 0, 1); }), RepositoryFailure::corrupt) << name;
+    }
 }
 
 TEST(LocalStore, AFolderThatCannotBeListedIsAnError) {

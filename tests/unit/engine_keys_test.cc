@@ -90,6 +90,56 @@ TEST_F(Keys, TheCurrentOneGoesOnlyWhenThatIsSaid) {
     EXPECT_TRUE(opens(key_file()));
 }
 
+// Without a key anybody can write such a slot.
+TEST_F(Keys, ASlotThatOnlyClaimsMoreSecretsLocksNobodyOut) {
+    SlotPrefix prefix;
+    prefix.kind = SlotKind::key_file;
+    prefix.epochs = 2;
+    Writer out;
+    out.raw(encode_slot_prefix(prefix));
+    out.sized(Bytes(120));
+    out.sized(Bytes(60));
+    out.u64(xxh3(out.view()));
+    store_->put(names::key_slot(random_id<SlotId>()), out.view());
+    EXPECT_TRUE(opens(passphrase("the first")));
+}
+
+// Runs `meanwhile` once, just before a key slot is put or removed.
+void before_key_change(TestRepo& repo, Verb verb, std::function<void()> meanwhile) {
+    auto const is_done = std::make_shared<bool>(false);
+    repo.observe([=, meanwhile = std::move(meanwhile)](Verb call, std::string const& name) {
+        if (call == verb && name.starts_with("keys/") && !std::exchange(*is_done, true))
+            meanwhile();
+    });
+}
+
+TEST(KeysAtOnce, OfTwoNewSecretsOneIsDrawn) {
+    TestRepo repo(Mode::encrypted);
+    NewKey const key{repo.credentials(), KdfStrength::standard, ""};
+    auto const other = open_repository(repo.observed(), repo.credentials(), repo.options());
+    before_key_change(repo, Verb::put, [&] { rekey(*other, key); });
+    EXPECT_EQ(failure_of([&] { rekey(*repo, key); }), RepositoryFailure::failed);
+    repo.observe_nothing();
+    EXPECT_EQ(repo.objects("keys/").size(), 1U);
+    repo.reopen();
+    EXPECT_EQ(repo->keys().newest_epoch(), 2U);
+}
+
+TEST(KeysAtOnce, TwoWhoRemoveEachOthersLeaveOne) {
+    TestRepo repo(Mode::encrypted);
+    TempFolder const folder;
+    Credentials const second{{}, folder / "key"};
+    auto const first_id = last_component(repo.objects("keys/").at(0));
+    auto const second_id = add_key(*repo, {second, KdfStrength::standard, ""});
+    auto const other = open_repository(repo.observed(), second, repo.options());
+    before_key_change(repo, Verb::remove,
+                      [&] { remove_key(*other, first_id, KeyRemoval::careful); });
+    EXPECT_EQ(failure_of([&] { remove_key(*repo, second_id, KeyRemoval::careful); }),
+              RepositoryFailure::failed);
+    repo.observe_nothing();
+    EXPECT_NO_THROW(open_repository(repo.observed(), second, repo.options()));
+}
+
 TEST_F(Keys, AnUnknownOrVagueIdRemovesNothing) {
     add_key(*first_, {key_file(), KdfStrength::standard, ""});
     EXPECT_THROW(remove_key(*first_, "zz", KeyRemoval::careful), RepositoryError);
@@ -292,6 +342,12 @@ TEST(RollbackOfSecrets, IsNoticedAlsoWhenAsManyAreThereAgain) {
     rekey(*open_repository(repo.observed(), repo.credentials(), accept),
           {repo.credentials(), KdfStrength::standard, ""});
     EXPECT_EQ(failure_of(open_elsewhere), RepositoryFailure::rolled_back);
+    // One that has seen nothing can tell that it could not read what is there.
+    TempFolder const third;
+    auto const unaware = open_repository(repo.observed(), repo.credentials(), {third / "cache"});
+    auto const by_it = take_snapshot(*unaware, request, progress);
+    repo.reopen();
+    EXPECT_EQ(repo.restored(by_it.snapshot, source.path()), image_of(source.path()));
     other.accept_rollback = true;
     auto const taken = take_snapshot(*open_elsewhere(), request, progress);
     repo.reopen();

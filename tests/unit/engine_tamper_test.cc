@@ -253,7 +253,33 @@ TEST_P(Tampered, AJunkForgetHidesNoSnapshot) {
     }
     repo_.reset_to(std::move(objects));
     auto const list = list_snapshots(*repo_);
-    EXPECT_FALSE(list.snapshots.empty() && list.damaged.empty());
+    EXPECT_EQ(list.snapshots.size(), 2U);
+    EXPECT_EQ(list.damaged.size(), 2U);
+}
+
+// An older snapshot would pass for the latest.
+TEST_P(Tampered, AJunkForgetInThePlaceOfASnapshotIsNoticed) {
+    auto const latest = repo_.find("latest").id;
+    Objects objects = sound_;
+    objects.erase(names::snapshot(latest));
+    objects[names::forget(latest)] = {};
+    repo_.store().replace_all(objects);
+    EXPECT_EQ(failure_of([&] { repo_.reopen(); }), RepositoryFailure::rolled_back);
+    repo_.reset_to(objects);
+    EXPECT_EQ(failure_of([&] { repo_.find("latest"); }), RepositoryFailure::corrupt);
+}
+
+TEST_P(Tampered, AVersionThatWasChangedIsDamageAndStopsNobody) {
+    for (auto const* folder : {"snapshots", "bundles", "forgets", "sessions"}) {
+        for (auto const& [name, bytes] : sound_) {
+            if (folder_of(name) != folder) continue;
+            Objects objects = sound_;
+            objects[name][6] = std::byte{3};
+            repo_.reset_to(std::move(objects));
+            EXPECT_EQ(failure_of([&] { list_snapshots(*repo_); }), std::nullopt) << name;
+            EXPECT_TRUE(any_contains(repo_.errors(), name)) << name;
+        }
+    }
 }
 
 TEST_P(Tampered, CheckGoesOnAfterADamagedLog) {
