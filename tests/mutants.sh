@@ -44,6 +44,7 @@ other-slots-first       tests  TwoInits.AtOnceMakeOneRepository
 rely-on-unsynced-key    proof  *PowerCutTwoKeys*TheOtherKeyGoes
 remember-unsynced-key   proof  *PowerCutTwoKeys*ANewSecretIsSeen
 remove-last-key         tests  Keys.TheLastOneStays
+renumbered-marks        tests  PruneBesideRepair.*
 repair-unannounced      tests  *Repair.LetsACollectionWait*
 reuse-condemned         tests  Protocol.ReusesNothingThatIsCondemned
 sessions-before-condemn tests  *Prune.WaitsForAWriterThatReadTheLogJustBefore*
@@ -75,6 +76,7 @@ ignore-fence            50-69
 log-before-session      820-829
 no-relist               0-19
 no-wait                 0-19
+renumbered-marks        tests  PruneBesideRepair.*
 repair-unannounced      650-659
 reuse-condemned         0-9
 sessions-before-condemn 0-9

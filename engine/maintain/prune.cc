@@ -51,6 +51,8 @@ public:
                 if (attempt < attempts) continue;
                 throw RepositoryError(RepositoryFailure::failed,
                                       "other collections are at work; run prune again later");
+            } catch (IndexRenewed const&) {
+                if (attempt == attempts) throw;
             }
         }
     }
@@ -106,6 +108,7 @@ private:
             for (bool again = false;; again = true) {
                 auto reachable = mark(listed_later, snapshots);
                 auto const plan = plan_prune(repository_, log_, listed, reachable, request_);
+                reachable.require_same_index();
                 if (keeps_what_can_be_read(reachable, plan)) return condemn(reachable, plan);
                 if (again) throw unreadable_copies();
             }
@@ -328,9 +331,12 @@ private:
             bool const is_needed = number && reachable.is_needed(*number);
             if (!is_needed || mutant("no-relist")) unneeded.push_back(pack);
         }
+        reachable.require_same_index();
         if (mutant("unread-copies")) return unneeded;
         auto const is_new = [&](PackNumber pack) { return is_of_this_run(view, pack); };
-        return without_only_copies(repository_, reachable, unneeded, is_new, progress_);
+        auto replaced = without_only_copies(repository_, reachable, unneeded, is_new, progress_);
+        reachable.require_same_index();
+        return replaced;
     }
 
     // Numbers ascend while the index is the same; packs of collections have no session.

@@ -4,6 +4,7 @@
 
 #include "engine/repository/tree_reader.h"
 #include "format/limits.h"
+#include "format/mutant.h"
 
 namespace coffre {
 
@@ -40,11 +41,18 @@ PackChunks::Chunk const* PackChunks::find(ChunkId const& id) const {
 }
 
 Reachable::Reachable(Repository& repository, Rank rank)
-    : rank_(std::move(rank)),
+    : repository_(repository),
+      generation_(repository.index_generation()),
+      rank_(std::move(rank)),
       reader_(repository, tree_cache),
       packs_(chunks_cache),
       marks_(repository.folder()),
       entered_(repository.folder()) {}
+
+void Reachable::require_same_index() const {
+    if (repository_.index_generation() != generation_ && !mutant("renumbered-marks"))
+        throw IndexRenewed();
+}
 
 std::shared_ptr<PackChunks const> Reachable::chunks_of(PackNumber pack) {
     if (auto known = packs_.find(pack)) return known;
@@ -86,6 +94,7 @@ bool Reachable::has_all_bases(std::vector<ChunkId> const& bases, unsigned depth)
 }
 
 std::optional<ChunkPlace> Reachable::marked_place(ChunkId const& id) {
+    require_same_index();
     for (auto const& place : reader_.view().places(id)) {
         auto const* const chunk = chunks_of(place.pack)->find(id);
         if (chunk != nullptr && is_marked(place.pack, chunk->ordinal)) return place;
@@ -167,11 +176,15 @@ void Reachable::mark_entry(PackKind leaves, ListEntry const& entry, std::uint8_t
     if (!is_tree || !set_bit(entered_, *copy)) return;
     if (level == 0) return pieces_.push_back(entry.id);
     auto const below = static_cast<std::uint8_t>(level - 1);
-    mark_list(leaves, read_recipe(reader_, entry.id, below));
+    auto const recipe = read_recipe(reader_, entry.id, below);
+    require_same_index();
+    mark_list(leaves, recipe);
 }
 
 void Reachable::read_piece(ChunkId const& id) {
-    for (auto const& node : decode_tree_piece(reader_.read(PackKind::meta, id))) mark_node(node);
+    Bytes const piece = reader_.read(PackKind::meta, id);
+    require_same_index();
+    for (auto const& node : decode_tree_piece(piece)) mark_node(node);
 }
 
 }  // namespace coffre

@@ -29,6 +29,15 @@ struct PackChunks {
     Chunk const* find(ChunkId const& id) const;
 };
 
+// What is known of packs by their numbers holds for one index: the numbers are others once it was
+// built anew. To be begun again.
+struct IndexRenewed : RepositoryError {
+    IndexRenewed()
+        : RepositoryError(RepositoryFailure::failed,
+                          "a repair, or another collection, has replaced what the index was made "
+                          "of; run it again") {}
+};
+
 // Of several copies of a chunk one is marked, and what it rests on if it is a delta. One thread at
 // a time.
 class Reachable {
@@ -36,8 +45,12 @@ public:
     // Tells which copies to prefer: lower is better; nothing: a copy there is as good as none.
     using Rank = std::function<std::optional<unsigned>(PackNumber)>;
 
-    // `repository` outlives this; its index may grow meanwhile, but not be built anew.
+    // `repository` outlives this; its index may grow meanwhile. When it is built anew, each of the
+    // following but is_marked() and is_needed() may throw IndexRenewed.
     Reachable(Repository& repository, Rank rank);
+
+    // Throws IndexRenewed when the numbers of packs are others by now.
+    void require_same_index() const;
 
     // Marks all that is beneath `root`. Returns the stored bytes that were not marked before.
     // Throws RepositoryError{corrupt} naming `where` when a tree cannot be read. A chunk without a
@@ -89,6 +102,8 @@ private:
     void remember(ChunkId const& id);
     void read_piece(ChunkId const& id);
 
+    Repository& repository_;
+    std::uint64_t const generation_;
     Rank rank_;
     ChunkReader reader_;
     LruCache<PackNumber, PackChunks> packs_;

@@ -40,6 +40,7 @@ public:
         : repository_(repository),
           log_(log),
           listed_(repository, log),
+          generation_(repository.index_generation()),
           view_(repository.index_view()) {}
 
     // Those that hold all that is beneath the snapshot. Throws RepositoryError{failed} when there
@@ -55,6 +56,7 @@ public:
                 std::string(error.what()) +
                     "; it was collected in part, or is damaged: see `repo check`");
         }
+        found.require_same_index();
         if (found.missing().empty()) return census_of(found, view_);
         throw RepositoryError(
             RepositoryFailure::failed,
@@ -79,6 +81,7 @@ private:
         return "snapshot " + named.id.hex().substr(0, 8);
     }
     Reachable nothing() {
+        if (repository_.index_generation() != generation_) throw IndexRenewed();
         return Reachable(repository_, [this](PackNumber number) -> std::optional<unsigned> {
             IndexedPack const pack = view_.pack(number);
             if (!log_.usable(pack.id) || !listed_.holds(pack)) return std::nullopt;
@@ -89,6 +92,7 @@ private:
     Repository& repository_;
     GcState const& log_;
     StoredPacks const listed_;
+    std::uint64_t const generation_;
     Index::View const view_;
     std::optional<Reachable> whole_;
 };
