@@ -128,12 +128,8 @@ void save_again(Repository& repository, std::vector<std::string> const& paths, u
     request.parent = ParentChoice::none;
     request.tags = {"repair"};
     request.threads = threads;
-    auto const taken = take_snapshot(repository, request, progress);
-    ForgetRequest forgotten;
-    forgotten.names = {taken.id->hex()};
-    forgotten.allow_many = true;
-    forgotten.reason = "repair";
-    forget(repository, forgotten, progress);
+    request.given_up = "repair";
+    take_snapshot(repository, request, progress);
 }
 
 RepairReport repair(Repository& repository, RepairArguments const& arguments, unsigned threads,

@@ -201,7 +201,7 @@ private:
     void write_records() {
         std::vector<SessionId> ids;
         for (auto const& [id, bytes] : report_.freed) ids.push_back(id);
-        with_reserve(repository_.store(), [&] { put_forgets(repository_, ids, request_.reason); });
+        with_reserve(repository_.store(), [&] { give_up(repository_, ids, request_.reason); });
     }
 
     using Reasons = std::vector<std::string>;

@@ -41,6 +41,7 @@ public:
                 with_reserve(store_, [this] {
                     report_ = {};
                     collect();
+                    if (moves_later_ && report_.waiting_for.empty()) collect();
                 });
                 if (!request_.dry_run) {
                     make_reserve(store_);
@@ -115,7 +116,13 @@ private:
         });
     }
 
-    bool condemn(Reachable const& reachable, PrunePlan const& plan) {
+    bool condemn(Reachable const& reachable, PrunePlan plan) {
+        // What a run that was killed has left goes before as much is stored again.
+        bool const is_first = !std::exchange(moves_later_, false);
+        if (is_first && plan.has_leftovers && !plan.repack.empty() && !request_.dry_run) {
+            moves_later_ = true;
+            plan.repack.clear();
+        }
         sums() = plan.sums;
         if (request_.on_plan) request_.on_plan(plan.sums);
         if (request_.dry_run || (plan.unneeded.empty() && plan.repack.empty())) return false;
@@ -382,7 +389,9 @@ private:
     void checkpoint_if_due() {
         if (log_.ends_in_condemn) return;  // by another collector
         LogRecord record{LogKind::checkpoint, {}, {}, {}};
-        bool is_due = log_.since_checkpoint >= records_per_checkpoint;
+        // Each repeats all that is known: the more that is, the rarer they are.
+        std::uint64_t const known = log_.closed.size() + log_.swept.size();
+        bool is_due = log_.since_checkpoint >= std::max(records_per_checkpoint, known / 1024);
         for (auto const& object : store_.list("snapshots/")) {
             auto const id = SessionId::parse(last_component(object.name));
             if (!id) continue;
@@ -392,7 +401,8 @@ private:
             // Else each check would tell of it.
             is_due = is_due || (is_forgotten && is_damaged(object.name));
         }
-        is_due = is_due || record.slots.size() >= request_.slots_per_checkpoint;
+        is_due = is_due || record.slots.size() >=
+                               std::max<std::uint64_t>(request_.slots_per_checkpoint, known / 16);
         if (!is_due) return;
         record.slots.insert(record.slots.end(), log_.closed.begin(), log_.closed.end());
         record.packs = with_sound_index(repository_, [this] { return swept_to_repeat(); });
@@ -435,6 +445,7 @@ private:
         PackNumber first = 0;
     };
     std::optional<NewPacks> moved_to_;  // by this run
+    bool moves_later_ = false;          // what is left of another run is removed first
     std::set<SessionId> given_up_;      // before the marks: these keep none of their packs
     PruneReport report_;
 };

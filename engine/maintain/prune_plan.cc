@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/crypto/hash.h"
+#include "engine/repository/damage_notes.h"
 #include "engine/repository/pack_store.h"
 #include "engine/repository/packer.h"
 
@@ -27,6 +28,7 @@ public:
           reachable_(reachable),
           request_(request),
           view_(repository.index_view()),
+          damaged_(noted_damaged(repository.folder())),
           movable_(repository.folder()) {}
 
     PrunePlan plan() {
@@ -65,6 +67,7 @@ private:
             ++plan_.sums.unneeded.packs;
             plan_.sums.unneeded.bytes += size;
             plan_.unneeded.push_back(id);
+            plan_.has_leftovers = plan_.has_leftovers || (!use.number && session->is_zero());
         }
     }
 
@@ -74,6 +77,8 @@ private:
         needed_bytes_ += use.needed;
         plan_.sums.unused += use.unused;
         if (use.is_small) ++small_packs_[use.kind];
+        // What is damaged would end the collection: it stays until it is repaired.
+        if (damaged_.contains(use.id)) return;
         if (use.is_small || use.unused > 0) movable_.push_back(use);
     }
 
@@ -134,6 +139,7 @@ private:
     Reachable const& reachable_;
     PruneRequest const& request_;
     Index::View view_;
+    std::set<PackId> const damaged_;  // as far as this machine has met
     SpilledArray<PackUse> movable_;
     std::uint64_t kept_bytes_ = 0;    // of packs that are needed
     std::uint64_t needed_bytes_ = 0;  // and in them

@@ -24,6 +24,7 @@ struct PackUse {
 struct PrunePlan {
     std::vector<PackId> unneeded;
     std::vector<PackUse> repack;
+    bool has_leftovers = false;  // unneeded packs of a collection that did not finish
     PruneSums sums;
 };
 

@@ -5,13 +5,13 @@
 
 namespace coffre {
 
-void quarantine(Backend& store, std::string const& name) {
+Bytes quarantine(Backend& store, std::string const& name) {
     auto const object = store.stat(name);
-    if (!object) return;
+    if (!object) return {};
     if (object->size > limits::object_size) {
         throw corrupt(name + ": is too large to be moved");
     }
-    Bytes const bytes = store.get(name, 0, object->size);
+    Bytes bytes = store.get(name, 0, object->size);
     std::string const first = names::quarantined(name);
     std::string to = first;
     // What an earlier repair has moved there, under the same name, may be something else.
@@ -22,6 +22,7 @@ void quarantine(Backend& store, std::string const& name) {
     store.barrier();
     store.remove(name);
     store.barrier();
+    return bytes;
 }
 
 }  // namespace coffre

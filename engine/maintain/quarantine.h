@@ -7,7 +7,7 @@
 namespace coffre {
 
 // Moves the object to names::quarantined(), durably. When it ends before its end the object is in
-// both places, or in one of them. What is not there is left.
-void quarantine(Backend& store, std::string const& name);
+// both places, or in one of them. What is not there is left. Returns what was moved.
+Bytes quarantine(Backend& store, std::string const& name);
 
 }  // namespace coffre

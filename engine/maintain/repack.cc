@@ -19,6 +19,8 @@ namespace coffre {
 namespace {
 
 constexpr std::size_t uploads = 1;
+// What is known of is not moved again when this run is killed.
+constexpr std::size_t packs_per_part = 32;
 
 // What is needed of one pack.
 struct Rest {
@@ -171,7 +173,7 @@ private:
 
     void publish(BundleRow row) {
         open_.add(std::move(row));
-        if (open_.is_full(packs_per_bundle)) write_bundle();
+        if (open_.is_full(packs_per_part)) write_bundle();
     }
 
     void write_bundle() {

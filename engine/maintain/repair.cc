@@ -316,11 +316,24 @@ private:
         for (auto const& name : going_) {
             if (!mutant("ended-repair")) require_session();
             try {
-                quarantine(store_, name);
+                move_away(name);
             } catch (RepositoryError const& error) {
                 if (error.kind() == RepositoryFailure::no_space) throw;
                 note(report_.beyond_repair, std::string(error.what()) + "; it stays where it is");
             }
+        }
+    }
+
+    // A collection that has ended this session meanwhile, after a halt of hours, may have counted
+    // on what could still be read there.
+    void move_away(std::string const& name) {
+        Bytes const moved = quarantine(store_, name);
+        try {
+            if (!mutant("ended-repair")) require_session();
+        } catch (RepositoryError const&) {
+            if (!moved.empty()) store_.put(name, moved);
+            store_.barrier();
+            throw;
         }
     }
 

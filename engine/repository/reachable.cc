@@ -71,10 +71,22 @@ std::optional<Reachable::Copy> Reachable::choose_copy(ChunkId const& id, unsigne
         auto const* const chunk = known->find(id);
         if (chunk == nullptr) throw IndexDamaged("index: a chunk is not where it should be");
         Copy const copy{*rank, chunk->depth, place.pack, *chunk};
-        bool const is_better = chunk->depth < depth_limit && (!best || copy < *best);
-        if (is_better && resolves(copy)) best = copy;
+        bool const is_next = chunk->depth < depth_limit && (!best || is_better(copy, *best));
+        if (is_next && resolves(copy)) best = copy;
     }
     return best;
+}
+
+// Of equal ones that in a collector's pack: what a collection has moved before it was killed is not
+// to be moved again.
+bool Reachable::is_better(Copy const& copy, Copy const& other) {
+    if (std::tie(copy.rank, copy.depth) != std::tie(other.rank, other.depth))
+        return std::tie(copy.rank, copy.depth) < std::tie(other.rank, other.depth);
+    auto const is_writers = [this](PackNumber pack) {
+        return !reader_.view().pack(pack).session.is_zero();
+    };
+    return std::pair(is_writers(copy.pack), copy.pack) <
+           std::pair(is_writers(other.pack), other.pack);
 }
 
 // A chain of deltas ends, since each rests on a smaller depth.

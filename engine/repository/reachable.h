@@ -82,11 +82,8 @@ private:
         unsigned depth = 0;
         PackNumber pack = 0;
         PackChunks::Chunk chunk;
-
-        bool operator<(Copy const& other) const {
-            return std::tie(rank, depth, pack) < std::tie(other.rank, other.depth, other.pack);
-        }
     };
+    bool is_better(Copy const& copy, Copy const& other);
     std::optional<Copy> choose_copy(ChunkId const& id, unsigned depth_limit);
     // With what it rests on. Nothing when there is no copy.
     std::optional<Copy> mark_chunk(ChunkId const& id, unsigned depth_limit);

@@ -29,5 +29,7 @@ bool is_given_up(Repository& repository, SessionId const& id);
 // Gives the snapshots up, durably. Another process may have done so already.
 void put_forgets(Repository& repository, std::vector<SessionId> const& ids,
                  std::string const& reason);
+// The same, with those in whose place they stand.
+void give_up(Repository& repository, std::vector<SessionId> const& ids, std::string const& reason);
 
 }  // namespace coffre

@@ -246,6 +246,33 @@ void require_not_given_up(Repository& repository, SessionId const& id) {
                     " was forgotten, and collected in part, while it was read");
 }
 
+namespace {
+
+std::optional<SessionId> replaced_by(Repository& repository, SessionId const& id) {
+    try {
+        auto const slot = read_slot(repository, names::snapshot(id));
+        return slot.killed() ? std::nullopt : slot.snapshot->was;
+    } catch (RepositoryError const& error) {
+        if (error.kind() != RepositoryFailure::corrupt) throw;
+        return std::nullopt;
+    }
+}
+
+// The snapshots in whose place it stands and that nobody came to give up, the oldest first: they
+// would count again without it.
+std::vector<SessionId> still_behind(Repository& repository, SessionId const& id) {
+    std::vector<SessionId> behind;
+    std::set<SessionId> seen{id};
+    for (auto next = replaced_by(repository, id); next && seen.insert(*next).second;
+         next = replaced_by(repository, *next)) {
+        if (!repository.store().stat(names::snapshot(*next))) break;
+        if (!has_forget(repository, *next)) behind.insert(behind.begin(), *next);
+    }
+    return behind;
+}
+
+}  // namespace
+
 void put_forgets(Repository& repository, std::vector<SessionId> const& ids,
                  std::string const& reason) {
     Bytes const record = encode_forget({now_ns(), reason});
@@ -258,6 +285,26 @@ void put_forgets(Repository& repository, std::vector<SessionId> const& ids,
         repository.keys().open_signed_object(ObjectKind::forget, name, there);
     }
     repository.store().barrier();
+}
+
+void give_up(Repository& repository, std::vector<SessionId> const& ids, std::string const& reason) {
+    std::vector<SessionId> all;
+    for (auto const& id : ids) {
+        auto const behind = still_behind(repository, id);
+        all.insert(all.end(), behind.begin(), behind.end());
+        all.push_back(id);
+    }
+    put_forgets(repository, all, reason);
+}
+
+// What a snapshot has taken the place of is given up, whether somebody came to say so or not: two
+// that show one moment would each count as one for the rules of what to keep.
+void leave_out_replaced(std::vector<NamedSnapshot>& snapshots) {
+    std::set<SessionId> replaced;
+    for (auto const& named : snapshots) {
+        if (named.snapshot.was) replaced.insert(*named.snapshot.was);
+    }
+    std::erase_if(snapshots, [&](auto const& named) { return replaced.contains(named.id); });
 }
 
 SnapshotList list_snapshots(Repository& repository) {
@@ -279,6 +326,7 @@ SnapshotList list_snapshots(Repository& repository) {
             if (!slot.killed()) list.snapshots.push_back({*id, std::move(*slot.snapshot)});
         });
     }
+    leave_out_replaced(list.snapshots);
     std::stable_sort(
         list.snapshots.begin(), list.snapshots.end(),
         [](auto const& a, auto const& b) { return a.snapshot.time_ns < b.snapshot.time_ns; });

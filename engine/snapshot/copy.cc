@@ -27,13 +27,18 @@ auto identity(Snapshot const& snapshot) {
 }
 using Identity = decltype(identity(Snapshot{}));
 
+// To have the snapshot, or only what it needs: then it is given up before it is there.
+enum class Purpose { snapshot, chunks };
+
 // One snapshot's way into the repository `to`: a session like any other writer's.
 class CopyRun {
 public:
-    CopyRun(Repository& from, Repository& to, CopyRequest const& request, Progress& progress)
+    CopyRun(Repository& from, Repository& to, CopyRequest const& request, Purpose purpose,
+            Progress& progress)
         : from_(from),
           to_(to),
           request_(request),
+          purpose_(purpose),
           progress_(progress),
           session_(to.store(), to.keys()),
           log_(read_gc_log(to.store(), to.keys())) {}
@@ -72,6 +77,7 @@ public:
         snapshot.statistics = saved.statistics;
         publishes_ = true;
         continue_chain(to_, snapshot);
+        if (purpose_ == Purpose::chunks) put_forgets(to_, {session_.id()}, "repair");
         publisher.publish(snapshot, saved.reused);
         session_.has_published();
         remember_published(to_, session_.id(), snapshot, log_, progress_);
@@ -111,6 +117,7 @@ private:
     Repository& from_;
     Repository& to_;
     CopyRequest const& request_;
+    Purpose const purpose_;
     Progress& progress_;
     Session session_;
     GcState log_;
@@ -134,7 +141,7 @@ public:
         }
         for (auto const& named : missing) {
             CopiedSnapshot copied{named, std::nullopt, false};
-            if (!request_.dry_run && !copy_or_note(copied)) continue;
+            if (!request_.dry_run && !copy_or_note(copied, Purpose::snapshot)) continue;
             if (on_copied) on_copied(copied);
             report_.copied.push_back(std::move(copied));
         }
@@ -186,10 +193,10 @@ private:
     }
 
     // False when the snapshot is not whole.
-    bool copy_or_note(CopiedSnapshot& copied) {
+    bool copy_or_note(CopiedSnapshot& copied, Purpose purpose) {
         try {
-            copied.to = with_sound_index(to_, [&] { return copy(copied.from); });
-            earlier_.push_back(copied);
+            copied.to = with_sound_index(to_, [&] { return copy(copied.from, purpose); });
+            if (purpose == Purpose::snapshot) earlier_.push_back(copied);
             return true;
         } catch (RepositoryError const& error) {
             if (error.kind() != RepositoryFailure::corrupt) throw;
@@ -227,24 +234,22 @@ private:
 
     bool copy_for_its_chunks(NamedSnapshot const& source) {
         CopiedSnapshot copied{source, std::nullopt, false};
-        if (!copy_or_note(copied)) return false;
-        put_forgets(to_, {copied.to->id}, "repair");
-        return true;
+        return copy_or_note(copied, Purpose::chunks);
     }
 
-    NamedSnapshot copy(NamedSnapshot const& named) {
+    NamedSnapshot copy(NamedSnapshot const& named, Purpose purpose) {
         try {
-            return copy_once(named);
+            return copy_once(named, purpose);
         } catch (RepositoryError const& error) {
             if (error.kind() != RepositoryFailure::fenced) throw;
             progress_.report_failure("", std::string(error.what()) + "; trying once more");
         }
-        return copy_once(named);
+        return copy_once(named, purpose);
     }
 
     // Damage of an earlier snapshot, in either repository, is no reason to copy nothing.
-    NamedSnapshot copy_once(NamedSnapshot const& named) {
-        CopyRun run(from_, to_, request_, progress_);
+    NamedSnapshot copy_once(NamedSnapshot const& named, Purpose purpose) {
+        CopyRun run(from_, to_, request_, purpose, progress_);
         try {
             return run.copy(named, earlier_);
         } catch (RepositoryError const& error) {
@@ -253,7 +258,7 @@ private:
                                              "; the snapshot is copied without comparing it with "
                                              "the one before");
         }
-        return CopyRun(from_, to_, request_, progress_).copy_anew(named);
+        return CopyRun(from_, to_, request_, purpose, progress_).copy_anew(named);
     }
 
     void remember_copies() {

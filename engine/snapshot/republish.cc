@@ -158,7 +158,7 @@ std::optional<Republished> change_tags(Repository& repository, NamedSnapshot con
     auto const listed = find_snapshot(repository, named.id.hex(), {});
     auto done = republication.publish({listed.id, listed.snapshot}, std::move(changed),
                                       Republication::Trust::listed);
-    put_forgets(repository, {named.id}, "replaced");
+    give_up(repository, {named.id}, "replaced");
     return done;
 }
 

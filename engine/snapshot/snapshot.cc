@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "engine/repository/session.h"
+#include "engine/repository/snapshot_store.h"
 #include "engine/snapshot/chain.h"
 #include "engine/snapshot/estimate.h"
 #include "engine/snapshot/parent.h"
@@ -84,6 +85,7 @@ public:
         if (!request_.dry_run && !(request_.skip_if_unchanged && result.unchanged)) {
             publishes_ = true;
             continue_chain(repository_, snapshot_);
+            if (!request_.given_up.empty()) put_forgets(repository_, {id_}, request_.given_up);
             publisher.publish(snapshot_, reused);
             session_->has_published();
             result.id = id_;

@@ -124,6 +124,21 @@ TEST(Retention, WhatIsDatedInTheFuturePushesNobodyOut) {
     EXPECT_EQ(kept(group, rules, parse_time("2026-01-03")), (Places{0, 1, 2}));
 }
 
+// Hours are as long as they are: this one the clocks of Berlin show twice.
+TEST(Retention, CountsHoursAlsoWhereClocksAreSetBack) {
+    char const* const zone = std::getenv("TZ");
+    std::string const before = zone != nullptr ? zone : "";
+    ::setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3", 1);
+    ::tzset();
+    RetentionRules rules;
+    rules.within.all = parse_span("1h");
+    auto const group = at_times({"2025-10-25T23:20:00Z", "2025-10-25T23:40:00Z",
+                                 "2025-10-26T00:10:00Z", "2025-10-26T00:30:00Z"});
+    EXPECT_EQ(kept(group, rules), (Places{1, 2, 3}));
+    zone != nullptr ? ::setenv("TZ", before.c_str(), 1) : ::unsetenv("TZ");
+    ::tzset();
+}
+
 TEST(Retention, KeepsPinnedAndTaggedOnes) {
     auto group = at_times({"2026-01-01", "2026-01-02", "2026-01-03", "2026-01-04"});
     group[0].snapshot.pinned = true;

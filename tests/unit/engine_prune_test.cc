@@ -1227,6 +1227,53 @@ TEST_P(Prune, TagsAndPinsMakeAnotherSnapshotOfTheSameTrees) {
     expect_all_is_well();
 }
 
+// Two that show one moment would each count for the rules of what to keep.
+TEST_P(Prune, ATagThatWasKilledLeavesOneSnapshot) {
+    Progress progress;
+    auto named = NamedSnapshot{*second_.id, second_.snapshot};
+    for (auto const* tag : {"one", "two"}) {
+        TagChange change;
+        change.add = {tag};
+        repo_.observe([&](Verb verb, std::string const& name) {
+            if (verb == Verb::put && name.starts_with("forgets/"))
+                throw RepositoryError(RepositoryFailure::failed, "killed");
+        });
+        EXPECT_EQ(failure_of([&] { change_tags(*repo_, named, change, progress); }),
+                  RepositoryFailure::failed);
+        repo_.observe_nothing();
+        ASSERT_EQ(repo_.ids().size(), 1U);
+        named = {repo_.find("latest").id, repo_.find("latest").snapshot};
+    }
+    EXPECT_EQ(named.snapshot.tags, (Names{"one", "two"}));
+    prune_all(*repo_);
+    expect_all_is_well();
+    // None of those behind it comes back.
+    forget_named(*repo_, named.id);
+    EXPECT_EQ(repo_.ids(), Names{});
+}
+
+// What a killed run has stored is removed before as much is stored again.
+TEST_P(Prune, GoesOnWhereARunWasKilledWhileItMoved) {
+    auto const stored = [&] {
+        std::uint64_t bytes = 0;
+        for (auto const& object : repo_->store().list("packs/")) bytes += object.size;
+        return bytes;
+    };
+    std::uint64_t const before = stored();
+    for (int kill = 0; kill < 6; ++kill) {
+        repo_.observe([&](Verb verb, std::string const& name) {
+            if (verb == Verb::put && name.starts_with("bundles/"))
+                throw RepositoryError(RepositoryFailure::failed, "killed");
+        });
+        EXPECT_EQ(failure_of([&] { prune_all(*repo_); }), RepositoryFailure::failed);
+        repo_.observe_nothing();
+        EXPECT_LT(stored(), 2 * before);
+    }
+    prune_all(*repo_);
+    EXPECT_LT(stored(), before);
+    expect_all_is_well();
+}
+
 // The folder as a delta on another folder's piece.
 Node delta_folder(HostileRepo& repo, Node const& entry, ListEntry const& base, Node const& before) {
     Bytes const piece = encode_tree_piece({entry});
