@@ -28,6 +28,7 @@ struct GlobalOptions {
 struct Context {
     GlobalOptions options;
     std::string command;  // its name
+    std::size_t words_after_dashes = 0;
     std::function<int()> run;
 };
 

@@ -1,4 +1,5 @@
 // The program: options, the choice of a command, and what its failure means for the exit code.
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <malloc.h>
 #include <pthread.h>
@@ -7,6 +8,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 
 #include <nlohmann/json.hpp>
@@ -100,7 +102,15 @@ int run(Context const& context) {
 // Secrets stay out of core files; large buffers are kept for the next use; every file that may be
 // open at once is allowed to be; and how commands ended is told, also when whoever started this
 // process did not want to know it of his own.
+// What is opened next would be taken for the standard streams, and messages written to it.
+void fill_standard_streams() {
+    for (int fd = 0; fd <= 2; ++fd) {
+        if (::fcntl(fd, F_GETFD) < 0 && ::open("/dev/null", O_RDWR) < 0) std::abort();
+    }
+}
+
 void prepare_process() {
+    fill_standard_streams();
     ::signal(SIGCHLD, SIG_DFL);
     ::prctl(PR_SET_DUMPABLE, 0);
     struct rlimit const no_core{};
@@ -190,6 +200,7 @@ int main(int argc, char** argv) {
     restrict_options(app);
     try {
         auto words = words_of(argc, argv);
+        context.words_after_dashes = words_after_dashes(argc, argv);
         app.parse(words);
     } catch (CLI::Success const& help) {
         return app.exit(help);

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "cli/context.h"
@@ -41,16 +42,31 @@ struct SnapshotArguments {
     bool require_offsite = false;
     bool from_stdin = false;
     bool from_command = false;
+    std::size_t words_after_dashes = 0;
 };
 
 constexpr char const* blanks = " \t\r";
 
+// Each folder holds ".", and what has a slash may be anywhere.
+std::string check_name(std::string const& name) {
+    bool const is_name = name != "." && name != ".." && name.find('/') == std::string::npos;
+    return is_name ? "" : "\"" + name + "\" is no name of a file";
+}
+
+constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
+
 std::vector<std::string> read_list(std::string const& path, char separator) {
-    std::ifstream file(path == "-" ? "/dev/stdin" : path);
-    if (!file) throw SourceError(path, path + ": cannot be read");
+    std::ifstream named;
+    if (path != "-") named.open(path);
+    if (!named) throw SourceError(path, path + ": cannot be read");
+    std::istream& file = path == "-" ? std::cin : named;
     std::vector<std::string> items;
+    bool is_first = true;
     for (std::string item; std::getline(file, item, separator);) {
-        if (separator == '\n' && (item.empty() || item[0] == '#')) continue;
+        bool const is_text = separator == '\n';
+        if (std::exchange(is_first, false) && is_text && item.starts_with(byte_order_mark))
+            item.erase(0, byte_order_mark.size());
+        if (is_text && (item.empty() || item[0] == '#')) continue;
         if (!item.empty()) items.push_back(item);
     }
     if (file.bad()) throw SourceError(path, path + ": cannot be read to its end");
@@ -94,9 +110,10 @@ void add_streams(SnapshotRequest& request, SnapshotArguments const& arguments,
         request.streams.push_back(stream_from_fd(arguments.stdin_filename, STDIN_FILENO));
     }
     if (arguments.from_command) {
-        if (paths.empty())
-            throw std::invalid_argument("--stdin-from-command: write the command after --");
-        // What is left on the command line is the command.
+        if (paths.empty() || paths.size() != arguments.words_after_dashes)
+            throw std::invalid_argument(
+                "--stdin-from-command: write nothing but the command, after --; other paths and "
+                "commands go with --stream");
         request.streams.push_back(stream_from_command(arguments.stdin_filename, paths));
         paths.clear();
     }
@@ -115,13 +132,30 @@ void add_sources(SnapshotRequest& request, SnapshotArguments const& arguments) {
     }
 }
 
+std::string without_wildcards(std::string const& path) {
+    std::string text;
+    for (char const c : path) {
+        if (std::string_view("*?[\\").find(c) != std::string_view::npos) text += '\\';
+        text += c;
+    }
+    return text;
+}
+
+// "./cache" is that of the working folder, not each of that name.
+void add_pattern(PatternList& patterns, std::string const& pattern) {
+    std::string const negation = pattern.starts_with('!') ? "!" : "";
+    std::string const rest = pattern.substr(negation.size());
+    if (!rest.starts_with("./")) return patterns.add(pattern);
+    patterns.add(negation + without_wildcards(std::filesystem::current_path()) + rest.substr(1));
+}
+
 PatternList exclude_patterns(SnapshotArguments const& arguments) {
     PatternList patterns;
-    for (auto const& pattern : arguments.excludes) patterns.add(pattern);
+    for (auto const& pattern : arguments.excludes) add_pattern(patterns, pattern);
     for (auto const& file : arguments.exclude_files) {
         for (auto const& line : read_list(file, '\n')) {
             auto const pattern = without_blanks(line);
-            if (!pattern.empty()) patterns.add(pattern);
+            if (!pattern.empty()) add_pattern(patterns, pattern);
         }
     }
     return patterns;
@@ -264,7 +298,8 @@ int run_snapshot(GlobalOptions const& options, SnapshotArguments const& argument
 
 void add_options(CLI::App& command, SnapshotArguments& a) {
     command.add_option("paths", a.paths, "files and folders to save");
-    command.add_option("--files-from", a.files_from, "file with a path a line (repeatable)");
+    command.add_option("--files-from", a.files_from,
+                       "file with a path a line, # begins a comment (repeatable)");
     command.add_option("--files-from-raw", a.files_from_raw, "the same, paths end in NUL");
     command
         .add_option("-e,--exclude", a.excludes,
@@ -274,8 +309,10 @@ void add_options(CLI::App& command, SnapshotArguments& a) {
                        "file with a pattern a line (repeatable)");
     command.add_flag("--exclude-caches", a.exclude_caches,
                      "leave out contents of folders with a CACHEDIR.TAG");
-    command.add_option("--exclude-if-present", a.if_present,
-                       "leave out contents of folders that hold this file");
+    command
+        .add_option("--exclude-if-present", a.if_present,
+                    "leave out contents of folders that hold this file")
+        ->check(check_name);
     command.add_option("--exclude-larger-than", a.larger_than,
                        "leave out files above this size (10M)");
     command.add_flag("-x,--one-file-system", a.one_file_system,
@@ -285,9 +322,10 @@ void add_options(CLI::App& command, SnapshotArguments& a) {
         ->check(check_tag);
     command.add_option("-H,--host", a.host, "host name to record")->check(check_text);
     command.add_option("--time", a.time, "time to record (default: now)");
-    command.add_option("--parent", a.parent,
-                       "snapshot to compare with (default: the newest of the same host and paths, or the "
-                       "one of the host that has most of them)");
+    command.add_option(
+        "--parent", a.parent,
+        "snapshot to compare with (default: the newest of the same host and paths, or the "
+        "one of the host that has most of them)");
     command.add_flag("-f,--force", a.force, "read every file, compare with no parent");
     command.add_flag("-n,--dry-run", a.dry_run, "save nothing, say what would be");
     command.add_flag("--skip-if-unchanged", a.skip_if_unchanged,
@@ -323,6 +361,7 @@ A command that fails leaves no snapshot (exit code 22). Files that cannot be rea
 rest is saved (exit code 3). A folder that is excluded is not entered: to keep one thing of it write
 --exclude 'folder/**' --exclude '!folder/keep'.)");
     command->callback([&context, arguments] {
+        arguments->words_after_dashes = context.words_after_dashes;
         context.run = [&context, arguments] { return run_snapshot(context.options, *arguments); };
     });
 }

@@ -48,6 +48,13 @@ std::vector<std::string> words_of(int argc, char const* const* argv) {
     return words;
 }
 
+std::size_t words_after_dashes(int argc, char const* const* argv) {
+    auto const* const end = argv + argc;
+    auto const* const dashes =
+        std::find_if(argv, end, [](char const* word) { return std::string_view(word) == "--"; });
+    return dashes == end ? 0 : static_cast<std::size_t>(end - dashes - 1);
+}
+
 std::string readable(std::string message) {
     std::erase(message, mark);
     return message;

@@ -14,6 +14,9 @@ namespace coffre::cli {
 // would take the next word, make two of it, or forget about the "--".
 std::vector<std::string> words_of(int argc, char const* const* argv);
 
+// How many words follow "--".
+std::size_t words_after_dashes(int argc, char const* const* argv);
+
 // A message of the parser, without what words_of() has marked words with.
 std::string readable(std::string message);
 

@@ -36,7 +36,10 @@ private:
         std::vector<std::string> components;
         bool anchored = false;
         bool negated = false;
+        bool is_last_literal = false;
     };
+    static bool matches_all(Pattern const& pattern, std::vector<std::string> const& path);
+
     std::vector<Pattern> patterns_;
 };
 

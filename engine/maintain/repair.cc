@@ -95,6 +95,7 @@ private:
     // Everything else needs the log, so it is mended first.
     void look_at_log() {
         do {
+            progress_.check_stop();
             log_damage_ = look_at_gc_log(repository_);
             if (!request_.apply || log_damage_.messages.empty()) return;
         } while (!mend_gc_log(repository_, log_damage_));

@@ -263,11 +263,17 @@ private:
 
     void remember_copies() {
         keep_local_state(from_, progress_, [this](LocalState& state) {
+            // Another repository has been made there since.
+            std::erase_if(state.copies, [this](auto const& known) {
+                return known.first != to_.id() && known.second.destination == request_.destination;
+            });
             CopyElsewhere& copy = state.copies[to_.id()];
             copy.destination = request_.destination;
             copy.copied_ns = now_ns();
+            if (copy.time_ns > copy.copied_ns) copy.time_ns = 0;
             for (auto const& pair : earlier_) {
-                copy.time_ns = std::max(copy.time_ns, pair.from.snapshot.time_ns);
+                std::int64_t const shown = shown_ns(pair.from.snapshot);
+                if (shown <= copy.copied_ns) copy.time_ns = std::max(copy.time_ns, shown);
             }
         });
     }

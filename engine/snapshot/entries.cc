@@ -7,6 +7,7 @@ namespace coffre {
 namespace {
 
 constexpr std::size_t most_subfolders = 32;  // listed ahead, of one folder
+constexpr off_t largest_ahead = 1 << 20;     // in bytes of the folder: the names of all are held
 
 }  // namespace
 
@@ -42,6 +43,7 @@ void Entries::list_ahead() {
         EntryLook const& look = listing_.looks[scanned_ - first_];
         std::string_view const name = listing_.names[scanned_];
         if (look.error != 0 || !S_ISDIR(look.status.st_mode)) continue;
+        if (look.status.st_size > largest_ahead) continue;
         if (!is_walked_(name, look.status)) continue;
         auto listing =
             ahead_.start([above = folder(), name] { return list_folder(above, name.data()); });

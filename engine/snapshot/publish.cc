@@ -128,7 +128,9 @@ void Publisher::publish(Snapshot const& snapshot, Census const& reused) {
     if (read_gc_log(repository_.store(), repository_.keys()).closed.contains(session_)) {
         throw fenced();
     }
-    if (!mutant("no-read-back")) read_back(repository_, name, snapshot);
+    if (mutant("no-read-back")) return;
+    // It is there: nobody is to begin it anew.
+    with_sound_index(repository_, [&] { read_back(repository_, name, snapshot); });
 }
 
 }  // namespace coffre

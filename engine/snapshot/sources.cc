@@ -1,6 +1,7 @@
 #include "engine/snapshot/sources.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -8,15 +9,28 @@
 
 #include "engine/util/fd.h"
 #include "engine/util/paths.h"
+#include "format/limits.h"
 
 namespace coffre {
 
 namespace {
 
+bool is_same_entry(std::string const& path, std::string const& other) {
+    struct stat a {};
+    struct stat b {};
+    return ::lstat(path.c_str(), &a) == 0 && ::lstat(other.c_str(), &b) == 0 &&
+           a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+// "link/" and "link/.." are where the link leads, for the kernel and for whoever writes so.
 std::string clean(std::string const& path) {
     std::string absolute = std::filesystem::absolute(path).lexically_normal();
     while (absolute.size() > 1 && absolute.ends_with('/')) absolute.pop_back();
-    return absolute;
+    std::error_code absent;
+    std::string const real = std::filesystem::canonical(path, absent);
+    bool const leads_elsewhere =
+        !absent && !is_same_entry(path, absolute) && is_same_entry(path, real);
+    return leads_elsewhere ? real : absolute;
 }
 
 // Component-wise, so that what lies beneath a folder follows it at once.
@@ -67,6 +81,11 @@ void require_free_names(SnapshotRequest const& request, std::vector<std::string>
 }  // namespace
 
 SourcePaths source_paths(SnapshotRequest const& request) {
+    if (request.paths.size() > limits::texts_per_list) {
+        throw SourceError("", std::to_string(request.paths.size()) + " paths are more than the " +
+                                  std::to_string(limits::texts_per_list) +
+                                  " that a snapshot can have: name folders above them");
+    }
     SourcePaths paths;
     for (auto const& path : request.paths) paths.named.push_back(clean(path));
     std::sort(paths.named.begin(), paths.named.end(), comes_before);

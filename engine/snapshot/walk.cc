@@ -100,7 +100,9 @@ void Walker::walk_above(std::vector<std::string> const& paths, std::string const
     folder.inode = folder.device = 0;
     folder.links = 1;
     split_.add(EnterDirectory{std::move(folder)});
+    ++depth_;
     walk_beneath(paths, path, before);
+    --depth_;
     split_.add(LeaveDirectory{});
 }
 
@@ -224,7 +226,7 @@ void Walker::walk_entries(Place const& place, std::uint64_t device, Listing list
                           Node const* before) {
     if (listing.names_error != 0) fail(place.path, errno_text(listing.names_error));
     std::string tag;
-    if (keeps_only_tag(listing.folder.get(), tag)) {
+    if (!place.is_given && keeps_only_tag(listing.folder.get(), tag)) {
         listing.names.keep_only(tag);
         listing.looks = look_at_entries(listing.folder.get(), listing.names, 0);
         is_partial_ = true;

@@ -86,7 +86,7 @@ private:
     std::uint64_t failure_count_ = 0;
     bool is_partial_ = false;  // not all of the folder being walked is saved
     ReadInodes read_;
-    std::uint64_t depth_ = 0;  // of the folder being walked, beneath its path
+    std::uint64_t depth_ = 0;  // of what is being walked: the root's is 0
 };
 
 }  // namespace coffre

@@ -70,8 +70,21 @@ Reached walk_through(Components pattern, Components path) {
     return reached;
 }
 
+bool has_wildcards(std::string const& component) {
+    return component.find_first_of("*?[\\") != std::string::npos;
+}
+
+// Of '[' that a backslash does not make a letter.
+std::size_t find_bracket(std::string const& pattern) {
+    for (std::size_t at = 0; at < pattern.size(); ++at) {
+        if (pattern[at] == '[') return at;
+        if (pattern[at] == '\\') ++at;
+    }
+    return std::string::npos;
+}
+
 void require_closed_brackets(std::string const& pattern) {
-    std::size_t const open = pattern.find('[');
+    std::size_t const open = find_bracket(pattern);
     if (open != std::string::npos && pattern.find(']', open + 2) == std::string::npos) {
         throw std::invalid_argument("pattern \"" + pattern + "\": '[' is not closed");
     }
@@ -100,15 +113,24 @@ void PatternList::add(std::string const& text) {
     // What lies beneath, not the folder itself.
     if (pattern.components.back() == "**") pattern.components.emplace_back("*");
     if (!pattern.anchored) pattern.components.insert(pattern.components.begin(), "**");
+    pattern.is_last_literal = !has_wildcards(pattern.components.back());
     patterns_.push_back(std::move(pattern));
+}
+
+// Most patterns are ruled out by the name alone.
+bool PatternList::matches_all(Pattern const& pattern, std::vector<std::string> const& path) {
+    if (path.empty()) return false;
+    std::string const& last = pattern.components.back();
+    bool const may_be =
+        pattern.is_last_literal ? last == path.back() : component_matches(last, path.back());
+    return may_be && walk_through(pattern.components, path).end();
 }
 
 std::optional<bool> PatternList::decide(std::string const& path, std::string const& other) const {
     auto const components = split_path(path);
     auto const others = path == other ? components : split_path(other);
     auto const deciding = std::find_if(patterns_.rbegin(), patterns_.rend(), [&](Pattern const& p) {
-        return walk_through(p.components, components).end() ||
-               (path != other && walk_through(p.components, others).end());
+        return matches_all(p, components) || (path != other && matches_all(p, others));
     });
     if (deciding == patterns_.rend()) return std::nullopt;
     return !deciding->negated;

@@ -648,20 +648,20 @@ TEST(IsUnchanged, WhenSizeInodeAndTimesAreThoseOfTheParent) {
     EXPECT_FALSE(unchanged_after([](Node& n) { --n.ctime.seconds; }));
 }
 
-TEST(IsUnchanged, OnlyWhenBothTimesAreOlderThanTheParentByMoreThanTwoSeconds) {
+TEST(IsUnchanged, OnlyWhenBothTimesAreOlderThanTheParentByMoreThanAMinute) {
     auto const with_times = [](TimePoint mtime, TimePoint ctime) {
         Node node = old_file();
         node.mtime = mtime;
         node.ctime = ctime;
         return is_unchanged(node, node, started);
     };
-    TimePoint const old{999'999'997, 999'999'999};
-    TimePoint const racy{999'999'998, 0};
+    TimePoint const old{999'999'939, 999'999'999};
+    TimePoint const racy{999'999'940, 0};
     EXPECT_TRUE(with_times(old, old));
     EXPECT_FALSE(with_times(racy, old));
     EXPECT_FALSE(with_times(old, racy));
-    EXPECT_FALSE(with_times({1'000'000'002, 0}, old));
-    EXPECT_FALSE(with_times({1'000'000'100, 0}, {1'000'000'100, 0}));
+    EXPECT_FALSE(with_times({1'000'000'060, 0}, old));
+    EXPECT_FALSE(with_times({1'000'000'200, 0}, {1'000'000'200, 0}));
 }
 
 TEST(IsUnchanged, WhenSomebodySetItsTimeToLongAfterTheParent) {
