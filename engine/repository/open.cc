@@ -62,6 +62,9 @@ OpenedConfig read_config(Backend& store) {
     try {
         if (all.size() < 8) throw FormatError("cut off");
         ByteView const body = all.first(all.size() - 8);
+        Reader header(body, "config");
+        if (has_damaged_version(all)) throw FormatError("its version is damaged");
+        read_object_header(header, ObjectKind::config);
         Reader checksum(all.last(8), "config");
         if (checksum.u64() != xxh3(body)) throw FormatError("checksum differs: it is damaged");
         Reader in(body, "config");

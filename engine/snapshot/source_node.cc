@@ -12,9 +12,7 @@ namespace coffre {
 
 namespace {
 
-// What is written through a mapping changes a file's times once, until the kernel has written the
-// page to the disk: that takes up to 35 s.
-constexpr std::int64_t racy_seconds = 60;
+constexpr std::int64_t racy_seconds = 2;
 
 NodeKind kind_of(mode_t mode) {
     switch (mode & S_IFMT) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "engine/util/clock.h"
 #include "engine/util/fd.h"
 #include "engine/util/paths.h"
 #include "engine/util/source_file.h"
@@ -17,6 +18,8 @@ namespace coffre {
 namespace {
 
 constexpr std::size_t listed_text_size = 4096;
+// In seconds: the kernel writes what is older, with the usual settings after 35.
+constexpr std::int64_t longest_unwritten = 60;
 // File systems of 255 characters, not bytes, have them.
 constexpr char const* too_long_a_name = "its name is longer than 255 bytes";
 constexpr std::string_view cache_signature = "Signature: 8a477f597d28d172789f06886806bc55";
@@ -32,6 +35,14 @@ bool is_cache_tag(int folder) {
 std::string shortened(std::string const& text) {
     if (text.size() <= listed_text_size) return text;
     return "..." + text.substr(text.size() - listed_text_size);
+}
+
+// What is written through a mapping after this changes the file's times again.
+void settle(Fd const& file, struct stat const& status) {
+    if (now_ns() / second_ns - status.st_mtim.tv_sec > longest_unwritten) return;
+    constexpr unsigned how =
+        SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+    ::sync_file_range(file.get(), 0, 0, how);
 }
 
 // The component of `path` that follows the folder `above` it.
@@ -280,6 +291,7 @@ void Walker::read_file(Place const& place, Fd const& file, std::string name, Nod
     if (::fstat(file.get(), &status) != 0) return fail(place.path, errno_text());
     if (!S_ISREG(status.st_mode)) return fail(place.path, "was replaced while it was looked at");
     ::posix_fadvise(file.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
+    settle(file, status);
     Node node = node_of(place, status);
     node.name = std::move(name);
     read_attributes(place, Attributes::of_open(file.get()), node);

@@ -54,7 +54,7 @@ ln -s deep srv/way
     # Saved into itself, it holds more now than it did then.
     expect_code 0 repo snapshot "$work/srv" -e cache
     in_place srv 1 -e cache
-    expect_error "lies in srv/way/backup, which is in use: nothing is deleted here"
+    expect_error "is srv/way/backup, which is in use: it is left as it is"
     expect_code 0 repo check --read-data
 
     # It is where the snapshot has a file.

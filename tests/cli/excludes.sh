@@ -124,9 +124,15 @@ cp out with_odd
 expect_code 0 repo snapshot -e '*.jpg' -e b src
 expect_code 0 repo ls latest
 diff out with_odd || fail "blanks at the ends of patterns count"
-expect_code 0 repo snapshot -e './*.jpg' -e './b/' src
+(
+    cd src
+    expect_code 0 repo snapshot -e './*.jpg' -e './b/' .
+)
 expect_code 0 repo ls latest
-diff out with_odd || fail "./ counts in patterns"
+expect_output "$work/src/a/b/2.jpg"
+! grep -qx "$work/src/top.jpg" out || fail "./ is not the working folder"
+expect_code 2 repo snapshot --exclude-if-present . src
+expect_code 2 repo snapshot --exclude-if-present /etc/passwd src
 expect_code 2 repo snapshot -e ../b src
 
 # One file system: the folder it is mounted on is kept, its contents are not.

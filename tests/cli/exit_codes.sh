@@ -98,7 +98,8 @@ expect_error "see \`repo ls\`"
 expect_code 2 repo snapshot
 expect_error "name a path or a stream"
 expect_code 2 repo snapshot --stdin-from-command
-expect_error "write the command after --"
+expect_error "write nothing but the command, after --"
+expect_code 2 repo snapshot src --stdin-from-command -- echo hello
 expect_code 1 repo ls latest@2020-01-01
 expect_error "none is that old; the oldest is ${first:0:8} of 20"
 for command in ls cat "restore -t out-folder"; do

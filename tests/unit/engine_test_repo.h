@@ -112,10 +112,10 @@ public:
 
     SnapshotResult take(SnapshotRequest request);
     SnapshotResult save(std::string const& path) { return take(saving({path})); }
-    // Moves the moment that the snapshot says it started at: files that are older by more than 60 s
+    // Moves the moment that the snapshot says it started at: files that are older by more than 2 s
     // then need no reading in the next one, all others do.
     void move_start(SnapshotResult const& taken, std::int64_t seconds);
-    void settle(SnapshotResult const& taken) { move_start(taken, 100); }
+    void settle(SnapshotResult const& taken) { move_start(taken, 10); }
 
     FoundSnapshot find(std::string const& name) { return find_snapshot(*repository_, name, {}); }
     RestoreResult restore(RestoreRequest const& request);
