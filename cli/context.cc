@@ -242,7 +242,8 @@ std::string repository_location(GlobalOptions const& options) {
 }
 
 std::vector<std::string> paths_never_written(GlobalOptions const& options) {
-    return {repository_location(options), options.key_file, passphrase_file(options)};
+    return {repository_location(options), options.key_file, passphrase_file(options),
+            options.repository_file, environment("REPO_REPOSITORY_FILE")};
 }
 
 std::vector<std::string> paths_in_use(GlobalOptions const& options) {

@@ -412,7 +412,8 @@ FoundSnapshot find_snapshot(SnapshotList const& list, std::string const& name,
                             SnapshotFilter const& filter) {
     std::size_t const colon = sub_path_colon(name);
     std::string const key = name.substr(0, colon);
-    std::string const sub_path = colon == std::string::npos ? "" : name.substr(colon + 1);
+    std::string sub_path = colon == std::string::npos ? "" : name.substr(colon + 1);
+    if (sub_path == "/") sub_path.clear();
     auto candidates = list.snapshots;
     if (key.starts_with("latest")) {
         require_all_slots(list);

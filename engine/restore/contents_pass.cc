@@ -16,6 +16,9 @@ namespace coffre {
 namespace {
 
 constexpr unsigned waiting_workers = 4;  // for the disk, while others compute
+// Smaller ones are made anew: what is there stays whole until all of the new one is there. Of
+// larger ones only what differs is written.
+constexpr std::uint64_t in_place_from = limits::mib;
 
 bool looks_equal(struct stat const& there, Node const& node) {
     return static_cast<std::uint64_t>(there.st_size) == node.size &&
@@ -38,7 +41,7 @@ void write_zeros(std::string const& path, Fd const& fd, Hole const& hole) {
         auto const part =
             ByteView(zeros).first(std::min<std::uint64_t>(zeros.size(), hole.size - done));
         if (!pwrite_full(fd.get(), part, static_cast<off_t>(hole.offset + done))) {
-            fail(path, "write");
+            fail_to_store(path, "write");
         }
     }
 }
@@ -354,6 +357,21 @@ bool ContentsPass::is_equal(Fd const& fd, Node const& node) {
     return true;
 }
 
+// A library that programs have mapped can be written to, and then they crash; this one, too.
+bool ContentsPass::may_run(std::string const& path) {
+    constexpr std::string_view elf =
+        "\x7f"
+        "ELF";
+    try {
+        Fd const fd = context_.target.open_file(path, O_RDONLY);
+        Bytes head(elf.size());
+        return read_full(fd.get(), head) == static_cast<ssize_t>(head.size()) &&
+               to_text(head) == elf;
+    } catch (SourceError const&) {
+        return false;  // made readable, then
+    }
+}
+
 // Only read: a program that runs cannot be opened for writing, and what is equal keeps its rights.
 bool ContentsPass::has_contents_of(std::string const& path, Node const& node,
                                    struct stat const& there) {
@@ -390,7 +408,10 @@ void ContentsPass::update_file(std::string const& path, Node const& node,
                                struct stat const& there) {
     if (has_contents_of(path, node, there)) return keep_contents(path, node);
     bool const dry_run = context_.request.dry_run;
-    if (dry_run && context_.target.is_busy(path)) return replace_file(path, node);
+    auto const larger = std::max(node.size, static_cast<std::uint64_t>(there.st_size));
+    bool const is_replaced =
+        (larger < in_place_from || may_run(path)) && context_.target.can_be_replaced(path);
+    if (is_replaced || (dry_run && context_.target.is_busy(path))) return replace_file(path, node);
     auto const opened = dry_run ? std::optional(context_.target.open_file(path, O_RDONLY))
                                 : context_.target.open_to_change(path, there);
     if (!opened) return replace_file(path, node);
@@ -417,7 +438,8 @@ void ContentsPass::set_size(std::string const& path, Fd const& fd, Node const& n
         !node.holes.empty() && node.holes.back().offset + node.holes.back().size == node.size;
     std::uint64_t const end_of_data = ends_in_hole ? node.holes.back().offset : node.size;
     for (auto const size : {end_of_data, node.size}) {
-        if (::ftruncate(fd.get(), static_cast<off_t>(size)) != 0) fail(path, "set the size");
+        if (::ftruncate(fd.get(), static_cast<off_t>(size)) != 0)
+            fail_to_store(path, "set the size");
     }
 }
 

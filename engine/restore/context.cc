@@ -110,8 +110,10 @@ void RestoreContext::require_no_way_elsewhere(std::string const& path, Node cons
                                     " is in the place of a folder above what was saved: restore "
                                     "ID:PATH into the folder that is meant");
     }
-    if (!is_link || request.delete_extra) return;
-    throw SourceError(path, "a symbolic link is in the place of a folder (--delete removes it)");
+    bool const is_on_the_way = !request.include.empty() && !chosen.includes(path, false);
+    if (request.delete_extra || (!is_link && !is_on_the_way)) return;
+    throw SourceError(path, std::string(is_link ? "a symbolic link" : "what is no folder") +
+                                " is in the place of a folder (--delete removes it)");
 }
 
 bool RestoreContext::is_there(std::string const& path, struct stat const& there, Node const& node) {

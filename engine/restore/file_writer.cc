@@ -165,7 +165,7 @@ void FileWriter::finish_file(RestoredFile& file, Fd const& fd) {
     } catch (SourceError const& error) {
         failure = error;
     }
-    if (file.temporary) exchange(file, fd);
+    if (file.temporary) exchange_later(file);
     if (!failure) return;
     {
         std::lock_guard const lock(mutex_);
@@ -174,12 +174,44 @@ void FileWriter::finish_file(RestoredFile& file, Fd const& fd) {
     note_failure(file, *failure);
 }
 
-// The old one may be all that is left: the new one is on the disk before it goes.
-void FileWriter::exchange(RestoredFile const& file, Fd const& fd) {
-    require_stored(file, ::fdatasync(fd.get()) == 0);
-    target_.put_in_place(*file.temporary, *file.identity, file.path);
-    std::lock_guard const lock(mutex_);
-    temporaries_.erase(*file.temporary);
+// The old one may be all that is left: the new one is on the disk before it goes. Many are synced
+// at once.
+void FileWriter::exchange_later(RestoredFile const& file) {
+    {
+        std::lock_guard const lock(mutex_);
+        exchanges_.push_back({*file.temporary, *file.identity, file.path});
+        waiting_bytes_ += file.node.size;
+        if (exchanges_.size() < most_exchanges && waiting_bytes_ < exchanged_bytes) return;
+    }
+    exchange_all();
+}
+
+void FileWriter::exchange_all() {
+    std::vector<Exchange> ready;
+    {
+        std::lock_guard const lock(mutex_);
+        ready = std::exchange(exchanges_, {});
+        waiting_bytes_ = 0;
+    }
+    if (!ready.empty()) target_.sync();
+    for (auto const& [temporary, identity, path] : ready) {
+        std::optional<std::string> failure;
+        try {
+            target_.put_in_place(temporary, identity, path);
+        } catch (SourceError const& error) {
+            failure = error.what();
+        }
+        std::lock_guard const lock(mutex_);
+        temporaries_.erase(temporary);
+        if (!failure) continue;
+        failures_.push_back({path, *failure});
+        progress_.report_failure(path, *failure);
+    }
+}
+
+void FileWriter::finish() {
+    exchange_all();
+    sync_behind_.finish();
 }
 
 FileWriter::~FileWriter() {

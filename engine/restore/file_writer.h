@@ -68,7 +68,7 @@ public:
     void mark_failed(RestoredFile& file, std::string const& message);
 
     // When all is released. Throws what a sync has failed with.
-    void finish() { sync_behind_.finish(); }
+    void finish();
 
     std::uint64_t bytes_written() const { return bytes_written_; }
     // A file found no room: the others are given up, too.
@@ -79,7 +79,15 @@ public:
     std::set<std::string> only_metadata_failed() const;
 
 private:
+    // A file that is to take the place of what is at its path.
+    struct Exchange {
+        std::string temporary;
+        FileIdentity identity;
+        std::string path;
+    };
     static constexpr std::uint64_t sync_step = 128 * limits::mib;
+    static constexpr std::size_t most_exchanges = 256;
+    static constexpr std::uint64_t exchanged_bytes = 128 * limits::mib;
 
     std::shared_ptr<Fd const> open(RestoredFile& file, std::uint64_t to_write);
     std::shared_ptr<Fd const> known(RestoredFile const& file);
@@ -93,7 +101,8 @@ private:
     void put_waiting(RestoredFile& file);
     void complete(RestoredFile& file);
     void finish_file(RestoredFile& file, Fd const& fd);
-    void exchange(RestoredFile const& file, Fd const& fd);
+    void exchange_later(RestoredFile const& file);
+    void exchange_all();
     void note(std::vector<SourceFailure>& list, RestoredFile& file, std::string const& message);
     void note_failure(RestoredFile& file, SourceError const& error);
     void give_up(RestoredFile& file);
@@ -112,6 +121,8 @@ private:
     std::vector<SourceFailure> failures_;              // by mutex_
     std::set<std::string> only_metadata_failed_;       // by mutex_
     std::map<std::string, FileIdentity> temporaries_;  // by mutex_
+    std::vector<Exchange> exchanges_;                  // by mutex_: complete
+    std::uint64_t waiting_bytes_ = 0;                  // by mutex_: of these
 };
 
 }  // namespace coffre

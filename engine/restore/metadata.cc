@@ -171,7 +171,9 @@ void Metadata::apply(std::string const& path, int fd, Node const& node, Contents
     Changed changed;
     if (!is_above) changed = set_attributes(fd, there.st_mode, node, attempts);
     // After the owner, which clears the set-id bits, and the ACL, which is part of the mode.
-    bool const is_mode_there = is_owner_there && !changed.mode && (there.st_mode & 07777U) == mode;
+    bool const is_owner_as_before = is_owner_there || !is_owner_set;
+    bool const is_mode_there =
+        is_owner_as_before && !changed.mode && (there.st_mode & 07777U) == mode;
     attempts.attempt([&] {
         if (!is_mode_there && ::fchmod(fd, granted(mode, changed)) != 0) fail(path, "set the mode");
     });
@@ -204,8 +206,9 @@ void Metadata::apply_to_entry(std::string const& path, int folder, std::string c
     Changed const changed = set_attributes(Attributes::of_entry(folder, name), node, attempts);
     if (node.kind != NodeKind::symlink) {
         mode_t const mode = granted(mode_of(node, is_owner_set, 0), changed);
+        bool const is_owner_as_before = is_owner_there || !is_owner_set;
         bool const is_mode_there =
-            is_owner_there && !changed.mode && (there.st_mode & 07777U) == mode;
+            is_owner_as_before && !changed.mode && (there.st_mode & 07777U) == mode;
         attempts.attempt([&] {
             int const result =
                 is_mode_there ? 0 : ::fchmodat(folder, name.c_str(), mode, AT_SYMLINK_NOFOLLOW);
@@ -227,8 +230,11 @@ bool Metadata::fits(struct stat const& there, Node const& node) {
     mode_t const mode = there.st_mode & 07777U;
     bool const is_without =
         !request_.privileged && !node.is_directory() && mode == (node.mode & ~set_id);
-    return has_mtime(there, node) && (mode == node.mode || is_without) && there.st_uid == user &&
-           there.st_gid == group;
+    bool const is_owner_there = there.st_uid == user && there.st_gid == group;
+    // Who is not root cannot give files away.
+    bool const is_own = ::geteuid() != 0 && there.st_uid == ::geteuid();
+    return has_mtime(there, node) && (mode == node.mode || is_without) &&
+           (is_owner_there || is_own);
 }
 
 }  // namespace coffre

@@ -122,7 +122,8 @@ FileIdentity NamesPass::copy_file(std::string const& from, struct stat const& kn
             if (!pwrite_full(copy.get(), part, static_cast<off_t>(at))) fail_to_store(to, "write");
             context_.result.bytes_written += part.size();
         });
-        if (::ftruncate(copy.get(), static_cast<off_t>(node.size)) != 0) fail(to, "set the size");
+        if (::ftruncate(copy.get(), static_cast<off_t>(node.size)) != 0)
+            fail_to_store(to, "set the size");
         put_off_failure([&] { context_.metadata.apply(to, copy.get(), node); });
     } catch (...) {
         context_.target.remove_file(to, identity);

@@ -186,6 +186,14 @@ Fd Target::open_file(std::string const& path, int flags) const {
     return file;
 }
 
+bool Target::can_be_replaced(std::string const& path) const {
+    Parent const parent = parent_of(path);
+    std::string const opened = "/proc/self/fd/" + std::to_string(parent.folder.get());
+    if (::faccessat(AT_FDCWD, opened.c_str(), W_OK | X_OK, AT_EACCESS) != 0) return false;
+    auto const entry = find_entry(parent.folder.get(), parent.name, 0);
+    return entry && !entry->is_mount_point;
+}
+
 bool Target::is_busy(std::string const& path) const {
     return !open_beneath(path, O_WRONLY | O_NONBLOCK, 0) && errno == ETXTBSY;
 }
@@ -203,7 +211,9 @@ std::optional<Fd> Target::open_to_change(std::string const& path, struct stat co
     }
     if (!file && errno == ETXTBSY) return std::nullopt;
     if (!file) fail(path, "open the file");
-    if (::fchmod(file.get(), unfinished_mode) != 0) fail(path, "make it writable");
+    // Some file systems have no such bits, and another's file keeps its own.
+    if (::fchmod(file.get(), unfinished_mode) != 0 && errno != EPERM)
+        fail(path, "mark it as unfinished");
     return file;
 }
 

@@ -63,6 +63,9 @@ public:
     // once. When it throws, that is removed.
     void put_in_place(std::string const& temporary, FileIdentity const& known,
                       std::string const& path) const;
+    // Whether another file can be put in its place: it is no mount point, and its folder may be
+    // written to.
+    bool can_be_replaced(std::string const& path) const;
     // Whether a program runs from it.
     bool is_busy(std::string const& path) const;
 

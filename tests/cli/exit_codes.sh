@@ -178,6 +178,9 @@ expect_output "files     2: 1 new, 0 changed, 0 unmodified, 1 hard links to thes
 # 11: cannot be used.
 cp -a main newer
 printf '\377' | dd of=newer/config bs=1 seek=6 conv=notrunc status=none
+expect_code 20 repo snapshots -r newer # nothing else is of a later version
+expect_error "config: its version is damaged"
+printf '\377' | dd of=newer/config bs=1 seek=100 conv=notrunc status=none
 expect_code 11 repo snapshots -r newer
 expect_error "version"
 expect_error "newer program"

@@ -455,6 +455,39 @@ TEST_F(Restore, ReplacesNothingThatIsStillNeeded) {
     EXPECT_TRUE(std::filesystem::exists(target_ / "file/repository/config"));
 }
 
+// A program may have mapped what is there; and what cannot be had back takes nothing away.
+TEST_F(Restore, MakesSmallFilesAndLibrariesAnew) {
+    restore(into_target());
+    std::string const library =
+        "\x7f"
+        "ELF" +
+        random_bytes(7, 2U << 20U);
+    write_file(target_ / "large", library);
+    write_file(target_ / "file", "newer");
+    std::map<std::string, int> before;
+    for (auto const* name : {"/large", "/file"}) {
+        before[name] = ::open((target_.path() + name).c_str(), O_RDONLY);
+    }
+    restore(into_target());
+    EXPECT_EQ(image_of(target_.path()), saved_);
+    for (auto const& [name, fd] : before) {
+        std::string kept(name == "/file" ? 5 : library.size(), '\0');
+        EXPECT_EQ(::pread(fd, kept.data(), kept.size(), 0), static_cast<ssize_t>(kept.size()));
+        EXPECT_TRUE(kept == (name == "/file" ? "newer" : library)) << name;
+        ::close(fd);
+    }
+}
+
+TEST_F(Restore, RemovesNoFileForAFolderOnTheWay) {
+    make_folder(target_.path());
+    write_file(target_ / "folder", "mine");
+    auto request = into_target();
+    request.include.add("leaf.txt");
+    auto const result = repo_.restore(request);
+    ASSERT_EQ(result.failures.size(), 1U);
+    EXPECT_EQ(read_file(target_ / "folder"), "mine");
+}
+
 // The repository, and the key that opens it.
 TEST_F(Restore, LeavesAsItIsWhatIsInUse) {
     write_tree(target_.path(), {"folder/inner/config"});

@@ -187,6 +187,7 @@ TEST_P(WritingATarget, PutsNothingElseInPlace) {
     std::filesystem::remove(temporary);
     write_file(temporary, "hostile");
     writer_.release(*file_);
+    writer_.finish();
     EXPECT_EQ(writer_.failures().size(), 1U);
     EXPECT_EQ(target_.look("folder/file")->st_ino, before->st_ino);
 }
