@@ -68,7 +68,7 @@ std::string advice_for(RepositoryFailure failure, std::string const& command) {
             return "Nothing is lost: run the command again.";
         case RepositoryFailure::wrong_key:
             return "Give the passphrase with -p FILE, --password-command or REPO_PASSWORD, or a "
-                   "key with --key-file.";
+                   "key with --key-file; what REPO_KEY_FILE names is tried, too.";
         case RepositoryFailure::config_lost:
             return "Bring the file `config` back from a copy, such as the one kept with the key: "
                    "until then nothing can be read, checked or repaired.";

@@ -54,8 +54,10 @@ PackChoice parse_subset(std::string const& text) {
         if (!percent || !(*percent > 0 && *percent <= 100)) throw bad_subset(text);
         return PackShare{*percent};
     }
+    // A number alone may be meant as a share.
+    bool const has_unit = text.find_first_not_of("0123456789.") != std::string::npos;
     try {
-        if (auto const bytes = parse_size(text); bytes > 0) return PackBytes{bytes};
+        if (auto const bytes = parse_size(text); bytes > 0 && has_unit) return PackBytes{bytes};
     } catch (std::invalid_argument const&) {
     }
     throw bad_subset(text);

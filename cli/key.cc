@@ -103,16 +103,40 @@ NewKey choose_key(GlobalOptions const& options, KeyArguments const& arguments) {
     return key;
 }
 
+// A recovery key is shown before it is stored, so that nobody loses one that counts.
+template <class Action>
+std::string storing_key(KeyArguments const& arguments, Action const& action) {
+    try {
+        return action();
+    } catch (RepositoryError const& error) {
+        if (!arguments.recovery) throw;
+        throw RepositoryError(error.kind(), std::string(error.what()) +
+                                                "; do not keep the recovery key above: `repo key "
+                                                "list` says whether it was stored");
+    }
+}
+
+// What was given to open it may open it no longer.
+void print_what_is_next(GlobalOptions const& options, std::string const& what) {
+    if (!options.quiet && !options.json) print(what);
+}
+
 int run_add(GlobalOptions const& options, KeyArguments const& arguments) {
     auto const repository = open(options);
+    auto const key = choose_key(options, arguments);
     return report_done(options, "added",
-                       coffre::add_key(*repository, choose_key(options, arguments)));
+                       storing_key(arguments, [&] { return coffre::add_key(*repository, key); }));
 }
 
 int run_passwd(GlobalOptions const& options, KeyArguments const& arguments) {
     auto const repository = open(options);
-    return report_done(options, "is in the place of the one you used",
-                       replace_key(*repository, choose_key(options, arguments)));
+    auto const key = choose_key(options, arguments);
+    auto const id = storing_key(arguments, [&] { return replace_key(*repository, key); });
+    int const code = report_done(options, "is in the place of the one you used", id);
+    print_what_is_next(options,
+                       "the next command needs the new key: change REPO_KEY_FILE, or "
+                       "whatever names the old one, in your jobs");
+    return code;
 }
 
 int run_remove(GlobalOptions const& options, KeyArguments const& arguments) {
@@ -136,8 +160,16 @@ void require_consent(Repository& repository, KeyArguments const& arguments) {
 int run_rekey(GlobalOptions const& options, KeyArguments const& arguments) {
     auto const repository = open(options);
     require_consent(*repository, arguments);
-    return report_done(options, "opens the new master secret",
-                       rekey(*repository, choose_key(options, arguments)));
+    auto const key = choose_key(options, arguments);
+    auto const id = storing_key(arguments, [&] { return rekey(*repository, key); });
+    int const code = report_done(options, "opens the new master secret", id);
+    print_what_is_next(
+        options,
+        "no other key opens it now. The next command needs the new one: change REPO_KEY_FILE, or "
+        "whatever\nnames the old one, in your jobs; make a recovery key again (`repo key add "
+        "--recovery`), and a new\ncopy of `config` and `keys/`. Runs that are open store under the "
+        "old secret to their end.");
+    return code;
 }
 
 void add_source_options(CLI::App& command, KeyArguments& a) {

@@ -1,6 +1,7 @@
 #include "cli/suggest.h"
 
 #include <algorithm>
+#include <map>
 
 namespace coffre::cli {
 
@@ -35,7 +36,23 @@ std::string unknown_option(CLI::App const& app, std::string const& word) {
 }
 
 std::string unknown_command(CLI::App const& app, std::string const& word) {
-    if (word == "unlock") return "no such command: unlock; there are no locks";
+    // As other backup programs call them.
+    static std::map<std::string, std::string> const elsewhere{
+        {"unlock", "there are no locks"},
+        {"mount",
+         "`ls`, `find` and `dump` show what is in a snapshot, `restore --include` takes it "
+         "out"},
+        {"create", "did you mean snapshot?"},
+        {"extract", "did you mean restore?"},
+        {"list", "did you mean snapshots, ls or `key list`?"},
+        {"info", "did you mean status?"},
+        {"delete", "did you mean forget?"},
+        {"compact", "did you mean prune?"},
+        {"rebuild-index", "did you mean repair?"},
+        {"recover", "did you mean repair, or `forget --undo`?"},
+        {"cache", "it may be deleted when no command runs"}};
+    if (auto const known = elsewhere.find(word); known != elsewhere.end())
+        return "no such command: " + word + "; " + known->second;
     std::string const meant = nearest(word, commands_of(app));
     return "no such command: " + word + (meant.empty() ? "" : "; did you mean " + meant + "?");
 }

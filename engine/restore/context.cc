@@ -16,12 +16,12 @@ RestoreContext::RestoreContext(Repository& opened, RestoreRequest const& asked, 
       request(asked),
       progress(shown),
       reader(opened, tree_cache),
-      target(asked.target, asked.dry_run ? Absent::stays : Absent::is_made),
       never_deleted(asked.never_deleted),
       never_written(asked.never_written),
       metadata(asked),
       chosen(asked),
-      selection(reader, asked, chosen, shown) {}
+      selection(reader, asked, chosen, shown),
+      target(asked.target, asked.dry_run ? Absent::stays : Absent::is_made) {}
 
 void RestoreContext::note_failure(std::string const& path, std::string const& message) {
     result.failures.push_back({path, message});

@@ -59,12 +59,12 @@ struct RestoreContext {
     RestoreRequest const& request;
     Progress& progress;
     ChunkReader reader;
-    Target target;
     PathsInUse never_deleted;
     PathsInUse never_written;
     Metadata metadata;
     ChosenPaths chosen;
     Selection selection;
+    Target target;  // made when it is known that there is something to restore
     RestoreResult result;
     std::set<std::string> skipped;               // what is there was kept
     std::set<std::string> refused;               // folders that could not be made or used

@@ -245,6 +245,11 @@ void Walker::walk_entries(Place const& place, std::uint64_t device, Listing list
     std::optional<DirectoryCursor> cursor;
     if (before != nullptr && before->is_directory())
         cursor.emplace(parent_->reader, before->content);
+    bool const is_empty = place.is_given && listing.names.size() == 0;
+    if (is_empty && cursor && cursor->next() != nullptr) {
+        report(place.path,
+               "is empty, and was not in the snapshot before: is something not mounted?");
+    }
     // Other file systems are not listed ahead: one that hangs would be waited for even when the
     // walk does not enter it.
     Entries entries(ahead_, std::move(listing), [&](auto name, auto const& status) {

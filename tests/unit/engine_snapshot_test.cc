@@ -408,6 +408,21 @@ TEST(Snapshot, SeesWhatIsWrittenThroughAMappingLater) {
     ::close(fd);
 }
 
+TEST(Snapshot, SaysOnceThatAPathIsEmptyNow) {
+    TempFolder const source;
+    write_tree(source.path(), {"media/1", "etc/2"});
+    TestRepo repo;
+    auto const failures = [&] {
+        return repo.take(saving({source / "media", source / "etc"})).snapshot.failures;
+    };
+    EXPECT_EQ(failures(), std::vector<SourceFailure>{});
+    std::filesystem::remove(source / "media/1");
+    auto const told = failures();
+    ASSERT_EQ(told.size(), 1U);
+    EXPECT_EQ(told[0].path, source / "media");
+    EXPECT_EQ(failures(), std::vector<SourceFailure>{});
+}
+
 TEST(Snapshot, StopsWhenToldTo) {
     TempFolder const source;
     write_tree(source.path(), {"a/1", "b/2"});
