@@ -162,10 +162,10 @@ if mount_tmpfs m/nas 1M; then
     # mounted on the other: neither is the other's, nor too much.
     # Of the size of those that are not made anew.
     mkdir -p capitals folded
-    yes upper | head -c 2000000 >capitals/A
-    yes lower | head -c 2000000 >capitals/a
+    head -c 2000000 < <(yes upper) >capitals/A
+    head -c 2000000 < <(yes lower) >capitals/a
     expect_code 0 repo snapshot "$work/capitals"
-    yes other | head -c 2000000 | tee folded/A >folded/a
+    head -c 2000000 < <(yes other) | tee folded/A >folded/a
     mount --bind folded/A folded/a
     mounts+=("$work/folded/a")
     expect_code 1 repo restore "latest:$work/capitals" -t folded

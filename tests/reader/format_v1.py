@@ -803,6 +803,7 @@ class Snapshot:
     tags: list
     host: bytes
     time: int
+    was: str  # None when it stands in no other's place
 
 
 def read_snapshot(content, session, what):
@@ -818,7 +819,8 @@ def read_snapshot(content, session, what):
     host, _user, _program = wire.text(), wire.text(), wire.text()
     time, _began, _ended = wire.ns(), wire.ns(), wire.ns()
     wire.id16(), wire.varint(), wire.id16()  # writer, sequence, previous
-    wire.optional(wire.id16), wire.optional(wire.id16)  # parent, was
+    wire.optional(wire.id16)  # parent
+    was = wire.optional(wire.id16)
     wire.flag()
     for _ in range(12):
         wire.varint()
@@ -831,7 +833,7 @@ def read_snapshot(content, session, what):
     wire.require(all(path.startswith(b"/") for path in paths), "a path is not absolute")
     tops = {path.split(b"/")[1] for path in paths}
     wire.require(tops.isdisjoint(streams), "a stream has the name of a path's first component")
-    return Snapshot(session, root, paths, streams, tags, host, time)
+    return Snapshot(session, root, paths, streams, tags, host, time, was.hex() if was else None)
 
 
 # ---------------------------------------------------------------- sessions

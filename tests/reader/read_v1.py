@@ -167,8 +167,10 @@ class Repository(Store):
             self.log.add(self.open_signed(name), name)
         for name in self.names(v1.FORGET):
             v1.check_forget(self.open_signed(name), name)
-        slots = [self.open_slot(name) for name in self.names(v1.SNAPSHOT)]
-        self.snapshots = sorted(filter(None, slots), key=lambda snapshot: snapshot.time)
+        slots = list(filter(None, map(self.open_slot, self.names(v1.SNAPSHOT))))
+        replaced = {each.was for each in slots}
+        counting = [each for each in slots if each.id not in replaced]
+        self.snapshots = sorted(counting, key=lambda snapshot: snapshot.time)
         for name in self.names(v1.BUNDLE):
             for pack in v1.read_bundle(self.open(name)[0], self.mode, name):
                 self.add_pack(pack, name)
@@ -242,7 +244,7 @@ class Repository(Store):
     def base(self, kind, name, depth):
         """The plaintext of a base of a delta of this depth."""
         for copy in self.copies[kind].get(name, []):
-            if copy.block.depth < depth and copy.pack.id() not in self.log.condemned:
+            if copy.block.depth < depth:
                 return self.chunk_of(copy)
         raise Damage(f"base {name.hex()}: no copy serves a delta of depth {depth}")
 
