@@ -76,7 +76,6 @@ ignore-fence            50-69
 log-before-session      820-829
 no-relist               0-19
 no-wait                 0-19
-renumbered-marks        tests  PruneBesideRepair.*
 repair-unannounced      650-659
 reuse-condemned         0-9
 sessions-before-condemn 0-9

@@ -1,7 +1,9 @@
 // One file, or a tree as tar, to a sink.
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include <algorithm>
 #include <array>
 
 #include "engine/repository/tree_reader.h"
@@ -67,6 +69,25 @@ std::string pax_record(std::string const& key, std::string const& value) {
     while (std::to_string(length).size() + rest != length)
         length = std::to_string(length).size() + rest;
     return std::to_string(length) + " " + key + "=" + value + "\n";
+}
+
+// Where there is an ACL, the group's bits of the mode are its mask: whoever unpacks the archive
+// without ACLs must not give that to the whole group. Source: acl_ea.h of libacl.
+std::uint64_t mode_without_acl(Node const& node) {
+    constexpr std::uint16_t owning_group = 0x04;
+    auto const acl = std::find_if(node.xattrs.begin(), node.xattrs.end(), [](Xattr const& x) {
+        return x.name == "system.posix_acl_access";
+    });
+    if (acl == node.xattrs.end() || acl->value.size() % 8 != 4) return node.mode;
+    Reader in(acl->value, "ACL");
+    in.u32();  // version
+    while (in.remaining() > 0) {
+        auto const tag = in.u16();
+        std::uint64_t const rights = in.u16();
+        in.u32();  // of whom
+        if (tag == owning_group) return node.mode & ~(S_IRWXG & ~(rights << 3U));
+    }
+    return node.mode;
 }
 
 char type_of(Node const& node) {
@@ -150,7 +171,7 @@ private:
         std::uint64_t const seconds =
             node.mtime.seconds < 0 ? 0 : static_cast<std::uint64_t>(node.mtime.seconds);
         put(0, name_field, name);
-        put(100, 8, octal(node.mode, 7, 07777));
+        put(100, 8, octal(mode_without_acl(node), 7, 07777));
         put(108, 8, octal(node.uid, 7, octal_id_limit));
         put(116, 8, octal(node.gid, 7, octal_id_limit));
         put(124, 12, octal(size, 11, octal_size_limit));

@@ -73,8 +73,11 @@ void NamesPass::run() {
 
 void NamesPass::visit(std::string const& path, Node const& node) {
     if (context_.skipped.contains(path) || context_.is_full) return;
-    if (is_device(node) && !context_.request.privileged) return context_.metadata.count_device();
     auto const there = node.is_file() ? std::nullopt : context_.target.look(path);
+    if (is_device(node) && !context_.request.privileged) {
+        bool const is_made = there && context_.is_there(path, *there, node);
+        return is_made ? void() : context_.metadata.count_device();
+    }
     // One that stays as it is may be something else, and is no other's first name.
     if (there && context_.keeps(*there, node)) return;
     if (auto const first = links_.first_of(node, path)) return name_file(path, node, *first);

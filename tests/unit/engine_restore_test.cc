@@ -4,9 +4,11 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <csignal>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -453,6 +455,28 @@ TEST_F(Restore, ReplacesNothingThatIsStillNeeded) {
     ASSERT_FALSE(result.failures.empty());
     EXPECT_EQ(result.failures[0].path, "file");
     EXPECT_TRUE(std::filesystem::exists(target_ / "file/repository/config"));
+}
+
+// An ACL's mask stands in the group's bits: unpacked without ACLs it would be the whole group's.
+TEST_F(Restore, ATarGivesTheGroupNoMoreThanTheAclDoes) {
+    std::string acl("\2\0\0\0", 4);
+    auto const add = [&](char tag, char rights, std::string const& of) {
+        acl += std::string{tag, '\0', rights, '\0'} + of;
+    };
+    std::string const nobody(4, '\xff');
+    add(0x01, 6, nobody);
+    add(0x02, 6, std::string("\1\0\0\0", 4));
+    add(0x04, 4, nobody);  // the owning group
+    add(0x10, 6, nobody);  // the mask
+    add(0x20, 0, nobody);
+    if (::setxattr((source_ / "file").c_str(), "system.posix_acl_access", acl.data(), acl.size(),
+                   0) != 0) {
+        GTEST_SKIP() << "no ACLs here: " << std::strerror(errno);
+    }
+    auto const taken = repo_.save(source_.path());
+    std::string const tar = repo_.tar_of(taken.snapshot, source_ / "file");
+    EXPECT_TRUE(contains(tar, std::string("0000640\0", 8)));
+    EXPECT_FALSE(contains(tar, std::string("0000660\0", 8)));
 }
 
 // A program may have mapped what is there; and what cannot be had back takes nothing away.
