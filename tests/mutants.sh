@@ -73,13 +73,13 @@ TABLE
 crowds() {
     cat <<'TABLE'
 ignore-fence            50-69
-log-before-session      820-829
+log-before-session      50-59
 no-relist               0-19
 no-wait                 0-19
-repair-unannounced      650-659
+repair-unannounced      1140-1149
 reuse-condemned         0-9
-sessions-before-condemn 0-9
-stale-wait              90-99
+sessions-before-condemn 110-119
+stale-wait              40-49
 undo-unchecked          0-19
 unlogged-sweep          0-9
 TABLE

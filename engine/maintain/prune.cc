@@ -38,15 +38,7 @@ public:
     PruneReport run() {
         for (int attempt = 1;; ++attempt) {
             try {
-                with_reserve(store_, [this] {
-                    report_ = {};
-                    collect();
-                    if (moves_later_ && report_.waiting_for.empty()) collect();
-                });
-                if (!request_.dry_run) {
-                    make_reserve(store_);
-                    remember_log();
-                }
+                collect_all();
                 return std::move(report_);
             } catch (Overtaken const&) {
                 if (attempt < attempts) continue;
@@ -59,6 +51,17 @@ public:
     }
 
 private:
+    void collect_all() {
+        with_reserve(store_, [this] {
+            report_ = {};
+            collect();
+            if (moves_later_ && report_.waiting_for.empty()) collect();
+        });
+        if (request_.dry_run) return;
+        make_reserve(store_);
+        remember_log();
+    }
+
     void collect() {
         read_log();
         if (!request_.dry_run) {

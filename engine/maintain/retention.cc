@@ -28,7 +28,8 @@ std::string calendar(std::int64_t ns, char const* format) {
 std::int64_t before(std::int64_t ns, CalendarSpan const& span) {
     // Of a time that the clocks show twice, the calendar knows only one.
     bool const is_of_hours = span.years == 0 && span.months == 0 && span.days == 0;
-    if (is_of_hours && span.hours < 1'000'000) return ns - span.hours * 3600 * second_ns;
+    if (is_of_hours && span.hours < 1'000'000)
+        return ns - std::int64_t{span.hours} * 3600 * second_ns;
     struct tm tm = local_time(ns);
     tm.tm_year -= span.years;
     tm.tm_mon -= span.months;

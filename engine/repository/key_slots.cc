@@ -105,9 +105,10 @@ struct NewSlot {
     SlotInfo info;
 };
 
-bool put_slot(Backend& store, KeyRing const& keys, NewSlot slot, SecretKey const& slot_key) {
-    auto& [name, prefix, info] = slot;
+bool put_slot(Backend& store, KeyRing const& keys, NewSlot const& slot, SecretKey const& slot_key) {
+    auto const& [name, start, info] = slot;
     SlotSecrets secrets{keys.master_secrets()};
+    SlotPrefix prefix = start;
     prefix.epochs = static_cast<std::uint32_t>(secrets.masters.size());
     prefix.commitment = slot_commitment(slot_key, keys.repository(), prefix);
     Bytes const prefix_bytes = encode_slot_prefix(prefix);

@@ -204,15 +204,14 @@ void Metadata::apply_to_entry(std::string const& path, int folder, std::string c
         });
     }
     Changed const changed = set_attributes(Attributes::of_entry(folder, name), node, attempts);
-    if (node.kind != NodeKind::symlink) {
-        mode_t const mode = granted(mode_of(node, is_owner_set, 0), changed);
-        bool const is_owner_as_before = is_owner_there || !is_owner_set;
-        bool const is_mode_there =
-            is_owner_as_before && !changed.mode && (there.st_mode & 07777U) == mode;
+    mode_t const mode = granted(mode_of(node, is_owner_set, 0), changed);
+    bool const is_owner_as_before = is_owner_there || !is_owner_set;
+    bool const is_mode_there =
+        is_owner_as_before && !changed.mode && (there.st_mode & 07777U) == mode;
+    if (node.kind != NodeKind::symlink && !is_mode_there) {
         attempts.attempt([&] {
-            int const result =
-                is_mode_there ? 0 : ::fchmodat(folder, name.c_str(), mode, AT_SYMLINK_NOFOLLOW);
-            if (result != 0) fail(path, "set the mode");
+            if (::fchmodat(folder, name.c_str(), mode, AT_SYMLINK_NOFOLLOW) != 0)
+                fail(path, "set the mode");
         });
     }
     attempts.attempt([&] {
