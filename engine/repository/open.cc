@@ -247,7 +247,7 @@ void note_unreadable(Repository& repository) {
     repository.refresh_index();
     Index::View const view = repository.index_view();
     view.each_pack([&](PackNumber number, IndexedPack const& pack) {
-        if (!repository.can_read(view.directory(number))) repository.note_damaged(pack.id);
+        if (!repository.can_read(view, number)) repository.note_damaged(pack.id);
     });
 }
 

@@ -207,7 +207,21 @@ std::shared_ptr<SessionKey const> Repository::session_key(PackDirectory const& d
     return session_keys_.insert(wanted, std::move(key), 1);
 }
 
-bool Repository::can_read(PackDirectory const& directory) {
+// Asked once for each: a directory may be large.
+bool Repository::can_read(Index::View const& view, PackNumber pack) {
+    if (keys_.mode() == Mode::none) return true;
+    PackId const id = view.pack(pack).id;
+    {
+        std::lock_guard const lock(mutex_);
+        auto const known = readable_.find(id);
+        if (known != readable_.end()) return known->second;
+    }
+    bool const is_readable = can_unwrap(view.directory(pack));
+    std::lock_guard const lock(mutex_);
+    return readable_[id] = is_readable;
+}
+
+bool Repository::can_unwrap(PackDirectory const& directory) {
     try {
         for (auto const& key : directory.keys) session_key(directory, key.id);
         return true;

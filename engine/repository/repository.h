@@ -3,6 +3,7 @@
 #pragma once
 
 #include <mutex>
+#include <unordered_map>
 
 #include "engine/backend/backend.h"
 #include "engine/chunk/chunker.h"
@@ -63,11 +64,12 @@ public:
 
     // The session key that a pack's directory wraps; kept for the next block.
     std::shared_ptr<SessionKey const> session_key(PackDirectory const& directory, KeyId const& id);
-    // Whether its session keys can be unwrapped: the master secret of one may be lost.
-    bool can_read(PackDirectory const& directory);
+    // Whether the pack's session keys can be unwrapped: the master secret of one may be lost.
+    bool can_read(Index::View const& view, PackNumber pack);
 
 private:
     void require_no_newer_secret(WrappedKey const& key);
+    bool can_unwrap(PackDirectory const& directory);
     enum class Database { known, fresh };
     void open_index(Database which);
     bool level_index();
@@ -93,6 +95,7 @@ private:
     std::uint64_t index_generation_ = 0;
     std::mutex mutex_;
     LruCache<std::pair<KeyId, PackKind>, SessionKey> session_keys_;  // by mutex_
+    std::unordered_map<PackId, bool, IdHash> readable_;              // by mutex_
 };
 
 // Keeps what this machine has seen. A failure is only reported: what was done is done.

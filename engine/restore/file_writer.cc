@@ -193,20 +193,28 @@ void FileWriter::exchange_all() {
         ready = std::exchange(exchanges_, {});
         waiting_bytes_ = 0;
     }
-    if (!ready.empty()) target_.sync();
-    for (auto const& [temporary, identity, path] : ready) {
-        std::optional<std::string> failure;
-        try {
-            target_.put_in_place(temporary, identity, path);
-        } catch (SourceError const& error) {
-            failure = error.what();
-        }
-        std::lock_guard const lock(mutex_);
-        temporaries_.erase(temporary);
-        if (!failure) continue;
-        failures_.push_back({path, *failure});
-        progress_.report_failure(path, *failure);
+    if (ready.empty()) return;
+    try {
+        target_.sync();
+    } catch (SourceError const& error) {
+        for (auto const& exchange : ready) note_not_exchanged(exchange, error);
+        return;
     }
+    for (auto const& exchange : ready) {
+        try {
+            target_.put_in_place(exchange.temporary, exchange.identity, exchange.path);
+            std::lock_guard const lock(mutex_);
+            temporaries_.erase(exchange.temporary);
+        } catch (SourceError const& error) {
+            note_not_exchanged(exchange, error);
+        }
+    }
+}
+
+void FileWriter::note_not_exchanged(Exchange const& exchange, SourceError const& error) {
+    std::lock_guard const lock(mutex_);
+    failures_.push_back({exchange.path, error.what()});
+    progress_.report_failure(exchange.path, error.what());
 }
 
 void FileWriter::finish() {

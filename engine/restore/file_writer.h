@@ -103,6 +103,7 @@ private:
     void finish_file(RestoredFile& file, Fd const& fd);
     void exchange_later(RestoredFile const& file);
     void exchange_all();
+    void note_not_exchanged(Exchange const& exchange, SourceError const& error);
     void note(std::vector<SourceFailure>& list, RestoredFile& file, std::string const& message);
     void note_failure(RestoredFile& file, SourceError const& error);
     void give_up(RestoredFile& file);

@@ -2,12 +2,13 @@
 
 #include <algorithm>
 #include <functional>
+#include <set>
+#include <string_view>
 
 #include "engine/repository/names.h"
 #include "engine/repository/pack_store.h"
 #include "engine/repository/stored_packs.h"
 #include "engine/repository/tree_reader.h"
-#include "engine/util/paths.h"
 
 namespace coffre {
 
@@ -15,31 +16,42 @@ namespace {
 
 using Paths = std::vector<std::string>;
 
-bool holds(std::string const& path, std::string const& other) {
-    return path == other || lies_beneath(other, path);
+using PathSet = std::set<std::string_view>;
+
+// Whether the path, or a folder above it, is in the set.
+bool is_within(PathSet const& set, std::string_view path) {
+    while (!set.contains(path)) {
+        if (path.size() <= 1) return false;
+        path = path.substr(0, std::max<std::size_t>(path.rfind('/'), 1));
+    }
+    return true;
 }
 
-// How many times one has files of which the other may have earlier versions.
+// How many of one have files of which the other may have earlier versions.
 std::size_t shared_paths(Paths const& some, Paths const& others) {
-    std::size_t count = 0;
-    for (auto const& path : some) {
-        count += static_cast<std::size_t>(std::count_if(
-            others.begin(), others.end(),
-            [&](std::string const& other) { return holds(path, other) || holds(other, path); }));
-    }
-    return count;
+    PathSet const set(some.begin(), some.end());
+    PathSet const other_set(others.begin(), others.end());
+    auto const count = [](Paths const& paths, PathSet const& in) {
+        return static_cast<std::size_t>(std::count_if(
+            paths.begin(), paths.end(), [&](std::string const& p) { return is_within(in, p); }));
+    };
+    return count(some, other_set) + count(others, set);
 }
 
 // The newest of the same host and paths; if there is none, because a path was added to a job, say,
 // the one of the host that has most of them.
 std::optional<NamedSnapshot> choose_own(std::vector<NamedSnapshot> list, Snapshot const& begun) {
+    std::erase_if(list, [&](NamedSnapshot const& each) {
+        return each.snapshot.host != begun.host || each.snapshot.time_ns > begun.started_ns;
+    });
+    auto const same = std::find_if(list.rbegin(), list.rend(), [&](NamedSnapshot const& each) {
+        return each.snapshot.paths == begun.paths;
+    });
+    if (same != list.rend()) return std::move(*same);
     NamedSnapshot* best = nullptr;
     std::size_t most = 0;
     for (auto it = list.rbegin(); it != list.rend(); ++it) {
-        Snapshot const& candidate = it->snapshot;
-        if (candidate.host != begun.host || candidate.time_ns > begun.started_ns) continue;
-        if (candidate.paths == begun.paths) return std::move(*it);
-        std::size_t const shared = shared_paths(candidate.paths, begun.paths);
+        std::size_t const shared = shared_paths(it->snapshot.paths, begun.paths);
         if (shared > most) best = &*it;
         most = std::max(most, shared);
     }
@@ -96,8 +108,8 @@ public:
     bool contain(PackNumber pack) {
         auto const [known, is_new] = known_.try_emplace(reader_.view().pack(pack).id);
         if (is_new) {
-            known->second = may_rely_on_(known->first) &&
-                            reader_.repository().can_read(reader_.view().directory(pack));
+            known->second =
+                may_rely_on_(known->first) && reader_.repository().can_read(reader_.view(), pack);
         }
         return known->second;
     }

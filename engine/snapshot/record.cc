@@ -8,7 +8,7 @@ bool ReusablePacks::is_usable(PackNumber pack) {
     auto const [known, is_new] = usable_.try_emplace(pack);
     if (is_new) {
         bool const is_kept = log_.usable(view_.pack(pack).id) || mutant("reuse-condemned");
-        known->second = is_kept && repository_.can_read(view_.directory(pack));
+        known->second = is_kept && repository_.can_read(view_, pack);
     }
     return known->second;
 }
