@@ -103,6 +103,10 @@ NewKey choose_key(GlobalOptions const& options, KeyArguments const& arguments) {
     return key;
 }
 
+constexpr char const* may_count =
+    "; keep the recovery key above until `repo key list` has shown, with another key or with this "
+    "one, whether it counts";
+
 // A recovery key is shown before it is stored, so that nobody loses one that counts.
 template <class Action>
 std::string storing_key(KeyArguments const& arguments, Action const& action) {
@@ -110,9 +114,10 @@ std::string storing_key(KeyArguments const& arguments, Action const& action) {
         return action();
     } catch (RepositoryError const& error) {
         if (!arguments.recovery) throw;
-        throw RepositoryError(error.kind(), std::string(error.what()) +
-                                                "; do not keep the recovery key above: `repo key "
-                                                "list` says whether it was stored");
+        throw RepositoryError(error.kind(), error.what() + std::string(may_count));
+    } catch (SourceError const& error) {
+        if (!arguments.recovery) throw;
+        throw SourceError(error.path(), error.what() + std::string(may_count));
     }
 }
 

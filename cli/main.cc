@@ -99,16 +99,18 @@ int run(Context const& context) {
     }
 }
 
-// Secrets stay out of core files; large buffers are kept for the next use; every file that may be
-// open at once is allowed to be; and how commands ended is told, also when whoever started this
-// process did not want to know it of his own.
 // What is opened next would be taken for the standard streams, and messages written to it.
 void fill_standard_streams() {
     for (int fd = 0; fd <= 2; ++fd) {
-        if (::fcntl(fd, F_GETFD) < 0 && ::open("/dev/null", O_RDWR) < 0) std::abort();
+        // Whoever uses it is told that it cannot be.
+        int const useless = fd == 0 ? O_WRONLY : O_RDONLY;
+        if (::fcntl(fd, F_GETFD) < 0 && ::open("/dev/null", useless) < 0) std::abort();
     }
 }
 
+// Secrets stay out of core files; large buffers are kept for the next use; every file that may be
+// open at once is allowed to be; and how commands ended is told, also when whoever started this
+// process did not want to know it of his own.
 void prepare_process() {
     fill_standard_streams();
     ::signal(SIGCHLD, SIG_DFL);

@@ -114,7 +114,8 @@ void add_copies(Metrics& metrics, std::vector<CopyElsewhere> const& copies) {
     metrics.head(name, "The same of each repository that was copied to.");
     for (auto const& copy : copies) {
         metrics.sample(name, seconds_text(copy.time_ns),
-                       fmt::format(R"({{destination="{}"}})", label_value({copy.destination})));
+                       fmt::format(R"({{destination="{}",repository="{}"}})",
+                                   label_value({copy.destination}), copy.repository.hex()));
     }
 }
 

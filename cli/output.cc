@@ -73,7 +73,8 @@ struct tm local_time(TimePoint const& time) {
 
 void print_message(GlobalOptions const& options, char const* type, std::string const& message) {
     if (!options.json) return print_error("repo: " + printable(message));
-    nlohmann::json document{{"message_type", type}, {"item", ""}};
+    nlohmann::json document{{"message_type", type}};
+    if (std::string_view(type) == "error") document["item"] = "";
     put_text(document, "message", message);
     print_error(document.dump());
 }

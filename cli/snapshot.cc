@@ -69,7 +69,8 @@ std::vector<std::string> read_list(std::string const& path, char separator) {
         if (is_text && (item.empty() || item[0] == '#')) continue;
         if (!item.empty()) items.push_back(item);
     }
-    if (file.bad()) throw SourceError(path, path + ": cannot be read to its end");
+    if (file.bad() || (path == "-" && std::ferror(stdin) != 0))
+        throw SourceError(path, path + ": cannot be read to its end");
     return items;
 }
 
@@ -155,7 +156,7 @@ PatternList exclude_patterns(SnapshotArguments const& arguments) {
     for (auto const& file : arguments.exclude_files) {
         for (auto const& line : read_list(file, '\n')) {
             auto const pattern = without_blanks(line);
-            if (!pattern.empty()) add_pattern(patterns, pattern);
+            if (!pattern.empty()) patterns.add(pattern);
         }
     }
     return patterns;
@@ -303,7 +304,8 @@ void add_options(CLI::App& command, SnapshotArguments& a) {
     command.add_option("--files-from-raw", a.files_from_raw, "the same, paths end in NUL");
     command
         .add_option("-e,--exclude", a.excludes,
-                    "leave out what matches (repeatable; * ? [] ** and !)")
+                    "leave out what matches (repeatable; * ? [] ** and !; ./ is the working "
+                    "folder)")
         ->allow_extra_args(false);
     command.add_option("--exclude-file", a.exclude_files,
                        "file with a pattern a line (repeatable)");

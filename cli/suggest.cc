@@ -35,6 +35,11 @@ std::string unknown_option(CLI::App const& app, std::string const& word) {
     return "no such option: " + name + (meant.empty() ? "" : "; did you mean " + meant + "?");
 }
 
+std::string no_such_command(CLI::App const& app, std::string const& word) {
+    std::string const meant = nearest(word, commands_of(app));
+    return "no such command: " + word + (meant.empty() ? "" : "; did you mean " + meant + "?");
+}
+
 std::string unknown_command(CLI::App const& app, std::string const& word) {
     // As other backup programs call them.
     static std::map<std::string, std::string> const elsewhere{
@@ -50,11 +55,10 @@ std::string unknown_command(CLI::App const& app, std::string const& word) {
         {"compact", "did you mean prune?"},
         {"rebuild-index", "did you mean repair?"},
         {"recover", "did you mean repair, or `forget --undo`?"},
-        {"cache", "it may be deleted when no command runs"}};
-    if (auto const known = elsewhere.find(word); known != elsewhere.end())
-        return "no such command: " + word + "; " + known->second;
-    std::string const meant = nearest(word, commands_of(app));
-    return "no such command: " + word + (meant.empty() ? "" : "; did you mean " + meant + "?");
+        {"cache", "`repo --help` says where it is"}};
+    auto const known = elsewhere.find(word);
+    return known != elsewhere.end() ? "no such command: " + word + "; " + known->second
+                                    : no_such_command(app, word);
 }
 
 }  // namespace
@@ -92,7 +96,8 @@ std::string unknown_word(CLI::App const& app) {
     for (auto const& word : app.remaining(true)) {
         bool const is_option = word.size() > 1 && word[0] == '-' && word != "--";
         if (is_option) return unknown_option(app, word);
-        if (takes_command) return unknown_command(command, word);
+        if (takes_command && &command == &app) return unknown_command(app, word);
+        if (takes_command) return no_such_command(command, word);
     }
     return "";
 }

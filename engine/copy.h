@@ -21,6 +21,7 @@ struct CopyRequest {
 
 // What this machine last brought from a repository to another one.
 struct CopyElsewhere {
+    RepositoryId repository;  // that is there; only in what a status tells
     std::string destination;
     std::int64_t time_ns = 0;    // the moment that the newest snapshot there shows
     std::int64_t copied_ns = 0;  // when that was made sure

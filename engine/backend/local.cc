@@ -123,6 +123,7 @@ public:
         if (!file && errno == ENOENT) {
             throw corrupt(name + ": is missing");
         }
+        if (!file && (errno == ELOOP || errno == ENXIO)) throw corrupt(name + ": is no file");
         if (!file) fail_to_read("open", name);
         struct stat status {};
         if (::fstat(file.get(), &status) != 0) fail_to_read("look at", name);

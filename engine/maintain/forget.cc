@@ -173,6 +173,8 @@ private:
         for (auto const& id : removed) report_.freed[id] = 0;
         try {
             with_sound_index(repository_, [&] { measure(removed); });
+        } catch (IndexRenewed const&) {
+            report_.is_measured = false;
         } catch (RepositoryError const& error) {
             if (error.kind() != RepositoryFailure::corrupt) throw;
             report_.is_measured = false;

@@ -18,7 +18,7 @@ std::optional<SessionId> previous_of(Repository& repository, SessionId const& id
         auto const slot = read_slot(repository, names::snapshot(id));
         if (!slot.killed()) return slot.snapshot->previous;
     } catch (RepositoryError const& error) {
-        if (!is_of_one_object(error.kind())) throw;
+        if (error.kind() != RepositoryFailure::corrupt) throw;
     }
     return std::nullopt;
 }

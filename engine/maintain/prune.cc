@@ -23,6 +23,8 @@ namespace {
 
 constexpr std::uint64_t records_per_checkpoint = 64;
 constexpr int attempts = 5;
+// Slots and forgets that count for nothing any more, and that every listing reads.
+constexpr std::uint64_t most_void = 1000;
 
 // Another collector wrote the log record that this one was about to write.
 struct Overtaken {};
@@ -54,6 +56,7 @@ private:
     void collect_all() {
         with_reserve(store_, [this] {
             report_ = {};
+            moves_later_ = false;
             collect();
             if (moves_later_ && report_.waiting_for.empty()) collect();
         });
@@ -113,7 +116,9 @@ private:
                 auto reachable = mark(listed_later, snapshots);
                 auto const plan = plan_prune(repository_, log_, listed, reachable, request_);
                 reachable.require_same_index();
-                if (keeps_what_can_be_read(reachable, plan)) return condemn(reachable, plan);
+                bool const is_sound = keeps_what_can_be_read(reachable, plan);
+                reachable.require_same_index();
+                if (is_sound) return condemn(reachable, plan);
                 if (again) throw unreadable_copies();
             }
         });
@@ -404,8 +409,9 @@ private:
             // Else each check would tell of it.
             is_due = is_due || (is_forgotten && is_damaged(object.name));
         }
+        std::uint64_t const share = std::min(known / 16, most_void);
         is_due = is_due || record.slots.size() >=
-                               std::max<std::uint64_t>(request_.slots_per_checkpoint, known / 16);
+                               std::max<std::uint64_t>(request_.slots_per_checkpoint, share);
         if (!is_due) return;
         record.slots.insert(record.slots.end(), log_.closed.begin(), log_.closed.end());
         record.packs = with_sound_index(repository_, [this] { return swept_to_repeat(); });

@@ -73,12 +73,12 @@ private:
 
     // Only what may be moved is remembered.
     void keep(PackUse const& use) {
-        kept_bytes_ += use.size;
-        needed_bytes_ += use.needed;
         plan_.sums.unused += use.unused;
-        if (use.is_small) ++small_packs_[use.kind];
         // What is damaged would end the collection: it stays until it is repaired.
         if (damaged_.contains(use.id)) return;
+        kept_bytes_ += use.size;
+        needed_bytes_ += use.needed;
+        if (use.is_small) ++small_packs_[use.kind];
         if (use.is_small || use.unused > 0) movable_.push_back(use);
     }
 

@@ -264,6 +264,7 @@ private:
             report_.chunks_lost = salvaged.lost;
         }
         set_aside();
+        require_session();
         while (set_rows_aside()) continue;
         require_session();
         repository_.refresh_index();
@@ -319,7 +320,9 @@ private:
             try {
                 move_away(name);
             } catch (RepositoryError const& error) {
-                if (error.kind() == RepositoryFailure::no_space) throw;
+                bool const ends = error.kind() == RepositoryFailure::no_space ||
+                                  error.kind() == RepositoryFailure::fenced;
+                if (ends) throw;
                 note(report_.beyond_repair, std::string(error.what()) + "; it stays where it is");
             }
         }

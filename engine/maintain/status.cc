@@ -70,6 +70,7 @@ public:
         gather_packs();
         for (auto const& [repository, copy] : repository_.local_state().copies) {
             status_.copies.push_back(copy);
+            status_.copies.back().repository = repository;
         }
         return std::move(status_);
     }

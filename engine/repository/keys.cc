@@ -78,8 +78,12 @@ std::string put_and_open(Repository& repository, KeyRing const& keys, NewKey con
     std::string name = names::key_slot(is_rekey ? slot_of_rekey(keys) : random_id<SlotId>());
     // Looked at first, too: what is taken back may have been used meanwhile.
     if (is_another_drawn(repository, name)) refuse_after_rekey();
-    if (!put_key_slot(store, keys, name, {key.credentials, key.kdf, key.label}))
-        refuse_after_rekey();
+    if (!put_key_slot(store, keys, name, {key.credentials, key.kdf, key.label})) {
+        refuse(
+            name +
+            ": the place of the next master secret is taken; if nobody draws one at this moment, "
+            "free it with `repo key remove --force` and its first digits");
+    }
     try {
         if (!mutant("no-barrier-after-key")) store.barrier();
         require_no_other_rekey(repository, name);
@@ -190,25 +194,42 @@ std::string removable_key(Repository& repository, std::string const& prefix, Key
     return id;
 }
 
-// Two who remove each other's key at once would leave none.
-void put_back_if_last(Repository& repository, std::string const& name, ByteView slot) {
-    auto const left = list_keys(repository).slots;
+namespace {
+
+// Two who remove each other's key at once would leave none: then the slot is put again. One that
+// cannot be read is none that was removed.
+bool put_back_if_last(Repository& repository, std::string const& name, Bytes const& slot) {
+    auto const left = list_keys(repository);
     bool const any =
-        std::any_of(left.begin(), left.end(), [](auto const& each) { return !each.is_outdated; });
-    if (any) return;
+        !left.damaged.empty() || std::any_of(left.slots.begin(), left.slots.end(),
+                                             [](auto const& each) { return !each.is_outdated; });
+    if (any || slot.empty()) return false;
     repository.store().put(name, slot);
     repository.store().barrier();
-    refuse("all other keys were removed meanwhile; nothing was changed");
+    return true;
 }
+
+// Empty when it cannot be read.
+Bytes slot_if_readable(Repository& repository, std::string const& name) {
+    try {
+        return get_whole(repository.store(), name, limits::mib);
+    } catch (RepositoryError const& error) {
+        if (!is_of_one_object(error.kind())) throw;
+        return {};
+    }
+}
+
+}  // namespace
 
 std::string remove_key(Repository& repository, std::string const& prefix, KeyRemoval removal) {
     std::string id = removable_key(repository, prefix, removal);
     std::string const name = "keys/" + id;
-    Bytes const slot = get_whole(repository.store(), name, limits::mib);
+    Bytes const slot = slot_if_readable(repository, name);
     // Those that stay may be another process's, which has not synced them yet.
     if (!mutant("rely-on-unsynced-key")) repository.store().barrier();
     remove_slots(repository, {name});
-    if (!mutant("remove-last-key")) put_back_if_last(repository, name, slot);
+    if (!mutant("remove-last-key") && put_back_if_last(repository, name, slot))
+        refuse("all other keys were removed meanwhile; nothing was changed");
     return id;
 }
 
@@ -216,7 +237,9 @@ std::string replace_key(Repository& repository, NewKey const& key) {
     require_keys(repository);
     if (mutant("old-key-first")) remove_slots(repository, {repository.opened_by()});
     std::string const name = put_and_open(repository, repository.keys(), key);
+    Bytes const slot = slot_if_readable(repository, name);
     remove_slots(repository, {repository.opened_by()});
+    put_back_if_last(repository, name, slot);
     return last_component(name);
 }
 
@@ -232,7 +255,9 @@ std::string rekey(Repository& repository, NewKey const& key) {
     for (auto const& object : repository.store().list("keys/")) {
         if (object.name != name) others.push_back(object.name);
     }
+    Bytes const slot = slot_if_readable(repository, name);
     remove_slots(repository, others);
+    put_back_if_last(repository, name, slot);
     repository.update_local_state([&](LocalState& state) { note_newest(keys, state); });
     return last_component(name);
 }

@@ -164,7 +164,9 @@ void use_listed(Repository& repository, std::string const& name, std::vector<std
     try {
         action();
     } catch (RepositoryError const& error) {
-        if (!is_of_one_object(error.kind())) throw;
+        bool const is_of_it =
+            error.kind() == RepositoryFailure::corrupt || error.kind() == RepositoryFailure::denied;
+        if (!is_of_it) throw;
         if (repository.store().stat(name)) damaged.emplace_back(error.what());
     }
 }

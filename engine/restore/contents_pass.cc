@@ -285,11 +285,14 @@ void ContentsPass::foresee_name(std::string const& path, std::string const& firs
 
 // The same of links and special nodes.
 void ContentsPass::foresee_entry(std::string const& path, Node const& node) {
-    if (is_device(node) && !context_.request.privileged) return context_.metadata.count_device();
     context_.guarded(path, [&] {
         bool const may_be_there =
             !is_above_made() && context_.target.has_folder(folder_above(path));
         auto const there = may_be_there ? context_.target.look(path) : std::nullopt;
+        if (is_device(node) && !context_.request.privileged) {
+            bool const is_made = there && context_.is_there(path, *there, node);
+            return is_made ? void() : context_.metadata.count_device();
+        }
         if (!there) return context_.show("new", path);
         if (context_.keeps(*there, node) || context_.is_there(path, *there, node)) return;
         if ((there->st_mode & S_IFMT) != Target::type_of(node.kind)) context_.clear_way(path, node);
@@ -409,8 +412,8 @@ void ContentsPass::update_file(std::string const& path, Node const& node,
     if (has_contents_of(path, node, there)) return keep_contents(path, node);
     bool const dry_run = context_.request.dry_run;
     auto const larger = std::max(node.size, static_cast<std::uint64_t>(there.st_size));
-    bool const is_replaced =
-        (larger < in_place_from || may_run(path)) && context_.target.can_be_replaced(path);
+    bool const is_replaced = (larger < in_place_from || may_run(path)) &&
+                             context_.target.can_be_replaced(path, there, node.size);
     if (is_replaced || (dry_run && context_.target.is_busy(path))) return replace_file(path, node);
     auto const opened = dry_run ? std::optional(context_.target.open_file(path, O_RDONLY))
                                 : context_.target.open_to_change(path, there);

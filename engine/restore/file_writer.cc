@@ -165,13 +165,14 @@ void FileWriter::finish_file(RestoredFile& file, Fd const& fd) {
     } catch (SourceError const& error) {
         failure = error;
     }
-    if (file.temporary) exchange_later(file);
-    if (!failure) return;
-    {
-        std::lock_guard const lock(mutex_);
-        only_metadata_failed_.insert(file.path);
+    if (failure) {
+        {
+            std::lock_guard const lock(mutex_);
+            only_metadata_failed_.insert(file.path);
+        }
+        note_failure(file, *failure);
     }
-    note_failure(file, *failure);
+    if (file.temporary) exchange_later(file);
 }
 
 // The old one may be all that is left: the new one is on the disk before it goes. Many are synced
@@ -202,6 +203,10 @@ void FileWriter::exchange_all() {
     }
     for (auto const& exchange : ready) {
         try {
+            // Others sync as well, and the kernel tells one of them only what was not written.
+            Fd const file = target_.open_file(exchange.temporary, O_RDONLY);
+            if (::fdatasync(file.get()) != 0) fail_to_store(exchange.path, "write");
+            target_.take_over_labels(exchange.path, file);
             target_.put_in_place(exchange.temporary, exchange.identity, exchange.path);
             std::lock_guard const lock(mutex_);
             temporaries_.erase(exchange.temporary);
@@ -212,9 +217,12 @@ void FileWriter::exchange_all() {
 }
 
 void FileWriter::note_not_exchanged(Exchange const& exchange, SourceError const& error) {
+    if (dynamic_cast<NoRoomError const*>(&error) != nullptr) is_full_ = true;
     std::lock_guard const lock(mutex_);
-    failures_.push_back({exchange.path, error.what()});
     progress_.report_failure(exchange.path, error.what());
+    // Counted already, if its metadata could not be set.
+    if (only_metadata_failed_.erase(exchange.path) == 0)
+        failures_.push_back({exchange.path, error.what()});
 }
 
 void FileWriter::finish() {

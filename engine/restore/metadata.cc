@@ -231,7 +231,8 @@ bool Metadata::fits(struct stat const& there, Node const& node) {
         !request_.privileged && !node.is_directory() && mode == (node.mode & ~set_id);
     bool const is_owner_there = there.st_uid == user && there.st_gid == group;
     // Who is not root cannot give files away.
-    bool const is_own = ::geteuid() != 0 && there.st_uid == ::geteuid();
+    bool const is_own = ::geteuid() != 0 && there.st_uid == ::geteuid() &&
+                        (there.st_gid == group || there.st_gid == ::getegid());
     return has_mtime(there, node) && (mode == node.mode || is_without) &&
            (is_owner_there || is_own);
 }

@@ -30,8 +30,8 @@ void require_not_within(PathsInUse const& in_use, std::string const& target) {
     Fd const folder(::open(at.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (!folder) return;  // told of when it is used
     if (auto const* const around = in_use.around(folder)) {
-        throw SourceError(
-            target, "lies in " + *around + ", which is in use: restore to a folder outside of it");
+        throw SourceError(target, target + ": lies in " + *around +
+                                      ", which is in use: restore to a folder outside of it");
     }
 }
 

@@ -11,6 +11,7 @@
 
 #include "engine/crypto/secret.h"
 #include "engine/restore/failure.h"
+#include "engine/util/attributes.h"
 #include "engine/util/paths.h"
 #include "engine/util/small_file.h"
 #include "format/limits.h"
@@ -22,6 +23,8 @@ namespace {
 
 // One walk of the kernel takes paths up to PATH_MAX.
 constexpr std::size_t longest_walk = 4000;
+// What waits to take the place of something else is there twice.
+constexpr std::uint64_t spare_room = 512 * limits::mib;
 
 Fd open_by_kernel(int folder, std::string const& path, int flags, mode_t mode) {
     struct open_how how {};
@@ -186,12 +189,32 @@ Fd Target::open_file(std::string const& path, int flags) const {
     return file;
 }
 
-bool Target::can_be_replaced(std::string const& path) const {
+bool Target::can_be_replaced(std::string const& path, struct stat const& there,
+                             std::uint64_t size) const {
+    bool const has_own_owner = there.st_uid == ::geteuid() && there.st_gid == ::getegid();
+    if (::geteuid() != 0 && !has_own_owner) return false;
     Parent const parent = parent_of(path);
+    struct statvfs system {};
+    bool const has_room = ::fstatvfs(parent.folder.get(), &system) == 0 &&
+                          std::uint64_t{system.f_bavail} * system.f_frsize > size + spare_room;
+    if (!has_room) return false;
     std::string const opened = "/proc/self/fd/" + std::to_string(parent.folder.get());
     if (::faccessat(AT_FDCWD, opened.c_str(), W_OK | X_OK, AT_EACCESS) != 0) return false;
     auto const entry = find_entry(parent.folder.get(), parent.name, 0);
     return entry && !entry->is_mount_point;
+}
+
+void Target::take_over_labels(std::string const& path, Fd const& file) const {
+    try {
+        Parent const parent = parent_of(path);
+        for (auto const& label : Attributes::of_entry(parent.folder.get(), parent.name).read()) {
+            bool const is_label =
+                label.name == "security.selinux" || label.name.starts_with("security.SMACK64");
+            if (is_label) Attributes::of_open(file.get()).set(label.name, label.value);
+        }
+    } catch (SourceError const&) {
+        // Then it has the label of its folder.
+    }
 }
 
 bool Target::is_busy(std::string const& path) const {

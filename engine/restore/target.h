@@ -63,9 +63,12 @@ public:
     // once. When it throws, that is removed.
     void put_in_place(std::string const& temporary, FileIdentity const& known,
                       std::string const& path) const;
-    // Whether another file can be put in its place: it is no mount point, and its folder may be
-    // written to.
-    bool can_be_replaced(std::string const& path) const;
+    // Whether another file of this size can be put in the place of what is there: it is no mount
+    // point, its folder may be written to, the new one can have its owner, and there is room.
+    bool can_be_replaced(std::string const& path, struct stat const& there,
+                         std::uint64_t size) const;
+    // What the security modules call the file at `path` is what they call the open one, if it may.
+    void take_over_labels(std::string const& path, Fd const& file) const;
     // Whether a program runs from it.
     bool is_busy(std::string const& path) const;
 

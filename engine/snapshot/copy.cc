@@ -19,6 +19,7 @@ namespace coffre {
 namespace {
 
 constexpr std::size_t read_cache = 16 * limits::mib;
+constexpr std::int64_t in_turn_ns = 100 * 24 * 3600 * second_ns;
 
 // The same in every repository that holds the snapshot.
 auto identity(Snapshot const& snapshot) {
@@ -263,13 +264,14 @@ private:
 
     void remember_copies() {
         keep_local_state(from_, progress_, [this](LocalState& state) {
-            // Another repository has been made there since.
-            std::erase_if(state.copies, [this](auto const& known) {
-                return known.first != to_.id() && known.second.destination == request_.destination;
-            });
             CopyElsewhere& copy = state.copies[to_.id()];
             copy.destination = request_.destination;
             copy.copied_ns = now_ns();
+            // Of disks in turn each is there again before long; else another was made in its place.
+            std::erase_if(state.copies, [&](auto const& known) {
+                return known.second.destination == request_.destination &&
+                       copy.copied_ns - known.second.copied_ns > in_turn_ns;
+            });
             if (copy.time_ns > copy.copied_ns) copy.time_ns = 0;
             for (auto const& pair : earlier_) {
                 std::int64_t const shown = shown_ns(pair.from.snapshot);

@@ -22,12 +22,21 @@ bool is_same_entry(std::string const& path, std::string const& other) {
            a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
+// Without links, but for the last component if that is a name.
+std::string real_path(std::filesystem::path const& path, std::error_code& absent) {
+    auto const name = path.filename();
+    if (name.empty() || name == "." || name == "..")
+        return std::filesystem::canonical(path, absent);
+    auto const above = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+    return std::filesystem::canonical(above, absent) / name;
+}
+
 // "link/" and "link/.." are where the link leads, for the kernel and for whoever writes so.
 std::string clean(std::string const& path) {
     std::string absolute = std::filesystem::absolute(path).lexically_normal();
     while (absolute.size() > 1 && absolute.ends_with('/')) absolute.pop_back();
     std::error_code absent;
-    std::string const real = std::filesystem::canonical(path, absent);
+    std::string const real = real_path(path, absent);
     bool const leads_elsewhere =
         !absent && !is_same_entry(path, absolute) && is_same_entry(path, real);
     return leads_elsewhere ? real : absolute;

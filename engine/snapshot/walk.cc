@@ -20,6 +20,7 @@ namespace {
 constexpr std::size_t listed_text_size = 4096;
 // In seconds: the kernel writes what is older, with the usual settings after 35.
 constexpr std::int64_t longest_unwritten = 60;
+constexpr unsigned most_settled = 64;  // files, one by one
 // File systems of 255 characters, not bytes, have them.
 constexpr char const* too_long_a_name = "its name is longer than 255 bytes";
 constexpr std::string_view cache_signature = "Signature: 8a477f597d28d172789f06886806bc55";
@@ -37,13 +38,25 @@ std::string shortened(std::string const& text) {
     return "..." + text.substr(text.size() - listed_text_size);
 }
 
+}  // namespace
+
 // What is written through a mapping after this changes the file's times again.
-void settle(Fd const& file, struct stat const& status) {
-    if (now_ns() / second_ns - status.st_mtim.tv_sec > longest_unwritten) return;
+void Walker::settle(Fd const& file, struct stat const& status) {
+    std::int64_t const now = now_ns() / second_ns;
+    if (now - status.st_mtim.tv_sec > longest_unwritten) return;
+    auto const synced = synced_s_.find(status.st_dev);
+    if (synced != synced_s_.end() && status.st_mtim.tv_sec < synced->second) return;
+    if (++settled_ > most_settled) {  // all at once
+        synced_s_[status.st_dev] = now;
+        ::syncfs(file.get());
+        return;
+    }
     constexpr unsigned how =
         SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
     ::sync_file_range(file.get(), 0, 0, how);
 }
+
+namespace {
 
 // The component of `path` that follows the folder `above` it.
 std::string component_after(std::string const& path, std::string const& above) {
@@ -237,7 +250,7 @@ void Walker::walk_entries(Place const& place, std::uint64_t device, Listing list
                           Node const* before) {
     if (listing.names_error != 0) fail(place.path, errno_text(listing.names_error));
     std::string tag;
-    if (!place.is_given && keeps_only_tag(listing.folder.get(), tag)) {
+    if (keeps_only_tag(listing.folder.get(), tag)) {
         listing.names.keep_only(tag);
         listing.looks = look_at_entries(listing.folder.get(), listing.names, 0);
         is_partial_ = true;
@@ -245,7 +258,7 @@ void Walker::walk_entries(Place const& place, std::uint64_t device, Listing list
     std::optional<DirectoryCursor> cursor;
     if (before != nullptr && before->is_directory())
         cursor.emplace(parent_->reader, before->content);
-    bool const is_empty = place.is_given && listing.names.size() == 0;
+    bool const is_empty = place.is_given && listing.names.size() == 0 && listing.names_error == 0;
     if (is_empty && cursor && cursor->next() != nullptr) {
         report(place.path,
                "is empty, and was not in the snapshot before: is something not mounted?");

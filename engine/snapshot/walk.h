@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <map>
 #include <set>
 
 #include "engine/repository/tree_reader.h"
@@ -62,6 +63,7 @@ private:
     void save_file(Place const& place, Node node, Node const* before);
     void inherit_file(Place const& place, Node node, Node const& before);
     void read_file(Place const& place, Fd const& file, std::string name, Node const* before);
+    void settle(Fd const& file, struct stat const& status);
     EndFile read_contents(Place const& place, Fd const& file, struct stat const& status);
     void save_other(Place const& place, Node node, Node const* before);
     void read_attributes(Place const& place, Attributes const& of, Node& node);
@@ -86,7 +88,9 @@ private:
     std::uint64_t failure_count_ = 0;
     bool is_partial_ = false;  // not all of the folder being walked is saved
     ReadInodes read_;
-    std::uint64_t depth_ = 0;  // of what is being walked: the root's is 0
+    unsigned settled_ = 0;                    // files
+    std::map<dev_t, std::int64_t> synced_s_;  // when, each file system
+    std::uint64_t depth_ = 0;                 // of what is being walked: the root's is 0
 };
 
 }  // namespace coffre

@@ -137,6 +137,8 @@ expect_code 1 repo status --metrics pipe.prom
 expect_error "pipe.prom: is not a file"
 [ -p pipe.prom ] || fail "a pipe was replaced"
 
+id_of() { od -An -v -tx1 -j8 -N16 "$1/config" | tr -d ' \n'; }
+
 # Copies, each for itself: one that stands still is seen beside another.
 expect_equal "$(metric coffre_newest_copy_timestamp_seconds)" 0.000
 for target in second 'third "one"'; do repo init -q -r "$target"; done
@@ -144,9 +146,9 @@ expect_code 0 repo copy -q -r second --from store "$first"
 expect_code 0 repo copy -q -r 'third "one"' --from store latest
 expect_code 0 repo status -q --metrics coffre.prom
 check_metrics coffre.prom
-expect_equal "$(metric "coffre_copy_timestamp_seconds{destination=\"$work/second\"}")" \
+expect_equal "$(metric "coffre_copy_timestamp_seconds{destination=\"$work/second\",repository=\"$(id_of second)\"}")" \
     "$(date -d '2026-08-02 12:00' +%s).000"
-expect_equal "$(metric "coffre_copy_timestamp_seconds{destination=\"$work/third \\\"one\\\"\"}")" \
+expect_equal "$(metric "coffre_copy_timestamp_seconds{destination=\"$work/third \\\"one\\\"\",repository=\"$(id_of 'third "one"')\"}")" \
     "$(metric coffre_newest_copy_timestamp_seconds)"
 
 # What checks leave behind.

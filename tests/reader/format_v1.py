@@ -858,6 +858,7 @@ class Log:
 
     def __init__(self):
         self.count, self.condemned, self.swept, self.closed = 0, set(), set(), set()
+        self.mended = False  # a repair may have put a checkpoint in the place of any record
 
     def add(self, content, name):
         wire = Wire(content, name)
@@ -871,11 +872,12 @@ class Log:
         if kind == CONDEMN:
             self.condemned = set(packs)
         elif kind == SWEEP:
-            wire.require(self.condemned.issuperset(packs), "sweeps what was not condemned")
+            wire.require(self.mended or self.condemned.issuperset(packs),
+                         "sweeps what was not condemned")
             self.condemned = set()
             self.swept |= set(packs)
         elif kind == CHECKPOINT:
-            self.condemned = set()
+            self.condemned, self.mended = set(), True
             self.swept |= set(packs)
             self.closed |= {slot.hex() for slot in slots}
 
