@@ -55,22 +55,31 @@ std::string check_name(std::string const& name) {
 
 constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
 
-std::vector<std::string> read_list(std::string const& path, char separator) {
-    std::ifstream named;
-    if (path != "-") named.open(path);
-    if (!named) throw SourceError(path, path + ": cannot be read");
-    std::istream& file = path == "-" ? std::cin : named;
+// All that `file` holds, in parts.
+std::vector<std::string> split(std::istream& file, char separator) {
     std::vector<std::string> items;
-    bool is_first = true;
-    for (std::string item; std::getline(file, item, separator);) {
-        bool const is_text = separator == '\n';
-        if (std::exchange(is_first, false) && is_text && item.starts_with(byte_order_mark))
-            item.erase(0, byte_order_mark.size());
-        if (is_text && (item.empty() || item[0] == '#')) continue;
-        if (!item.empty()) items.push_back(item);
-    }
-    if (file.bad() || (path == "-" && std::ferror(stdin) != 0))
+    for (std::string item; std::getline(file, item, separator);) items.push_back(std::move(item));
+    return items;
+}
+
+bool is_comment(std::string const& line) {
+    return line.starts_with('#');
+}
+
+std::vector<std::string> read_list(std::string const& path, char separator) {
+    bool const is_stdin = path == "-";
+    std::ifstream named;
+    if (!is_stdin) named.open(path);
+    if (!named) throw SourceError(path, path + ": cannot be read");
+    auto items = split(is_stdin ? std::cin : named, separator);
+    if (is_stdin ? std::ferror(stdin) != 0 : named.bad())
         throw SourceError(path, path + ": cannot be read to its end");
+    if (separator == '\n') {
+        bool const is_marked = !items.empty() && items[0].starts_with(byte_order_mark);
+        if (is_marked) items[0].erase(0, byte_order_mark.size());
+        std::erase_if(items, is_comment);
+    }
+    std::erase(items, "");
     return items;
 }
 

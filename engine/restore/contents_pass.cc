@@ -289,12 +289,11 @@ void ContentsPass::foresee_entry(std::string const& path, Node const& node) {
         bool const may_be_there =
             !is_above_made() && context_.target.has_folder(folder_above(path));
         auto const there = may_be_there ? context_.target.look(path) : std::nullopt;
-        if (is_device(node) && !context_.request.privileged) {
-            bool const is_made = there && context_.is_there(path, *there, node);
-            return is_made ? void() : context_.metadata.count_device();
-        }
+        bool const is_made = there && context_.is_there(path, *there, node);
+        if (is_made || (there && context_.keeps(*there, node))) return;
+        if (is_device(node) && !context_.request.privileged)
+            return context_.metadata.count_device();
         if (!there) return context_.show("new", path);
-        if (context_.keeps(*there, node) || context_.is_there(path, *there, node)) return;
         if ((there->st_mode & S_IFMT) != Target::type_of(node.kind)) context_.clear_way(path, node);
         context_.show("changed", path);
     });

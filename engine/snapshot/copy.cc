@@ -19,7 +19,7 @@ namespace coffre {
 namespace {
 
 constexpr std::size_t read_cache = 16 * limits::mib;
-constexpr std::int64_t in_turn_ns = 100 * 24 * 3600 * second_ns;
+constexpr std::int64_t in_turn_ns = std::int64_t{100} * 24 * 3600 * second_ns;
 
 // The same in every repository that holds the snapshot.
 auto identity(Snapshot const& snapshot) {
