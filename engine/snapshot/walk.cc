@@ -42,12 +42,11 @@ std::string shortened(std::string const& text) {
 
 // What is written through a mapping after this changes the file's times again.
 void Walker::settle(Fd const& file, struct stat const& status) {
-    std::int64_t const now = now_ns() / second_ns;
-    if (now - status.st_mtim.tv_sec > longest_unwritten) return;
-    auto const synced = synced_s_.find(status.st_dev);
-    if (synced != synced_s_.end() && status.st_mtim.tv_sec < synced->second) return;
-    if (++settled_ > most_settled) {  // all at once
-        synced_s_[status.st_dev] = now;
+    if (now_ns() / second_ns - status.st_mtim.tv_sec > longest_unwritten) return;
+    // What changed after that is read again by the next run anyway.
+    if (synced_.contains(status.st_dev)) return;
+    if (++settled_ > most_settled) {
+        synced_.insert(status.st_dev);
         ::syncfs(file.get());
         return;
     }

@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include <map>
 #include <set>
 
 #include "engine/repository/tree_reader.h"
@@ -88,9 +87,9 @@ private:
     std::uint64_t failure_count_ = 0;
     bool is_partial_ = false;  // not all of the folder being walked is saved
     ReadInodes read_;
-    unsigned settled_ = 0;                    // files
-    std::map<dev_t, std::int64_t> synced_s_;  // when, each file system
-    std::uint64_t depth_ = 0;                 // of what is being walked: the root's is 0
+    unsigned settled_ = 0;     // files, one by one
+    std::set<dev_t> synced_;   // file systems, as a whole
+    std::uint64_t depth_ = 0;  // of what is being walked: the root's is 0
 };
 
 }  // namespace coffre
