@@ -62,10 +62,6 @@ std::vector<std::string> split(std::istream& file, char separator) {
     return items;
 }
 
-bool is_comment(std::string const& line) {
-    return line.starts_with('#');
-}
-
 std::vector<std::string> read_list(std::string const& path, char separator) {
     bool const is_stdin = path == "-";
     std::ifstream named;
@@ -77,7 +73,7 @@ std::vector<std::string> read_list(std::string const& path, char separator) {
     if (separator == '\n') {
         bool const is_marked = !items.empty() && items[0].starts_with(byte_order_mark);
         if (is_marked) items[0].erase(0, byte_order_mark.size());
-        std::erase_if(items, is_comment);
+        std::erase_if(items, [](std::string const& line) { return line.starts_with('#'); });
     }
     std::erase(items, "");
     return items;

@@ -54,8 +54,7 @@ std::string unknown_command(CLI::App const& app, std::string const& word) {
         {"delete", "did you mean forget?"},
         {"compact", "did you mean prune?"},
         {"rebuild-index", "did you mean repair?"},
-        {"recover", "did you mean repair, or `forget --undo`?"},
-        {"cache", "`repo --help` says where it is"}};
+        {"recover", "did you mean repair, or `forget --undo`?"}};
     auto const known = elsewhere.find(word);
     return known != elsewhere.end() ? "no such command: " + word + "; " + known->second
                                     : no_such_command(app, word);

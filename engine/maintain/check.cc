@@ -13,7 +13,6 @@
 #include "engine/repository/gc_state.h"
 #include "engine/repository/names.h"
 #include "engine/repository/pack_store.h"
-#include "engine/repository/snapshot_store.h"
 #include "engine/util/clock.h"
 #include "engine/util/workers.h"
 #include "format/limits.h"

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/repository/forgets.h"
 #include "engine/repository/names.h"
 #include "engine/repository/reachable.h"
 #include "engine/repository/reserve.h"

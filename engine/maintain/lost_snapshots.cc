@@ -1,6 +1,7 @@
 #include "engine/maintain/lost_snapshots.h"
 
 #include "engine/index/index.h"
+#include "engine/repository/forgets.h"
 #include "engine/repository/names.h"
 #include "engine/repository/snapshot_store.h"
 

@@ -10,6 +10,7 @@
 #include "engine/maintain/open_sessions.h"
 #include "engine/maintain/prune_plan.h"
 #include "engine/maintain/repack.h"
+#include "engine/repository/forgets.h"
 #include "engine/repository/names.h"
 #include "engine/repository/reachable.h"
 #include "engine/repository/reserve.h"

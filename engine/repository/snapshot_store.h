@@ -13,23 +13,25 @@ namespace coffre {
 // Throws RepositoryError{corrupt} naming the object. A killed slot's signature is checked too.
 SlotContent read_slot(Repository& repository, std::string const& name);
 
-// The slots that are given up. A record that nobody of this repository signed gives up nothing:
-// `damaged` gets a message.
-std::set<SessionId> read_forgets(Repository& repository, std::vector<std::string>& damaged);
-
-// Whether a forget gives it up. One that cannot be opened gives up nothing.
-bool has_forget(Repository& repository, SessionId const& id);
-
 // Whether there is a slot of this id that is not given up, by now and by `log`. Does not read it.
 bool is_live(Repository& repository, SessionId const& id, GcState const& log);
 
 // Whether it was given up, by now.
 bool is_given_up(Repository& repository, SessionId const& id);
 
-// Gives the snapshots up, durably. Another process may have done so already.
-void put_forgets(Repository& repository, std::vector<SessionId> const& ids,
-                 std::string const& reason);
-// The same, with those in whose place they stand.
-void give_up(Repository& repository, std::vector<SessionId> const& ids, std::string const& reason);
+// Does something with a slot or a forget that was listed: damage, and what may not be read, is
+// told of. One that is gone was closed by a collector.
+template <class Action>
+void use_listed(Repository& repository, std::string const& name, std::vector<std::string>& damaged,
+                Action const& action) {
+    try {
+        action();
+    } catch (RepositoryError const& error) {
+        bool const is_of_it =
+            error.kind() == RepositoryFailure::corrupt || error.kind() == RepositoryFailure::denied;
+        if (!is_of_it) throw;
+        if (repository.store().stat(name)) damaged.emplace_back(error.what());
+    }
+}
 
 }  // namespace coffre

@@ -4,6 +4,7 @@
 #include <array>
 #include <ctime>
 
+#include "engine/repository/forgets.h"
 #include "engine/repository/gc_state.h"
 #include "engine/repository/names.h"
 #include "engine/repository/snapshot_store.h"
@@ -156,21 +157,6 @@ std::set<SessionId> closed_slots(Repository& repository, std::vector<std::string
     }
 }
 
-// Does something with a slot or a forget that was listed: damage is told of. One that is gone was
-// closed by a collector.
-template <class Action>
-void use_listed(Repository& repository, std::string const& name, std::vector<std::string>& damaged,
-                Action const& action) {
-    try {
-        action();
-    } catch (RepositoryError const& error) {
-        bool const is_of_it =
-            error.kind() == RepositoryFailure::corrupt || error.kind() == RepositoryFailure::denied;
-        if (!is_of_it) throw;
-        if (repository.store().stat(name)) damaged.emplace_back(error.what());
-    }
-}
-
 struct Walk {
     ChunkReader& reader;
     std::function<bool(std::string const&, Node const&)> const& visit;
@@ -203,32 +189,6 @@ SlotContent read_slot(Repository& repository, std::string const& name) {
     return naming(name, [&] { return decode_slot(content); });
 }
 
-std::set<SessionId> read_forgets(Repository& repository, std::vector<std::string>& damaged) {
-    std::set<SessionId> forgotten;
-    for (auto const& object : repository.store().list("forgets/")) {
-        use_listed(repository, object.name, damaged, [&] {
-            Bytes const bytes = get_whole(repository.store(), object.name, limits::object_size);
-            repository.keys().open_signed_object(ObjectKind::forget, object.name, bytes);
-            if (auto const id = SessionId::parse(last_component(object.name)))
-                forgotten.insert(*id);
-        });
-    }
-    return forgotten;
-}
-
-bool has_forget(Repository& repository, SessionId const& id) {
-    std::string const name = names::forget(id);
-    try {
-        if (!repository.store().stat(name)) return false;
-        Bytes const bytes = get_whole(repository.store(), name, limits::object_size);
-        repository.keys().open_signed_object(ObjectKind::forget, name, bytes);
-        return true;
-    } catch (RepositoryError const& error) {
-        if (error.kind() != RepositoryFailure::corrupt) throw;
-        return false;
-    }
-}
-
 bool is_live(Repository& repository, SessionId const& id, GcState const& log) {
     // In this order: a collector removes a slot before its forget record.
     Backend& store = repository.store();
@@ -246,57 +206,6 @@ void require_not_given_up(Repository& repository, SessionId const& id) {
     if (!is_given_up(repository, id)) return;
     throw not_there("snapshot " + id.hex().substr(0, 8) +
                     " was forgotten, and collected in part, while it was read");
-}
-
-namespace {
-
-std::optional<SessionId> replaced_by(Repository& repository, SessionId const& id) {
-    try {
-        auto const slot = read_slot(repository, names::snapshot(id));
-        return slot.killed() ? std::nullopt : slot.snapshot->was;
-    } catch (RepositoryError const& error) {
-        if (error.kind() != RepositoryFailure::corrupt) throw;
-        return std::nullopt;
-    }
-}
-
-// The snapshots in whose place it stands and that nobody came to give up, the oldest first: they
-// would count again without it.
-std::vector<SessionId> still_behind(Repository& repository, SessionId const& id) {
-    std::vector<SessionId> behind;
-    std::set<SessionId> seen{id};
-    for (auto next = replaced_by(repository, id); next && seen.insert(*next).second;
-         next = replaced_by(repository, *next)) {
-        if (!repository.store().stat(names::snapshot(*next))) break;
-        if (!has_forget(repository, *next)) behind.insert(behind.begin(), *next);
-    }
-    return behind;
-}
-
-}  // namespace
-
-void put_forgets(Repository& repository, std::vector<SessionId> const& ids,
-                 std::string const& reason) {
-    Bytes const record = encode_forget({now_ns(), reason});
-    for (auto const& id : ids) {
-        std::string const name = names::forget(id);
-        Bytes const object = repository.keys().seal_signed_object(ObjectKind::forget, name, record);
-        if (repository.store().put(name, object) == PutResult::stored) continue;
-        // One that cannot be read counts for nothing.
-        Bytes const there = get_whole(repository.store(), name, limits::object_size);
-        repository.keys().open_signed_object(ObjectKind::forget, name, there);
-    }
-    repository.store().barrier();
-}
-
-void give_up(Repository& repository, std::vector<SessionId> const& ids, std::string const& reason) {
-    std::vector<SessionId> all;
-    for (auto const& id : ids) {
-        auto const behind = still_behind(repository, id);
-        all.insert(all.end(), behind.begin(), behind.end());
-        all.push_back(id);
-    }
-    put_forgets(repository, all, reason);
 }
 
 // What a snapshot has taken the place of is given up, whether somebody came to say so or not: two

@@ -226,9 +226,8 @@ std::optional<struct stat> ContentsPass::own_file_at(std::string const& path, No
 // A key that is in use and was changed since is all that opens the repository.
 void ContentsPass::require_may_change(std::string const& path, Node const& node,
                                       struct stat const& there) {
-    bool const is_in_use = context_.never_written.at(identity_of(there)) != nullptr;
-    if (!is_in_use || has_contents_of(path, node, there)) return;
-    context_.require_not_in_use(path, there);
+    if (context_.is_in_use(there) && !has_contents_of(path, node, there))
+        context_.require_not_in_use(path, there);
 }
 
 // True for a file that another one of the snapshot was met as: in the target they are one file, and

@@ -50,7 +50,10 @@ struct RestoreContext {
     void require_removable(std::string const& path);
     // What is at `path` already is the link or special node `node`, but perhaps for its metadata.
     bool is_there(std::string const& path, struct stat const& there, Node const& node);
-    // Throws SourceError when this is what is never written to.
+    // Whether this is what is never written to; the other throws SourceError when it is.
+    bool is_in_use(struct stat const& there) const {
+        return never_written.at(identity_of(there)) != nullptr;
+    }
     void require_not_in_use(std::string const& path, struct stat const& there) const;
     // What is there stays as it is, because of the request.
     bool keeps(struct stat const& there, Node const& node) const;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "engine/repository/forgets.h"
 #include "engine/repository/names.h"
 #include "engine/repository/session.h"
 #include "engine/repository/snapshot_store.h"

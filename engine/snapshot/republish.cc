@@ -1,6 +1,7 @@
 // A snapshot under a new id: the same trees, stored already.
 #include <algorithm>
 
+#include "engine/repository/forgets.h"
 #include "engine/repository/names.h"
 #include "engine/repository/reachable.h"
 #include "engine/repository/session.h"

@@ -6,8 +6,8 @@
 
 #include <algorithm>
 
+#include "engine/repository/forgets.h"
 #include "engine/repository/session.h"
-#include "engine/repository/snapshot_store.h"
 #include "engine/snapshot/chain.h"
 #include "engine/snapshot/estimate.h"
 #include "engine/snapshot/parent.h"

@@ -8,14 +8,8 @@
 # Writes beside itself: v1-lived.tar (the store), v1-lived.key and v1-lived.pass (each opens it), and
 # v1-lived-expected.tar (the saved trees, folders 1 and 2, and the streams stream-1 and stream-2). When
 # to run it: as make.sh.
-set -euo pipefail
-
-repo=$(realpath "$1")
-here=$(cd "$(dirname "$0")" && pwd)
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
-umask 022
+# shellcheck source=tests/golden/lib.bash
+. "$(dirname "$0")/lib.bash"
 export REPO_REPOSITORY=$work/v1-lived REPO_CACHE_DIR=$work/cache REPO_KEY_FILE=$work/key
 
 lines() { # first, last
@@ -90,11 +84,6 @@ keep_expected 2
 "$repo" prune -q --max-unused 0%
 "$repo" check -q --read-data
 
-truncate -s 4096 v1-lived/reserve # any bytes do
-
-archive() { # name, folder, options
-    tar --sort=name --owner=0 --group=0 "${@:3}" -cf "$here/$1.tar" -C "$2" .
-}
 archive v1-lived v1-lived --format=ustar --mtime=@0
 archive v1-lived-expected expected --format=posix --sparse --pax-option=delete=atime,delete=ctime
 cp key "$here/v1-lived.key"

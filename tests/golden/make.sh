@@ -6,14 +6,8 @@
 # Writes beside itself: v1-encrypted.tar and v1-plain.tar (the stores), v1.key (the key file of the
 # first), v1-expected.tar (the saved trees, folders 1 and 2, and the streams stream-1 and stream-2).
 # Run it only when v1 itself changed, which it may until 0.1.0 is tagged; then never again.
-set -euo pipefail
-
-repo=$(realpath "$1")
-here=$(cd "$(dirname "$0")" && pwd)
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
-umask 022
+# shellcheck source=tests/golden/lib.bash
+. "$(dirname "$0")/lib.bash"
 
 write_tree() {
     mkdir -p tree/folder/deep "tree/empty folder"
@@ -70,9 +64,6 @@ for moment in 1 2; do
 done
 ln -f expected/1/noise expected/2/noise
 
-archive() { # name, folder, options
-    tar --sort=name --owner=0 --group=0 "${@:3}" -cf "$here/$1.tar" -C "$2" .
-}
 archive v1-encrypted v1-encrypted --format=ustar --mtime=@0
 archive v1-plain v1-plain --format=ustar --mtime=@0
 archive v1-expected expected --format=posix --pax-option=delete=atime,delete=ctime

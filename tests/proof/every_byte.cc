@@ -5,8 +5,8 @@
 
 #include <array>
 
+#include "engine/repository/forgets.h"
 #include "engine/repository/gc_state.h"
-#include "engine/repository/snapshot_store.h"
 #include "proof.h"
 
 namespace coffre::proof {

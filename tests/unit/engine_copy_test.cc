@@ -8,7 +8,7 @@
 #include "engine/forget.h"
 #include "engine/prune.h"
 #include "engine/repair.h"
-#include "engine/repository/snapshot_store.h"
+#include "engine/repository/forgets.h"
 #include "engine_test_repo.h"
 
 namespace coffre {

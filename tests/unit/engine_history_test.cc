@@ -7,7 +7,7 @@
 #include "engine/diff.h"
 #include "engine/find.h"
 #include "engine/log.h"
-#include "engine/repository/snapshot_store.h"
+#include "engine/repository/forgets.h"
 #include "format/limits.h"
 #include "hostile_scene.h"
 
