@@ -120,10 +120,14 @@ int run_ls(GlobalOptions const& options, LsArguments const& arguments) {
         if (!is_start || !node.is_directory()) listing.add(at, node);
         return is_start || arguments.recursive;
     };
+    std::vector<std::string> damage;
+    auto const damaged = [&](std::string const& message) { damage.push_back(message); };
     reading(*repository, {found.id},
-            [&] { walk_snapshot(*repository, found.snapshot, path, visit); });
+            [&] { walk_snapshot(*repository, found.snapshot, path, visit, damaged); });
+    if (!damage.empty()) require_not_given_up(*repository, found.id);
     listing.finish();
-    return exit_code::ok;
+    for (auto const& message : damage) print_failure(options, message);
+    return damage.empty() ? exit_code::ok : exit_code::integrity;
 }
 
 }  // namespace

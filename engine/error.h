@@ -64,6 +64,17 @@ inline RepositoryError corrupt(std::string const& message) {
     return {RepositoryFailure::corrupt, message};
 }
 
+// Returns what `action` returns. Damage that it meets becomes damage at `path` of a snapshot.
+template <class Action>
+std::invoke_result_t<Action> damage_at(std::string const& path, Action const& action) {
+    try {
+        return action();
+    } catch (RepositoryError const& error) {
+        if (error.kind() != RepositoryFailure::corrupt) throw;
+        throw corrupt((path.empty() ? "/" : path) + ": " + error.what());
+    }
+}
+
 // Returns what `action` returns. What a decoder throws in it becomes an error that names `object`.
 template <class Action>
 std::invoke_result_t<Action> naming(std::string const& object, Action const& action) {

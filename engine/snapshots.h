@@ -89,8 +89,11 @@ RepositoryError nothing_at(Snapshot const& snapshot, std::string const& path);
 
 // A visit to each node beneath `path` of the snapshot, directories before their entries; the first
 // is the node at `path` itself. `visit` gets the path from the snapshot's root and returns whether
-// to enter a directory. Throws RepositoryError when there is nothing at `path`.
+// to enter a directory. Throws RepositoryError when there is nothing at `path`. For a directory
+// that cannot be read to its end it calls `damaged` with a message that names it, and goes on;
+// without one it throws RepositoryError{corrupt}.
 void walk_snapshot(Repository& repository, Snapshot const& snapshot, std::string const& path,
-                   std::function<bool(std::string const&, Node const&)> const& visit);
+                   std::function<bool(std::string const&, Node const&)> const& visit,
+                   std::function<void(std::string const&)> const& damaged = nullptr);
 
 }  // namespace coffre

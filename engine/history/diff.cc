@@ -105,7 +105,7 @@ private:
     }
 
     Node const* next(DirectoryCursor& cursor, Side& side) {
-        Node const* const node = cursor.next();
+        Node const* const node = damage_at(side.path, [&] { return cursor.next(); });
         if (node != nullptr) side.entries.add();
         return node;
     }

@@ -160,6 +160,7 @@ std::set<SessionId> closed_slots(Repository& repository, std::vector<std::string
 struct Walk {
     ChunkReader& reader;
     std::function<bool(std::string const&, Node const&)> const& visit;
+    std::function<void(std::string const&)> const& damaged;
     EntryCount entries;
     std::string path;  // of where the walk is
 
@@ -170,11 +171,22 @@ struct Walk {
         }
         std::size_t const size = path.size();
         DirectoryCursor cursor(reader, node.content);
-        while (Node const* const child = cursor.next()) {
+        while (Node const* const child = next(cursor)) {
             entries.add();
             path.append("/").append(child->name);
             enter(*child, depth + 1);
             path.resize(size);
+        }
+    }
+
+    // The rest of a folder that cannot be read is left out, if that may be.
+    Node const* next(DirectoryCursor& cursor) {
+        try {
+            return damage_at(path, [&] { return cursor.next(); });
+        } catch (RepositoryError const& error) {
+            if (!damaged || error.kind() != RepositoryFailure::corrupt) throw;
+            damaged(error.what());
+            return nullptr;
         }
     }
 };
@@ -351,7 +363,8 @@ RepositoryError nothing_at(Snapshot const& snapshot, std::string const& path) {
 }
 
 void walk_snapshot(Repository& repository, Snapshot const& snapshot, std::string const& path,
-                   std::function<bool(std::string const&, Node const&)> const& visit) {
+                   std::function<bool(std::string const&, Node const&)> const& visit,
+                   std::function<void(std::string const&)> const& damaged) {
     with_index([&] {
         repository.refresh_index();
         ChunkReader reader(repository, tree_cache);
@@ -360,7 +373,7 @@ void walk_snapshot(Repository& repository, Snapshot const& snapshot, std::string
         std::string clean = path;
         while (clean.ends_with('/')) clean.pop_back();
         if (!clean.empty() && !clean.starts_with('/')) clean = "/" + clean;
-        Walk{reader, visit, EntryCount(snapshot.statistics), clean}.enter(*start, 0);
+        Walk{reader, visit, damaged, EntryCount(snapshot.statistics), clean}.enter(*start, 0);
     });
 }
 

@@ -122,7 +122,7 @@ public:
         }
         write_headers(node.is_directory() ? path + "/" : path, type_of(node), node);
         if (!node.is_file()) return;
-        write_contents(reader_, node, write_);
+        damage_at(path, [&] { write_contents(reader_, node, write_); });
         pad(node.size);
     }
 
