@@ -4,8 +4,8 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <csignal>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "cli/output.h"
 
@@ -13,38 +13,25 @@ namespace coffre::cli {
 
 namespace {
 
-std::atomic<Progress*> stoppable{nullptr};
-
-void on_signal(int) {
-    if (Progress* const progress = stoppable.load()) progress->stop = true;
+// Nothing when it is not asked for.
+std::optional<double> wanted_fps() {
+    char const* const text = std::getenv("REPO_PROGRESS_FPS");
+    if (text == nullptr) return std::nullopt;
+    double const fps = std::strtod(text, nullptr);
+    if (!(fps > 0 && fps <= 60))
+        throw std::invalid_argument("REPO_PROGRESS_FPS: a number up to 60");
+    return fps;
 }
 
 }  // namespace
 
 ProgressDisplay::ProgressDisplay(Progress& progress, GlobalOptions const& options)
-    : progress_(progress), options_(options) {
-    stoppable = &progress;
-    struct sigaction action {};
-    action.sa_handler = on_signal;
-    action.sa_flags = SA_RESTART;
-    ::sigaction(SIGINT, &action, nullptr);
-    ::sigaction(SIGTERM, &action, nullptr);
-    // The terminal is gone. `nohup` says that this does not matter.
-    struct sigaction before {};
-    ::sigaction(SIGHUP, nullptr, &before);
-    if (before.sa_handler != SIG_IGN) ::sigaction(SIGHUP, &action, nullptr);
-    char const* const fps_text = std::getenv("REPO_PROGRESS_FPS");
-    double fps = 0;
-    if (fps_text != nullptr) {
-        fps = std::strtod(fps_text, nullptr);
-        if (!(fps > 0 && fps <= 60))
-            throw std::invalid_argument("REPO_PROGRESS_FPS: a number up to 60");
-    }
+    : progress_(progress), options_(options), signals_(progress) {
+    auto const fps = wanted_fps();
     on_terminal_ = ::isatty(STDERR_FILENO) != 0 && !options.json;
-    if (options.quiet || (fps == 0 && !on_terminal_)) return;
+    if (options.quiet || (!fps && !on_terminal_)) return;
     progress.wants_total = true;
-    double const interval = fps > 0 ? 1 / fps : 0.1;
-    thread_ = std::thread([this, interval] { run(interval); });
+    thread_ = std::thread([this, interval = 1 / fps.value_or(10)] { run(interval); });
 }
 
 ProgressDisplay::~ProgressDisplay() {
@@ -54,7 +41,6 @@ ProgressDisplay::~ProgressDisplay() {
     }
     wake_.notify_all();
     if (thread_.joinable()) thread_.join();
-    stoppable = nullptr;
     clear();
 }
 

@@ -8,12 +8,13 @@
 #include <thread>
 
 #include "cli/context.h"
+#include "cli/stop_signals.h"
 #include "engine/progress.h"
 
 namespace coffre::cli {
 
-// Shows progress while it lives, where a terminal or REPO_PROGRESS_FPS asks for it; turns SIGINT,
-// SIGTERM and SIGHUP into progress.stop. One at a time.
+// Shows progress while it lives, where a terminal or REPO_PROGRESS_FPS asks for it, and lets
+// signals stop the command. One at a time. Throws std::invalid_argument for a rate that is none.
 class ProgressDisplay {
 public:
     ProgressDisplay(Progress& progress, GlobalOptions const& options);
@@ -34,6 +35,7 @@ private:
 
     Progress& progress_;
     GlobalOptions const& options_;
+    StopSignals signals_;
     std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
     bool on_terminal_ = false;
     std::mutex mutex_;

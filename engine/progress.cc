@@ -4,6 +4,10 @@
 
 namespace coffre {
 
+void Progress::restart() {
+    for (auto* const count : {&files, &bytes, &total_files, &total_bytes}) *count = 0;
+}
+
 void Progress::check_stop() const {
     if (stop) throw RepositoryError(RepositoryFailure::interrupted, "interrupted");
 }

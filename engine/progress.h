@@ -24,6 +24,8 @@ struct Progress {
     // Called for each entry when somebody listens: ("new", "/a/b").
     std::function<void(std::string const&, std::string const&)> on_item;
 
+    // Counts from nothing: for another attempt.
+    void restart();
     // Throws RepositoryError{interrupted} once `stop` is set.
     void check_stop() const;
     // Calls on_failure.

@@ -42,14 +42,14 @@ std::string local_time_text(std::int64_t ns) {
 RepositoryError none_that_old(NamedSnapshot const& oldest) {
     return not_there("there is no such snapshot: none is that old; the oldest is " +
                      oldest.id.hex().substr(0, 8) + " of " +
-                     local_time_text(oldest.snapshot.time_ns));
+                     local_time_text(shown_ns(oldest.snapshot)));
 }
 
 // The n-th newest of `candidates` (oldest first), not after `not_after`.
 NamedSnapshot const& nth_newest(std::vector<NamedSnapshot> const& candidates, std::size_t n,
                                 std::optional<std::int64_t> not_after) {
     for (auto it = candidates.rbegin(); it != candidates.rend(); ++it) {
-        if (not_after && it->snapshot.time_ns > *not_after) continue;
+        if (not_after && shown_ns(it->snapshot) > *not_after) continue;
         if (n-- == 0) return *it;
     }
     if (not_after && !candidates.empty()) throw none_that_old(candidates.front());

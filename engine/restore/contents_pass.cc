@@ -358,6 +358,16 @@ bool ContentsPass::is_equal(Fd const& fd, Node const& node) {
     return true;
 }
 
+// Otherwise it is made readable first, when it is no dry run.
+bool ContentsPass::can_be_read(std::string const& path) {
+    try {
+        context_.target.open_file(path, O_RDONLY);
+        return true;
+    } catch (SourceError const&) {
+        return false;
+    }
+}
+
 // A library that programs have mapped can be written to, and then they crash; this one, too.
 bool ContentsPass::may_run(std::string const& path) {
     constexpr std::string_view elf =
@@ -412,7 +422,8 @@ void ContentsPass::update_file(std::string const& path, Node const& node,
     auto const larger = std::max(node.size, static_cast<std::uint64_t>(there.st_size));
     bool const is_replaced = (larger < in_place_from || may_run(path)) &&
                              context_.target.can_be_replaced(path, there, node.size);
-    if (is_replaced || (dry_run && context_.target.is_busy(path))) return replace_file(path, node);
+    bool const is_foreseen = dry_run && (context_.target.is_busy(path) || !can_be_read(path));
+    if (is_replaced || is_foreseen) return replace_file(path, node);
     auto const opened = dry_run ? std::optional(context_.target.open_file(path, O_RDONLY))
                                 : context_.target.open_to_change(path, there);
     if (!opened) return replace_file(path, node);

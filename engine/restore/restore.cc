@@ -36,6 +36,7 @@ void require_not_within(PathsInUse const& in_use, std::string const& target) {
 }
 
 RestoreResult restore(Repository& repository, RestoreRequest const& request, Progress& progress) {
+    progress.restart();
     RestoreContext context(repository, request, progress);
     if (request.include.empty() && request.from.sub_path.empty()) {
         require_room(context.target, request.from.snapshot.statistics);

@@ -72,6 +72,7 @@ public:
     bool may_do_without_parent() const { return parent_ && !publishes_ && !reads_streams_; }
 
     SnapshotResult take() {
+        progress_.restart();
         announce();
         choose_parent();
         if (!request_.streams.empty()) try_parent();

@@ -884,6 +884,7 @@ protected:
         snapshot.root.name = "root";
         snapshot.root.kind = NodeKind::directory;
         snapshot.time_ns = parse_time(time);
+        if (snapshot.started_ns == 0) snapshot.started_ns = snapshot.time_ns;
         std::string const name = "snapshots/" + hex;
         repo_.put(name,
                   repo_->keys().seal_object(ObjectKind::snapshot, name, encode_slot({snapshot})));
@@ -912,6 +913,17 @@ TEST_F(FindSnapshot, UnderstandsNames) {
     EXPECT_EQ(found("b"), new_);
     EXPECT_EQ(found("aa0"), old_);
     EXPECT_EQ(found(middle_), middle_);
+}
+
+// One that is dated ahead was there from when it began.
+TEST_F(FindSnapshot, GoesBySameTimeWithAndWithoutAMoment) {
+    Snapshot ahead;
+    ahead.started_ns = parse_time("2026-08-02T00:00:00Z");
+    add(old_, "2026-08-01T00:00:00Z");
+    add(new_, "2026-08-02T00:10:00Z", ahead);
+    EXPECT_EQ(found("latest"), new_);
+    EXPECT_EQ(found("latest@2026-08-02T00:00:00Z"), new_);
+    EXPECT_EQ(found("latest@2026-08-01T23:59:59Z"), old_);
 }
 
 // It may be the damaged one.
