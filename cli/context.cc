@@ -310,6 +310,13 @@ Credentials credentials_for_new(GlobalOptions const& options) {
     return credentials;
 }
 
+bool gives_two_keys(GlobalOptions const& options) {
+    bool const gives_passphrase =
+        !options.password_command.empty() || !environment("REPO_PASSWORD_COMMAND").empty() ||
+        !passphrase_file(options).empty() || std::getenv("REPO_PASSWORD") != nullptr;
+    return gives_passphrase && !options.key_file.empty();
+}
+
 Credentials new_credentials(GlobalOptions const& options, NewKeySource const& source) {
     int const given = int{!source.password_file.empty()} + int{!source.password_command.empty()} +
                       int{!source.key_file.empty()};

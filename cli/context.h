@@ -66,6 +66,8 @@ struct NewKeySource {
         return password_file.empty() && password_command.empty() && key_file.empty();
     }
 };
+// Whether options or the environment give both a passphrase and a key file.
+bool gives_two_keys(GlobalOptions const& options);
 // Throws std::invalid_argument when more than one is given.
 Credentials new_credentials(GlobalOptions const& options, NewKeySource const& source);
 OpenOptions open_options(GlobalOptions const& options, Purpose purpose = Purpose::use);

@@ -133,7 +133,16 @@ int run_add(GlobalOptions const& options, KeyArguments const& arguments) {
                        storing_key(arguments, [&] { return coffre::add_key(*repository, key); }));
 }
 
+// Of two that were given, the one that opened it may not be the one that is meant.
+void require_one_old_key(GlobalOptions const& options) {
+    if (!gives_two_keys(options)) return;
+    throw std::invalid_argument(
+        "both a passphrase and a key file are given, as options or in the environment: give only "
+        "the one that is to be replaced");
+}
+
 int run_passwd(GlobalOptions const& options, KeyArguments const& arguments) {
+    require_one_old_key(options);
     auto const repository = open(options);
     auto const key = choose_key(options, arguments);
     auto const id = storing_key(arguments, [&] { return replace_key(*repository, key); });
@@ -166,6 +175,7 @@ int run_rekey(GlobalOptions const& options, KeyArguments const& arguments) {
     auto const repository = open(options);
     require_consent(*repository, arguments);
     auto const key = choose_key(options, arguments);
+    bool const is_known = opens_already(*repository, key.credentials);
     auto const id = storing_key(arguments, [&] { return rekey(*repository, key); });
     int const code = report_done(options, "opens the new master secret", id);
     print_what_is_next(
@@ -174,6 +184,11 @@ int run_rekey(GlobalOptions const& options, KeyArguments const& arguments) {
         "whatever\nnames the old one, in your jobs; make a recovery key again (`repo key add "
         "--recovery`), and a new\ncopy of `config` and `keys/`. Runs that are open store under the "
         "old secret to their end.");
+    if (is_known) {
+        print_warning(options,
+                      "the key that is left is one that there was before: whoever has got hold of "
+                      "it can read what is stored from now on, too");
+    }
     return code;
 }
 

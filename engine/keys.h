@@ -39,7 +39,10 @@ struct NewKey {
 
 KeySlotList list_keys(Repository& repository);
 
-// Returns the id of the new slot.
+// Whether a slot of the repository is for these.
+bool opens_already(Repository& repository, Credentials const& credentials);
+
+// Returns the id of the new slot. Refused for what opens the repository already.
 std::string add_key(Repository& repository, NewKey const& key);
 
 // Whether the slot that opened the repository may go, and a damaged one, which may still open it.
@@ -52,6 +55,8 @@ std::string remove_key(Repository& repository, std::string const& prefix, KeyRem
 std::string removable_key(Repository& repository, std::string const& prefix, KeyRemoval removal);
 
 // Puts `key` in the place of the slot that opened the repository. Returns the new slot's id.
+// Refused for what opens the repository already, unless that is the passphrase in use at another
+// cost.
 std::string replace_key(Repository& repository, NewKey const& key);
 
 // Draws a new master secret: what is stored from now on cannot be read with anything that was known

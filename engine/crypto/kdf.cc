@@ -2,7 +2,6 @@
 
 #include <sodium.h>
 
-#include "engine/error.h"
 #include "engine/util/raw_bytes.h"
 
 namespace coffre {
@@ -28,10 +27,10 @@ SecretKey slot_key_of_passphrase(std::string_view passphrase, SlotPrefix const& 
                         raw(ByteView(slot.salt)), slot.cost.passes,
                         std::size_t{slot.cost.memory_kib} * 1024,
                         crypto_pwhash_ALG_ARGON2ID13) != 0) {
-        throw RepositoryError(RepositoryFailure::failed,
-                              "deriving the key needs " +
-                                  std::to_string(slot.cost.memory_kib / 1024) +
-                                  " MiB of memory, which are not free");
+        throw CostlyKeyError(RepositoryFailure::failed,
+                             "deriving the key needs " +
+                                 std::to_string(slot.cost.memory_kib / 1024) +
+                                 " MiB of memory, which are not free");
     }
     return key;
 }

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "engine/crypto/secret.h"
+#include "engine/error.h"
 #include "format/key_slot.h"
 
 namespace coffre {
@@ -15,7 +16,13 @@ SecretKey subkey(SecretKey const& master, ByteView label);
 // The same into `key`, for whoever derives one after the other.
 void derive_subkey(SecretKey& key, SecretKey const& master, ByteView label);
 
-// Argon2id (RFC 9106). Throws RepositoryError when the memory is not to be had.
+// A passphrase costs more memory than this machine has.
+class CostlyKeyError : public RepositoryError {
+public:
+    using RepositoryError::RepositoryError;
+};
+
+// Argon2id (RFC 9106). Throws CostlyKeyError{failed}.
 SecretKey slot_key_of_passphrase(std::string_view passphrase, SlotPrefix const& slot);
 // A key file's 32 bytes bound to the slot's salt.
 SecretKey slot_key_of_file(SecretKey const& file_key, SlotPrefix const& slot);

@@ -74,6 +74,13 @@ void PackReads::read_pack(std::string const& name, PackReading& reading) {
                           pack.header.session == known->second.session;
         if (!same) reading.errors.push_back(name + ": its bundle says something else of it");
     }
+    for (auto const& key : pack.directory.keys) {
+        if (key.epoch <= repository_.keys().newest_epoch()) continue;
+        reading.lacks_secret = true;
+        reading.errors.push_back(name + ": needs the master secret of epoch " +
+                                 std::to_string(key.epoch) + ", which this key does not open");
+        return;
+    }
     for (auto const& row : pack.directory.blocks) {
         ByteView const stored = ByteView(bytes).subspan(row.offset, row.stored_size);
         read_block(name, pack, row, stored, reading);

@@ -24,6 +24,7 @@ struct PackReading {
     std::optional<std::int64_t> begun_s;  // nothing: it was not read, there was no time, or
     std::string denied;                   // what says that this user may not
     std::vector<std::string> errors;
+    bool lacks_secret = false;  // a master secret that this key does not open; nothing is damaged
     std::uint64_t chunks = 0;
     std::uint64_t bytes = 0;
 };

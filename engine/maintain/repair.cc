@@ -126,6 +126,7 @@ private:
         seen_bundles_.clear();
         expected_.clear();
         bad_.clear();
+        locked_.clear();
         without_bundle_.clear();
         going_.clear();
         open_sessions_.reset();
@@ -204,6 +205,7 @@ private:
                 note_sound(repository_.folder(), reading.pack);
             if (reading.errors.empty()) return;
             repository_.note_damaged(reading.pack);
+            if (reading.lacks_secret) return add_locked(reading.pack, reading.errors[0]);
             add_damaged(reading.pack, reading.errors[0]);
         };
         PackReads reads(repository_, expected_, worker_count(request_.threads), progress_, add);
@@ -220,6 +222,12 @@ private:
         bad_.insert(id);
         going_.push_back(names::pack(id));
         note(report_.damaged_packs, message);
+    }
+
+    // Whoever puts the right `keys/` back can read it again.
+    void add_locked(PackId const& id, std::string const& message) {
+        locked_.insert(id);
+        note(report_.beyond_repair, message + "; it stays where it is");
     }
 
     void look_at_small_objects() {
@@ -352,13 +360,19 @@ private:
             list = list_snapshots(repository_);
             lost = lost_now(list);
             hurt = with_sound_index(repository_, [&] {
-                return find_hurt_paths(repository_, list.snapshots, bad_, progress_);
+                return find_hurt_paths(repository_, list.snapshots, unreadable(), progress_);
             });
         } while (!(hurt.empty() && lost.empty()) && has_grown());
         for (auto const& message : list.damaged) note_beyond_repair(message);
         give_up(lost, list.snapshots.size());
         bool const may_be_elsewhere = !without_bundle_.empty() && !hurt.empty();
         if (!may_be_elsewhere) report_.hurt = std::move(hurt);
+    }
+
+    std::set<PackId> unreadable() const {
+        auto packs = bad_;
+        packs.insert(locked_.begin(), locked_.end());
+        return packs;
     }
 
     void note_beyond_repair(std::string const& message) {
@@ -400,6 +414,7 @@ private:
     std::set<std::string> seen_bundles_;
     std::map<PackId, ExpectedPack> expected_;  // by the bundles
     std::set<PackId> bad_;                     // damaged or missing
+    std::set<PackId> locked_;                  // under a master secret that is lost
     std::vector<PackId> without_bundle_;       // sound
     std::vector<std::string> going_;           // into quarantine
     std::optional<std::set<SessionId>> open_sessions_;

@@ -90,11 +90,6 @@ SecretKey read_or_make_key_file(std::string const& path) {
     return key;
 }
 
-KdfCost cost_of(KdfStrength strength) {
-    if (strength == KdfStrength::strong) return {4, 1024 * 1024};
-    return {3, 64 * 1024};
-}
-
 Bytes bound_of(RepositoryId const& repository, std::string const& name, ByteView prefix) {
     return authenticated_data(ObjectKind::key_slot, repository, name, prefix);
 }
@@ -206,9 +201,7 @@ SlotList read_slots(Backend& store) {
         try {
             list.slots.push_back(without_sealed(read_slot(store, object.name)));
         } catch (RepositoryError const& error) {
-            bool const of_slot = error.kind() == RepositoryFailure::corrupt ||
-                                 error.kind() == RepositoryFailure::unusable;
-            if (!of_slot) throw;
+            if (!is_of_one_object(error.kind())) throw;
             list.damaged += std::string("; ") + error.what();
         }
     }
@@ -233,6 +226,11 @@ SlotList read_slots(Backend& store) {
 }
 
 }  // namespace
+
+KdfCost cost_of(KdfStrength strength) {
+    if (strength == KdfStrength::strong) return {4, 1024 * 1024};
+    return {3, 64 * 1024};
+}
 
 bool put_key_slot(Backend& store, KeyRing const& keys, std::string const& name,
                   SlotCredentials const& how) {
@@ -281,7 +279,7 @@ OpenedSlot open_key_slots(Backend& store, RepositoryId const& repository,
                           Credentials const& credentials) {
     SlotList list = read_slots(store);
     GivenKeys const given(credentials);
-    std::optional<RepositoryError> lack_of_memory;  // of one slot; another may need less
+    std::optional<CostlyKeyError> lack_of_memory;  // of one slot; another may need less
     for (auto const& slot : list.slots) {
         try {
             auto const key = slot_key(slot, given);
@@ -289,10 +287,10 @@ OpenedSlot open_key_slots(Backend& store, RepositoryId const& repository,
             auto masters = unseal_masters(repository, read_slot(store, slot.name), *key);
             require_newest(store, repository, list, slot.prefix, masters);
             return {slot.name, std::move(masters)};
+        } catch (CostlyKeyError const& error) {
+            lack_of_memory = error;
         } catch (RepositoryError const& error) {
-            bool const no_memory = error.kind() == RepositoryFailure::failed;
-            if (!no_memory && error.kind() != RepositoryFailure::corrupt) throw;
-            if (no_memory) lack_of_memory = error;
+            if (!is_of_one_object(error.kind())) throw;
             list.damaged += std::string("; ") + error.what();
         }
     }

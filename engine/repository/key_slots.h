@@ -16,6 +16,8 @@ struct SlotCredentials {
     std::string label;
 };
 
+KdfCost cost_of(KdfStrength strength);
+
 // Adds a slot of this name that holds all masters of `keys`; a key file that does not exist is
 // made. False when the name is taken. Not durable before the next barrier.
 bool put_key_slot(Backend& store, KeyRing const& keys, std::string const& name,

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "engine/crypto/kdf.h"
 #include "engine/crypto/recovery_key.h"
 #include "engine/repository/key_slots.h"
 #include "engine/repository/names.h"
@@ -147,24 +148,51 @@ KeySlotList list_keys(Repository& repository) {
     return list;
 }
 
-// A second slot for it would open nothing more, and outlive the removal of the first.
-void require_other_key_file(Repository& repository, Credentials const& credentials) {
-    if (!credentials.key_file || ::access(credentials.key_file->c_str(), F_OK) != 0) return;
-    std::string slot;
+namespace {
+
+// The slot that these open already; empty when none does, or this machine has not the memory to
+// find out.
+std::string slot_opened_by(Repository& repository, Credentials const& credentials) {
     try {
-        auto opened = open_key_slots(repository.store(), repository.id(), credentials);
-        slot = opened.name;
+        return open_key_slots(repository.store(), repository.id(), credentials).name;
+    } catch (CostlyKeyError const&) {
     } catch (RepositoryError const& error) {
         if (error.kind() != RepositoryFailure::wrong_key) throw;
-        return;
     }
-    refuse(*credentials.key_file + ": is a key of this repository already, " +
-           last_component(slot).substr(0, 8));
+    return "";
+}
+
+bool is_new_file(Credentials const& credentials) {
+    return credentials.key_file && ::access(credentials.key_file->c_str(), F_OK) != 0;
+}
+
+// A second slot for it would open nothing more, and outlive the removal of the first.
+void require_other_key(Repository& repository, Credentials const& credentials) {
+    std::string const slot =
+        is_new_file(credentials) ? "" : slot_opened_by(repository, credentials);
+    if (slot.empty()) return;
+    refuse(credentials.key_file.value_or("the new passphrase") +
+           ": is a key of this repository already, " + last_component(slot).substr(0, 8));
+}
+
+// The passphrase in use may cost more from now on.
+bool changes_cost(Repository& repository, NewKey const& key) {
+    if (!key.credentials.passphrase) return false;
+    if (slot_opened_by(repository, key.credentials) != repository.opened_by()) return false;
+    auto const slot =
+        describe_key_slot(repository.store(), repository.keys(), repository.opened_by());
+    return slot.prefix.cost != cost_of(key.kdf);
+}
+
+}  // namespace
+
+bool opens_already(Repository& repository, Credentials const& credentials) {
+    return !is_new_file(credentials) && !slot_opened_by(repository, credentials).empty();
 }
 
 std::string add_key(Repository& repository, NewKey const& key) {
     require_keys(repository);
-    require_other_key_file(repository, key.credentials);
+    require_other_key(repository, key.credentials);
     return last_component(put_and_open(repository, repository.keys(), key));
 }
 
@@ -235,6 +263,7 @@ std::string remove_key(Repository& repository, std::string const& prefix, KeyRem
 
 std::string replace_key(Repository& repository, NewKey const& key) {
     require_keys(repository);
+    if (!changes_cost(repository, key)) require_other_key(repository, key.credentials);
     if (mutant("old-key-first")) remove_slots(repository, {repository.opened_by()});
     std::string const name = put_and_open(repository, repository.keys(), key);
     Bytes const slot = slot_if_readable(repository, name);
@@ -258,7 +287,7 @@ std::string rekey(Repository& repository, NewKey const& key) {
     Bytes const slot = slot_if_readable(repository, name);
     remove_slots(repository, others);
     put_back_if_last(repository, name, slot);
-    repository.update_local_state([&](LocalState& state) { note_newest(keys, state); });
+    repository.try_update_local_state([&](LocalState& state) { note_newest(keys, state); });
     return last_component(name);
 }
 

@@ -176,6 +176,14 @@ void Repository::update_local_state(std::function<void(LocalState&)> const& chan
     local_state_ = coffre::update_local_state(folder_, known, change);
 }
 
+void Repository::try_update_local_state(std::function<void(LocalState&)> const& change) {
+    try {
+        update_local_state(change);
+    } catch (SourceError const& error) {
+        if (warn_) warn_(error.path() + ": " + error.what());
+    }
+}
+
 void keep_local_state(Repository& repository, Progress const& progress,
                       std::function<void(LocalState&)> const& change) {
     try {

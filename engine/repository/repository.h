@@ -61,6 +61,8 @@ public:
     // Changes it here and in its file, with what other processes have done to that since. Throws
     // SourceError: then it is changed here only.
     void update_local_state(std::function<void(LocalState&)> const& change);
+    // The same, for whoever has done what was asked for: warns when the file cannot be written.
+    void try_update_local_state(std::function<void(LocalState&)> const& change);
 
     // The session key that a pack's directory wraps; kept for the next block.
     std::shared_ptr<SessionKey const> session_key(PackDirectory const& directory, KeyId const& id);

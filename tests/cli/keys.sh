@@ -166,9 +166,16 @@ expect_code 0 repo -p passphrase key list --json
 expect_equal "$(query 'sorted((k["label"], k["kind"], k["current"]) for k in keys)')" "[('', 'key_file', False), ('mine', 'passphrase', True)]"
 expect_code 0 with other.key restore latest -t out-of-other
 
-# Ways to give no new key, or more than one; nothing changes.
+# Ways to give no new key, one that is known, or more than one; nothing changes.
 : >empty
 slots >before
+expect_code 1 with other.key key add --new-password-file passphrase
+expect_error "is a key of this repository already"
+expect_code 1 with other.key key passwd --new-key-file other.key
+expect_error "is a key of this repository already"
+printf another >another
+expect_code 2 with other.key -p passphrase key passwd --new-password-file another
+expect_error "give only the one that is to be replaced"
 expect_code 2 with other.key key add
 expect_error "no new key"
 expect_code 2 with other.key key add --new-password-file empty
@@ -276,6 +283,7 @@ expect_code 0 with new.key key add -q --new-key-file friend.key
 expect_code 0 with friend.key restore --tag after -t by-friend --verify
 expect_code 0 with friend.key key remove "$(key_ids with new.key | sed -n 1p)"
 expect_code 0 with friend.key key rekey --new-key-file friend.key
+expect_error "is one that there was before"
 expect_code 0 with friend.key key list --json
 expect_equal "$(query '[k["epochs"] for k in keys]')" "[3]"
 expect_code 0 with friend.key check --read-data

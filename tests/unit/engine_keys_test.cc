@@ -1,6 +1,8 @@
 // Key slots: what opens a repository, and what no longer does.
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "engine/backend/decorators.h"
 #include "engine/crypto/hash.h"
 #include "engine/crypto/recovery_key.h"
@@ -72,6 +74,30 @@ TEST_F(Keys, ARemovedOneOpensNothing) {
     EXPECT_EQ(remove_key(*first_, id.substr(0, 8), KeyRemoval::careful), id);
     EXPECT_FALSE(opens(passphrase("the second")));
     EXPECT_TRUE(opens(passphrase("the first")));
+}
+
+// A second slot for it would outlive the removal of the first.
+TEST_F(Keys, OneThatThereIsIsNotAddedTwice) {
+    add_key(*first_, {key_file(), KdfStrength::standard, ""});
+    add_key(*first_, {passphrase("the second"), KdfStrength::standard, ""});
+    for (auto const& known : {passphrase("the first"), passphrase("the second"), key_file()}) {
+        NewKey const key{known, KdfStrength::standard, ""};
+        EXPECT_TRUE(contains(message_of([&] { add_key(*first_, key); }), "already"));
+        EXPECT_TRUE(contains(message_of([&] { replace_key(*first_, key); }), "already"));
+    }
+    EXPECT_EQ(slots(), 3U);
+    EXPECT_TRUE(opens(passphrase("the first")));
+}
+
+// All that counts is done by then, and the new key opens what it has to.
+TEST_F(Keys, ARekeyThatCannotBeRememberedIsDone) {
+    std::string const state = first_->folder() + "/state";
+    std::filesystem::remove(state);
+    std::filesystem::create_directory(state);
+    EXPECT_THROW(first_->update_local_state([](LocalState&) {}), SourceError);
+    rekey(*first_, {passphrase("the new"), KdfStrength::standard, ""});
+    std::filesystem::remove(state);
+    EXPECT_TRUE(opens(passphrase("the new")));
 }
 
 TEST_F(Keys, TheLastOneStays) {

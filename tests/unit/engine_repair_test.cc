@@ -470,6 +470,48 @@ TEST(RepairBesideRekey, TakesNothingForDamaged) {
     EXPECT_EQ(repo.objects("quarantine/"), Names{});
 }
 
+// Whoever puts the right `keys/` back can read it again.
+TEST(RepairUnderOldKeys, LeavesWhatOnlyALostSecretOpens) {
+    TempFolder const source;
+    write_file(source / "file", random_bytes(1, 100'000));
+    TestRepo repo(Mode::encrypted);
+    std::map<std::string, Bytes> old_keys;
+    for (auto const& name : repo.objects("keys/"))
+        old_keys[name] = get_whole(repo.store(), name, limits::mib);
+    rekey(*repo, {repo.credentials(), KdfStrength::standard, ""});
+    TempFolder const newer;
+    auto const fresh =
+        open_repository(repo.observed(), repo.credentials(), {newer.path(), false, {}});
+    Progress progress;
+    auto request = saving({source.path()});
+    auto const taken = take_snapshot(*fresh, request, progress);
+    auto const packs = repo.objects("packs/");
+    std::map<std::string, Bytes> new_keys;
+    for (auto const& name : repo.objects("keys/")) {
+        new_keys[name] = get_whole(repo.store(), name, limits::mib);
+        repo.store().remove(name);
+    }
+    for (auto const& [name, slot] : old_keys) repo.put(name, slot);
+
+    TempFolder const cache;
+    auto const stale =
+        open_repository(repo.observed(), repo.credentials(), {cache.path(), false, {}});
+    auto const report = repair_repository(*stale, {true, true, 2}, progress);
+    EXPECT_EQ(repo.objects("packs/"), packs);
+    EXPECT_EQ(repo.objects("quarantine/"), Names{});
+    EXPECT_TRUE(any_contains(report.beyond_repair, "master secret of epoch 2"));
+    ASSERT_TRUE(report.hurt);
+    EXPECT_FALSE(report.hurt->empty());
+
+    for (auto const& [name, slot] : old_keys) repo.store().remove(name);
+    for (auto const& [name, slot] : new_keys) repo.put(name, slot);
+    TempFolder const again;
+    auto const right =
+        open_repository(repo.observed(), repo.credentials(), {again.path(), false, {}});
+    EXPECT_EQ(check_repository(*right, CheckDepth::read_data, 2, progress).errors,
+              std::vector<std::string>{});
+}
+
 TEST_P(Repair, SetsAsideWhatHasNoObjectsName) {
     Names const strays{"packs/00/junk", "sessions/0000000000000009", "snapshots/notes.txt"};
     for (auto const& name : strays) repo_.put(name, as_bytes("junk"));
