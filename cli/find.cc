@@ -25,9 +25,10 @@ SnapshotList chosen_snapshots(GlobalOptions const& options, Repository& reposito
     if (arguments.snapshots.empty()) {
         return matching_snapshots(options, repository, arguments.filter);
     }
+    auto const all = list_snapshots(repository);
     std::map<std::pair<std::int64_t, SessionId>, NamedSnapshot> chosen;
     for (auto const& name : arguments.snapshots) {
-        auto found = find_snapshot(repository, name, arguments.filter);
+        auto found = find_snapshot(all, name, arguments.filter);
         if (!found.sub_path.empty()) {
             throw std::invalid_argument("--snapshot takes no path: give a pattern, as " +
                                         found.sub_path + "/**");

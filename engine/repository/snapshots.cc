@@ -337,15 +337,16 @@ FoundSnapshot find_snapshot(SnapshotList const& list, std::string const& name,
     std::string const key = name.substr(0, colon);
     std::string sub_path = colon == std::string::npos ? "" : name.substr(colon + 1);
     if (sub_path == "/") sub_path.clear();
-    auto candidates = list.snapshots;
-    if (key.starts_with("latest")) {
+    bool const is_latest = key.starts_with("latest");
+    std::vector<NamedSnapshot> candidates;
+    if (is_latest) {
         require_all_slots(list);
-        std::erase_if(candidates,
-                      [&](NamedSnapshot const& s) { return !filter.matches(s.snapshot); });
+        std::copy_if(list.snapshots.begin(), list.snapshots.end(), std::back_inserter(candidates),
+                     [&](NamedSnapshot const& s) { return filter.matches(s.snapshot); });
         order_by_what_they_show(candidates);
     }
     try {
-        NamedSnapshot const& found = resolve(candidates, key);
+        NamedSnapshot const& found = resolve(is_latest ? candidates : list.snapshots, key);
         return {found.id, found.snapshot, sub_path};
     } catch (RepositoryError const& error) {
         if (list.damaged.empty()) throw;

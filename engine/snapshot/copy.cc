@@ -128,12 +128,55 @@ private:
     bool publishes_ = false;
 };
 
+// The snapshots of a repository by what they show, with those that others put there meanwhile.
+class Arrivals {
+public:
+    explicit Arrivals(Repository& repository) : repository_(repository) {}
+
+    // A message for each that cannot be read.
+    std::vector<std::string> list() {
+        auto list = list_snapshots(repository_);
+        seen_ = std::move(list.slots);
+        for (auto& named : list.snapshots) add(std::move(named));
+        return std::move(list.damaged);
+    }
+
+    // Reads what is new. What cannot be read shows nothing that could be there already.
+    void list_new() {
+        for (auto const& object : repository_.store().list("snapshots/")) {
+            auto const id = SessionId::parse(last_component(object.name));
+            if (!id || !seen_.insert(*id).second) continue;
+            std::vector<std::string> damaged;
+            use_listed(repository_, object.name, damaged, [&] {
+                auto slot = read_slot(repository_, object.name);
+                if (!slot.killed() && !has_forget(repository_, *id))
+                    add({*id, std::move(*slot.snapshot)});
+            });
+        }
+    }
+
+    // Those that show the same.
+    std::vector<NamedSnapshot> const& twins_of(Snapshot const& snapshot) {
+        return known_[identity(snapshot)];
+    }
+
+    void add(NamedSnapshot named) {
+        seen_.insert(named.id);
+        known_[identity(named.snapshot)].push_back(std::move(named));
+    }
+
+private:
+    Repository& repository_;
+    std::set<SessionId> seen_;
+    std::map<Identity, std::vector<NamedSnapshot>> known_;
+};
+
 using OnCopied = std::function<void(CopiedSnapshot const&)>;
 
 class Copying {
 public:
     Copying(Repository& from, Repository& to, CopyRequest const& request, Progress& progress)
-        : from_(from), to_(to), request_(request), progress_(progress) {}
+        : from_(from), to_(to), request_(request), progress_(progress), there_(to) {}
 
     CopyReport run(OnCopied const& on_copied) {
         auto const missing = find_missing();
@@ -143,7 +186,7 @@ public:
         }
         for (auto const& named : missing) {
             CopiedSnapshot copied{named, std::nullopt, false};
-            if (!request_.dry_run && !copy_or_note(copied, Purpose::snapshot)) continue;
+            if (!request_.dry_run && !copy_if_missing(copied)) continue;
             if (on_copied) on_copied(copied);
             report_.copied.push_back(std::move(copied));
         }
@@ -157,23 +200,46 @@ private:
     std::vector<NamedSnapshot> find_missing() {
         auto wanted = chosen();
         for (auto const& message : wanted.damaged) note(message);
-        std::map<Identity, NamedSnapshot> there;
-        auto here = list_snapshots(to_);
-        for (auto const& message : here.damaged) note(message);
-        for (auto& named : here.snapshots) {
-            there.emplace(identity(named.snapshot), std::move(named));
-        }
+        for (auto const& message : there_.list()) note(message);
         std::vector<NamedSnapshot> missing;
         for (auto& named : wanted.snapshots) {
-            auto const found = there.find(identity(named.snapshot));
-            if (found == there.end()) {
-                missing.push_back(std::move(named));
-            } else {
-                ++report_.were_there;
-                earlier_.push_back({std::move(named), found->second, false});
-            }
+            if (!was_there(named)) missing.push_back(std::move(named));
         }
         return missing;
+    }
+
+    bool was_there(NamedSnapshot const& named) {
+        auto const& twins = there_.twins_of(named.snapshot);
+        if (twins.empty()) return false;
+        ++report_.were_there;
+        earlier_.push_back({named, twins.front(), false});
+        return true;
+    }
+
+    // Another run may copy the same meanwhile.
+    bool copy_if_missing(CopiedSnapshot& copied) {
+        there_.list_new();
+        if (was_there(copied.from) || !copy_or_note(copied, Purpose::snapshot)) return false;
+        there_.add(*copied.to);
+        there_.list_new();
+        leave_one(copied);
+        earlier_.push_back(copied);
+        return true;
+    }
+
+    // Of two that were copied at once all but the lowest id are given up: whoever is the later sees
+    // both. What was tagged since is more than a copy.
+    void leave_one(CopiedSnapshot& copied) {
+        auto twins = there_.twins_of(copied.to->snapshot);
+        std::sort(twins.begin(), twins.end(), [](auto const& a, auto const& b) {
+            return std::pair(!a.snapshot.was, a.id) < std::pair(!b.snapshot.was, b.id);
+        });
+        copied.to = twins.front();
+        std::vector<SessionId> others;
+        for (auto const& twin : twins) {
+            if (twin.id != copied.to->id && !twin.snapshot.was) others.push_back(twin.id);
+        }
+        if (!others.empty()) give_up(to_, others, "copied twice");
     }
 
     SnapshotList chosen() {
@@ -198,7 +264,6 @@ private:
     bool copy_or_note(CopiedSnapshot& copied, Purpose purpose) {
         try {
             copied.to = with_sound_index(to_, [&] { return copy(copied.from, purpose); });
-            if (purpose == Purpose::snapshot) earlier_.push_back(copied);
             return true;
         } catch (RepositoryError const& error) {
             if (error.kind() != RepositoryFailure::corrupt) throw;
@@ -255,7 +320,9 @@ private:
         try {
             return run.copy(named, earlier_);
         } catch (RepositoryError const& error) {
-            if (error.kind() != RepositoryFailure::corrupt || !run.may_do_without_before()) throw;
+            bool const may_go_on = error.kind() == RepositoryFailure::corrupt &&
+                                   run.may_do_without_before() && !is_given_up(from_, named.id);
+            if (!may_go_on) throw;
             progress_.report_failure("", std::string(error.what()) +
                                              "; the snapshot is copied without comparing it with "
                                              "the one before");
@@ -290,6 +357,7 @@ private:
     Repository& to_;
     CopyRequest const& request_;
     Progress& progress_;
+    Arrivals there_;                       // in `to`
     std::vector<CopiedSnapshot> earlier_;  // oldest first
     CopyReport report_;
 };

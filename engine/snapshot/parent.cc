@@ -76,10 +76,11 @@ bool distrust(GcState& log, PackId const& pack) {
 // Packs that a command met damaged count as lost, too, but for trees, which are read again anyway.
 // True when no trees are lost.
 bool condemn_lost_packs(Repository& repository, GcState& log, Progress const& progress) {
+    // Seen before the packs are listed: another process may add a bundle, whose packs are there.
+    Index::View const view = repository.index_view();
     StoredPacks const stored(repository, log);
     auto const damaged = noted_damaged(repository.folder());
     bool has_trees = true;
-    Index::View const view = repository.index_view();
     view.each_pack([&](PackNumber number, IndexedPack const& pack) {
         if (log.is_swept(pack.id)) return;
         auto const size = stored.size_of(pack.id);

@@ -282,6 +282,34 @@ TEST_P(Copy, DoesNotRestOnACopyThatWasCollected) {
     EXPECT_EQ(to_.tar_of(report.copied[0].to->snapshot), from_.tar_of(second_.snapshot));
 }
 
+// Each copies what it does not find; of what both have copied one stays, whichever has the lower
+// id.
+TEST_P(Copy, OfTwoAtOnceOneStays) {
+    go_on();
+    for (std::string const moment : {"packs/", "snapshots/"}) {
+        for (int i = 0; i < 4; ++i) {
+            write_file(source_ / "again", random_bytes(static_cast<unsigned>(i), 9'000));
+            auto const last = from_.save(source_.path());
+            auto const done = std::make_shared<std::atomic<bool>>(false);
+            to_.observe([=, this](Verb verb, std::string const& name) {
+                if (verb != Verb::put || !name.starts_with(moment) || done->exchange(true)) return;
+                TempFolder const cache;
+                std::shared_ptr<Backend> const store(&to_.store(), [](Backend*) {});
+                auto const other =
+                    open_repository(store, to_.credentials(), {cache.path(), false, {}});
+                Progress progress;
+                copy_snapshots(*from_, *other, {}, progress, {});
+            });
+            copy();
+            to_.observe_nothing();
+            EXPECT_TRUE(*done);
+            EXPECT_EQ(to_.ids().size(), from_.ids().size());
+            EXPECT_EQ(to_.errors(CheckDepth::read_data), Names{});
+            EXPECT_EQ(to_.tar_of(to_.find("latest").snapshot), from_.tar_of(last.snapshot));
+        }
+    }
+}
+
 // Wherever it ends: what is published is whole, and the next run brings the rest.
 TEST_P(Copy, MayBeStoppedAnywhere) {
     go_on();
