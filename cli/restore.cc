@@ -7,6 +7,7 @@
 
 #include "cli/context.h"
 #include "cli/output.h"
+#include "cli/patterns.h"
 #include "cli/progress_display.h"
 
 namespace coffre::cli {
@@ -37,8 +38,8 @@ RestoreRequest make_request(GlobalOptions const& options, RestoreArguments const
     RestoreRequest request;
     request.from = std::move(from);
     request.target = arguments.target;
-    for (auto const& pattern : arguments.include) request.include.add(pattern);
-    for (auto const& pattern : arguments.exclude) request.exclude.add(pattern);
+    for (auto const& pattern : arguments.include) add_pattern(request.include, pattern);
+    for (auto const& pattern : arguments.exclude) add_pattern(request.exclude, pattern);
     request.overwrite = modes.at(arguments.overwrite);
     request.delete_extra = arguments.delete_extra;
     request.never_deleted = paths_in_use(options);

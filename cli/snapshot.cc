@@ -12,6 +12,7 @@
 
 #include "cli/context.h"
 #include "cli/output.h"
+#include "cli/patterns.h"
 #include "cli/progress_display.h"
 #include "engine/status.h"
 
@@ -138,30 +139,13 @@ void add_sources(SnapshotRequest& request, SnapshotArguments const& arguments) {
     }
 }
 
-std::string without_wildcards(std::string const& path) {
-    std::string text;
-    for (char const c : path) {
-        if (std::string_view("*?[\\").find(c) != std::string_view::npos) text += '\\';
-        text += c;
-    }
-    return text;
-}
-
-// "./cache" is that of the working folder, not each of that name.
-void add_pattern(PatternList& patterns, std::string const& pattern) {
-    std::string const negation = pattern.starts_with('!') ? "!" : "";
-    std::string const rest = pattern.substr(negation.size());
-    if (!rest.starts_with("./")) return patterns.add(pattern);
-    patterns.add(negation + without_wildcards(std::filesystem::current_path()) + rest.substr(1));
-}
-
 PatternList exclude_patterns(SnapshotArguments const& arguments) {
     PatternList patterns;
     for (auto const& pattern : arguments.excludes) add_pattern(patterns, pattern);
     for (auto const& file : arguments.exclude_files) {
         for (auto const& line : read_list(file, '\n')) {
             auto const pattern = without_blanks(line);
-            if (!pattern.empty()) patterns.add(pattern);
+            if (!pattern.empty()) add_pattern(patterns, pattern);
         }
     }
     return patterns;

@@ -97,7 +97,7 @@ bool ContentsPass::enter(std::string const& path, Node const& folder) {
         if (!path.empty()) is_made = make_folder(path, folder);
         if (path.empty()) use_start();
     });
-    if (is_there) folders_.push_back({is_made, {}, std::nullopt});
+    if (is_there) folders_.push_back({is_made, {}, std::nullopt, {}, {}});
     if (!is_there) context_.refused.insert(path);
     return is_there;
 }
@@ -138,13 +138,19 @@ void ContentsPass::note_name(Node const& node) {
 void ContentsPass::require_own_entry(std::string const& path, std::string const& name,
                                      struct stat const& there) {
     if (folders_.empty() || !folds_names(path, name, there)) return;
-    if (folders_.back().wanted.met.insert(identity_of(there)).second) return;
+    Folder& folder = folders_.back();
+    bool const may_be_linked = !S_ISDIR(there.st_mode) && there.st_nlink > 1;
+    bool const is_own = folder.names_there.contains(name) &&
+                        (may_be_linked || folder.met.insert(identity_of(there)).second);
+    if (is_own) return;
+    folder.wanted.are_told_apart = false;
     throw SourceError(path,
                       "is one with another entry of its folder: the target's file system takes "
                       "names that differ in capitals for the same");
 }
 
-// Found out by the first name that has a letter.
+// Found out by the first name that has a letter. What has a name of other capitals there by then,
+// or gets there later, is something else.
 bool ContentsPass::folds_names(std::string const& path, std::string const& name,
                                struct stat const& there) {
     auto& folds = folders_.back().folds;
@@ -156,6 +162,10 @@ bool ContentsPass::folds_names(std::string const& path, std::string const& name,
     if (other == name) return false;
     auto const same = context_.target.look(join_path(folder_above(path), other));
     folds = same && identity_of(*same) == identity_of(there);
+    if (*folds) {
+        auto const names = context_.target.names(folder_above(path));
+        folders_.back().names_there = {names.begin(), names.end()};
+    }
     return *folds;
 }
 
@@ -219,7 +229,7 @@ std::optional<struct stat> ContentsPass::file_at(std::string const& path, Node c
 // The same, where no other entry of the snapshot is that file.
 std::optional<struct stat> ContentsPass::own_file_at(std::string const& path, Node const& node) {
     auto const there = file_at(path, node);
-    if (there && there->st_nlink == 1) require_own_entry(path, node.name, *there);
+    if (there) require_own_entry(path, node.name, *there);
     return there;
 }
 

@@ -64,7 +64,9 @@ private:
     struct Folder {
         bool is_made;  // by this restore
         WantedEntries wanted;
-        std::optional<bool> folds;  // takes names that differ in capitals for the same
+        std::optional<bool> folds;  // takes names that differ in capitals for the same; then:
+        std::set<std::string> names_there;
+        std::set<FileIdentity> met;
     };
     std::vector<Folder> folders_;  // from the start down
     Bytes buffer_;

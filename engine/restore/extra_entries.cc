@@ -44,26 +44,16 @@ void require_not_in_use(RestoreContext const& context, std::string const& path) 
     }
 }
 
-bool is_wanted_under_another_name(RestoreContext const& context, std::string const& path,
-                                  WantedEntries const& wanted) {
-    if (wanted.met.empty()) return false;
-    auto const there = context.target.look(path);
-    return there && wanted.met.contains(identity_of(*there));
-}
-
 }  // namespace
 
 void delete_extra_entries(RestoreContext& context, SelectionVisitor::Left const& left,
                           WantedEntries const& wanted) {
     auto const extra = extra_in(context, left, wanted);
-    if (extra.empty()) return;
+    if (extra.empty() || !wanted.are_told_apart) return;
     require_saved_whole(context, left);
     require_not_in_use(context, left.path);
     for (auto const& path : extra) {
-        context.guarded(path, [&] {
-            if (is_wanted_under_another_name(context, path, wanted)) return;
-            context.remove_and_tell(path);
-        });
+        context.guarded(path, [&] { context.remove_and_tell(path); });
     }
 }
 

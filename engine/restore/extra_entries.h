@@ -11,7 +11,7 @@ namespace coffre {
 // Of one folder, as far as it was entered.
 struct WantedEntries {
     std::set<std::string> names;  // what the snapshot has in it; for --delete
-    std::set<FileIdentity> met;  // what was there, where names that differ in capitals are the same
+    bool are_told_apart = true;   // false: one of them was met under another's name
 };
 
 // Removes what is in the folder, is selected and is not wanted, and tells of it. A dry run only

@@ -204,7 +204,7 @@ void FileWriter::exchange_all() {
     for (auto const& exchange : ready) {
         try {
             // Others sync as well, and the kernel tells one of them only what was not written.
-            Fd const file = target_.open_file(exchange.temporary, O_RDONLY);
+            Fd const file = target_.open_own(exchange.temporary);
             if (::fdatasync(file.get()) != 0) fail_to_store(exchange.path, "write");
             target_.take_over_labels(exchange.path, file);
             target_.put_in_place(exchange.temporary, exchange.identity, exchange.path);

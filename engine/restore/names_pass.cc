@@ -112,7 +112,7 @@ FileIdentity NamesPass::name_or_copy(std::string const& path, Node const& node,
 
 FileIdentity NamesPass::copy_file(std::string const& from, struct stat const& known,
                                   std::string const& to, Node const& node) {
-    Fd const source = context_.target.open_file(from, O_RDONLY);
+    Fd const source = context_.target.open_own(from);
     if (identity_of(source, from) != identity_of(known)) {
         throw SourceError(to, from + " was exchanged meanwhile");
     }

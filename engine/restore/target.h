@@ -52,6 +52,8 @@ public:
     Fd create_file(std::string const& path) const;
     // A file or folder.
     Fd open_file(std::string const& path, int flags) const;
+    // A file of this user's, also one whose mode keeps him from opening it.
+    Fd open_own(std::string const& path) const;
     // The file that is there, to be written to: unfinished from now on. Nothing when a program runs
     // from it, which nobody may write to.
     std::optional<Fd> open_to_change(std::string const& path, struct stat const& there) const;

@@ -86,7 +86,7 @@ void VerifyPass::run() {
 }
 
 void VerifyPass::verify(std::string const& path, Node const& node) {
-    Reading file(path, context_.target.open_file(path, O_RDONLY), buffer_);
+    Reading file(path, context_.target.open_own(path), buffer_);
     FileHasher hasher;
     bool holes_are_zero = true;
     std::uint64_t at = 0;

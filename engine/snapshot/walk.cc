@@ -42,7 +42,8 @@ std::string shortened(std::string const& text) {
 
 // What is written through a mapping after this changes the file's times again.
 void Walker::settle(Fd const& file, struct stat const& status) {
-    if (now_ns() / second_ns - status.st_mtim.tv_sec > longest_unwritten) return;
+    auto const changed = std::max(status.st_mtim.tv_sec, status.st_ctim.tv_sec);
+    if (now_ns() / second_ns - changed > longest_unwritten) return;
     // What changed after that is read again by the next run anyway.
     if (synced_.contains(status.st_dev)) return;
     if (++settled_ > most_settled) {

@@ -159,7 +159,7 @@ if mount_tmpfs m/nas 1M; then
     cmp linked/a over/sub/b
 
     # A file system that takes names which differ in capitals for the same is like one with a file
-    # mounted on the other: neither is the other's, nor too much.
+    # mounted on the other: neither is the other's, and nothing is too much.
     # Of the size of those that are not made anew.
     mkdir -p capitals folded
     head -c 2000000 < <(yes upper) >capitals/A
@@ -168,13 +168,11 @@ if mount_tmpfs m/nas 1M; then
     head -c 2000000 < <(yes other) | tee folded/A >folded/a
     mount --bind folded/A folded/a
     mounts+=("$work/folded/a")
-    expect_code 1 repo restore "latest:$work/capitals" -t folded
+    touch folded/more
+    expect_code 1 repo restore "latest:$work/capitals" -t folded --delete
+    [ -e folded/more ] || fail "deleted where names are not told apart"
     expect_error "a: is one with another entry of its folder"
     cmp capitals/A folded/A
-    rm capitals/A
-    expect_code 0 repo snapshot "$work/capitals"
-    expect_code 0 repo restore "latest:$work/capitals" -t folded --delete
-    cmp capitals/a folded/A
 else
     skip "mount points: an ordinary user may not mount"
 fi

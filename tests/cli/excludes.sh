@@ -131,6 +131,18 @@ diff out with_odd || fail "blanks at the ends of patterns count"
 expect_code 0 repo ls latest
 expect_output "$work/src/a/b/2.jpg"
 ! grep -qx "$work/src/top.jpg" out || fail "./ is not the working folder"
+cp out with_dot
+(
+    cd src
+    printf './*.jpg\n./b/\n' >../dotted
+    expect_code 0 repo snapshot --exclude-file ../dotted .
+    expect_code 0 repo ls latest
+    diff ../out ../with_dot || fail "./ in a file of patterns is not the working folder"
+    expect_code 0 repo snapshot .
+    expect_code 0 repo restore "latest:$work/src" -t ../dotless -e './*.jpg' -e './b/'
+)
+[ -e dotless/a/b/2.jpg ] || fail "./ left out what lies deeper"
+[ ! -e dotless/top.jpg ] || fail "./ left out nothing"
 expect_code 2 repo snapshot --exclude-if-present . src
 expect_code 2 repo snapshot --exclude-if-present /etc/passwd src
 expect_code 2 repo snapshot -e ../b src
