@@ -59,6 +59,11 @@ inline bool is_of_one_object(RepositoryFailure failure) {
            failure == RepositoryFailure::denied;
 }
 
+// Whether it is an object that this program could use if it were whole, or this user might read it.
+inline bool is_unreadable(RepositoryFailure failure) {
+    return failure == RepositoryFailure::corrupt || failure == RepositoryFailure::denied;
+}
+
 // For what the repository stores and is not what was written; the message names the object.
 inline RepositoryError corrupt(std::string const& message) {
     return {RepositoryFailure::corrupt, message};

@@ -28,6 +28,7 @@ ignore-fence            tests  Protocol.ASessionThatWasFenced*:*Prune.EndsASilen
 index-before-durable    proof  *PowerCut.TheIndexKnows*
 inherit-condemned       tests  ProtocolLoses.DataThatIsStoredAgainAlthoughTheFilesAreUnchanged
 list-error-is-empty     tests  LocalStore.AFolderThatCannotBeListedIsAnError
+lost-in-quarantine      tests  *Repair.LooksAgainAt*
 log-before-session      tests  Protocol.CommitsInOrder
 lost-is-unneeded        tests  *PruneRefuses.WhileASnapshotIsMissing*
 missing-is-unneeded     tests  *PruneRefuses.WhenAnyPack*
@@ -41,6 +42,7 @@ no-salvage              tests  *Repair.NamesExactly*
 no-wait                 tests  *Prune.WaitsFor*
 old-key-first           proof  *KillEverywhere.InAKeyChange*
 other-slots-first       tests  TwoInits.AtOnceMakeOneRepository
+overtaken-merge         tests  BundleMerge.BringsNoRowBack*
 rely-on-unsynced-key    proof  *PowerCutTwoKeys*TheOtherKeyGoes
 remember-unsynced-key   proof  *PowerCutTwoKeys*ANewSecretIsSeen
 remove-last-key         tests  Keys.TheLastOneStays

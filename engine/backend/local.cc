@@ -157,7 +157,10 @@ public:
     }
 
     void remove(std::string const& name) override {
-        if (::unlinkat(root_.get(), name.c_str(), 0) != 0 && errno != ENOENT) fail("remove", name);
+        if (::unlinkat(root_.get(), name.c_str(), 0) != 0 && errno != ENOENT) {
+            if (errno == EISDIR) throw corrupt(name + ": is no file");
+            fail("remove", name);
+        }
         mark_dirty(folder_of(name));
     }
 

@@ -7,6 +7,7 @@
 #include "engine/repository/names.h"
 #include "engine/repository/pack_store.h"
 #include "format/limits.h"
+#include "format/mutant.h"
 
 namespace coffre {
 
@@ -25,10 +26,10 @@ bool is_small(Bundle const& bundle) {
 
 class Merge {
 public:
-    Merge(Repository& repository, std::function<bool(PackId const&)> const& goes)
-        : repository_(repository), goes_(goes) {}
+    Merge(Repository& repository, MergeFor purpose, std::function<bool(PackId const&)> const& goes)
+        : repository_(repository), purpose_(purpose), goes_(goes) {}
 
-    std::vector<BundleId> run(SmallBundles small_ones) {
+    std::vector<BundleId> const& run() {
         std::vector<BundleId> small;
         for (auto const& object : repository_.store().list("bundles/")) {
             auto const id = BundleId::parse(last_component(object.name));
@@ -38,13 +39,25 @@ public:
                                                 [&](auto const& row) { return goes_(row.pack); });
             if (is_touched) {
                 replace(*id, std::move(*bundle));
-            } else if (small_ones == SmallBundles::are_merged && is_small(*bundle)) {
+            } else if (purpose_ == MergeFor::collection && is_small(*bundle)) {
                 small.push_back(*id);
             }
         }
         if (small.size() >= many_small_bundles) merge(small);
         flush();
-        return std::move(replaced_);
+        return replaced_;
+    }
+
+    // Somebody else has replaced one meanwhile, perhaps without a row that was written here again.
+    // The one that is still there when this is asked is met by whoever replaces it later.
+    bool is_overtaken() const {
+        return std::any_of(replaced_.begin(), replaced_.end(), [this](BundleId const& id) {
+            return !repository_.store().stat(names::bundle(id));
+        });
+    }
+
+    void take_back() {
+        for (auto const& id : made_) repository_.store().remove(names::bundle(id));
     }
 
 private:
@@ -54,14 +67,15 @@ private:
         }
     }
 
-    // Nothing when somebody else has replaced it since it was listed.
+    // Nothing when somebody else has replaced it since it was listed, or a repair has told of it.
     std::optional<Bundle> read(BundleId const& id) {
         try {
             return read_bundle(repository_.store(), repository_.keys(), names::bundle(id));
         } catch (RepositoryError const& error) {
-            bool const is_gone = error.kind() == RepositoryFailure::corrupt &&
-                                 !repository_.store().stat(names::bundle(id));
-            if (!is_gone) throw;
+            bool const may_be_left =
+                error.kind() == RepositoryFailure::corrupt &&
+                (purpose_ == MergeFor::repair || !repository_.store().stat(names::bundle(id)));
+            if (!may_be_left) throw;
             return std::nullopt;
         }
     }
@@ -77,21 +91,29 @@ private:
     }
 
     void flush() {
-        if (!open_.empty()) put_bundle(repository_.store(), repository_.keys(), open_.take());
+        if (open_.empty()) return;
+        made_.push_back(put_bundle(repository_.store(), repository_.keys(), open_.take()));
     }
 
     Repository& repository_;
+    MergeFor const purpose_;
     std::function<bool(PackId const&)> const& goes_;
     std::vector<BundleId> replaced_;
+    std::vector<BundleId> made_;
     std::set<PackId> written_;
     OpenBundle open_;
 };
 
 }  // namespace
 
-std::vector<BundleId> merge_bundles(Repository& repository, SmallBundles small,
+std::vector<BundleId> merge_bundles(Repository& repository, MergeFor purpose,
                                     std::function<bool(PackId const&)> const& goes) {
-    return Merge(repository, goes).run(small);
+    for (;;) {
+        Merge merge(repository, purpose, goes);
+        auto const replaced = merge.run();
+        if (!merge.is_overtaken() || mutant("overtaken-merge")) return replaced;
+        merge.take_back();
+    }
 }
 
 }  // namespace coffre

@@ -79,7 +79,7 @@ LogDamage look_at_gc_log(Repository& repository) {
     return Examination(repository).run();
 }
 
-bool mend_gc_log(Repository& repository, LogDamage const& damage) {
+bool mend_gc_log(Repository& repository, LogDamage& damage) {
     Backend& store = repository.store();
     auto const append = [&](std::uint64_t number) {
         return append_to_gc_log(store, repository.keys(), number, damage.rest);
@@ -89,8 +89,9 @@ bool mend_gc_log(Repository& repository, LogDamage const& damage) {
         try {
             quarantine(store, name);
         } catch (RepositoryError const& error) {
-            // What cannot be read cannot be moved: it stays, and the checkpoint does without it.
+            // What cannot be read cannot be moved, and the checkpoint does without it.
             if (error.kind() != RepositoryFailure::corrupt) throw;
+            damage.staying.push_back(error.what() + std::string("; it stays where it is"));
         }
     }
     for (auto const number : damage.numbers) append(number);

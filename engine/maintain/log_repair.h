@@ -12,6 +12,7 @@ struct LogDamage {
     std::vector<std::string> damaged;    // objects that are there and no records
     std::vector<std::uint64_t> numbers;  // of records that are damaged or missing, ascending
     std::uint64_t next_record = 0;       // after the last one that is there
+    std::vector<std::string> staying;    // a message for each that could not be set aside
     // What all others say: every name ever swept, and the slots that are closed for ever.
     LogRecord rest{LogKind::checkpoint, {}, {}, {}};
 
@@ -30,6 +31,6 @@ LogDamage look_at_gc_log(Repository& repository);
 // would remove what others have relied on since. Then the damaged records are set aside, and
 // checkpoints put where one is missing, since a log has no gaps, and at its end until it is as long
 // as this machine has seen it.
-bool mend_gc_log(Repository& repository, LogDamage const& damage);
+bool mend_gc_log(Repository& repository, LogDamage& damage);
 
 }  // namespace coffre

@@ -13,13 +13,13 @@ bool is_there(Repository& repository, SessionId const& id) {
     return repository.store().stat(names::snapshot(id)) || has_forget(repository, id);
 }
 
-// Of a slot that is damaged: nothing. That is told of elsewhere.
+// Of a slot that cannot be read: nothing. That is told of elsewhere.
 std::optional<SessionId> previous_of(Repository& repository, SessionId const& id) {
     try {
         auto const slot = read_slot(repository, names::snapshot(id));
         if (!slot.killed()) return slot.snapshot->previous;
     } catch (RepositoryError const& error) {
-        if (error.kind() != RepositoryFailure::corrupt) throw;
+        if (!is_unreadable(error.kind())) throw;
     }
     return std::nullopt;
 }

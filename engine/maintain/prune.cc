@@ -10,6 +10,7 @@
 #include "engine/maintain/open_sessions.h"
 #include "engine/maintain/prune_plan.h"
 #include "engine/maintain/repack.h"
+#include "engine/repository/damage_notes.h"
 #include "engine/repository/forgets.h"
 #include "engine/repository/names.h"
 #include "engine/repository/reachable.h"
@@ -113,16 +114,34 @@ private:
         StoredPacks const listed_later(repository_, log_);
         level_index();
         return with_sound_index(repository_, [&] {
-            for (bool again = false;; again = true) {
+            for (;;) {
                 auto reachable = mark(listed_later, snapshots);
                 auto const plan = plan_prune(repository_, log_, listed, reachable, request_);
                 reachable.require_same_index();
-                bool const is_sound = keeps_what_can_be_read(reachable, plan);
-                reachable.require_same_index();
-                if (is_sound) return condemn(reachable, plan);
-                if (again) throw unreadable_copies();
+                auto const is_done = unless_damage_is_met([&] {
+                    if (!keeps_what_can_be_read(reachable, plan)) throw unreadable_copies();
+                    reachable.require_same_index();
+                    return condemn(reachable, plan);
+                });
+                if (is_done) return *is_done;
             }
         });
+    }
+
+    // Nothing when a pack was found damaged of which that was not known: marked and planned again,
+    // it counts for less, and stays. The rest is collected.
+    template <class Action>
+    std::optional<bool> unless_damage_is_met(Action const& action) {
+        auto const known = noted_damaged(repository_.folder()).size();
+        try {
+            return action();
+        } catch (RepositoryError const& error) {
+            bool const is_met = error.kind() == RepositoryFailure::corrupt &&
+                                noted_damaged(repository_.folder()).size() > known;
+            if (!is_met) throw;
+            progress_.report_failure("", error.what());
+            return std::nullopt;
+        }
     }
 
     bool condemn(Reachable const& reachable, PrunePlan plan) {
@@ -159,8 +178,8 @@ private:
 
     static RepositoryError unreadable_copies() {
         return corrupt(
-            "a chunk that is needed cannot be read where it would be kept; nothing is removed: see "
-            "`repo check --read-data`");
+            "a chunk that is needed cannot be read where it would be kept: see `repo check "
+            "--read-data`");
     }
 
     SnapshotList list_all_snapshots() {
@@ -326,9 +345,9 @@ private:
         LogRecord record{LogKind::sweep, {}, {}, {}};
         with_sound_index(repository_, [&] { record.packs = still_unneeded(listed, snapshots); });
         std::set<PackId> const going(record.packs.begin(), record.packs.end());
-        record.bundles = merge_bundles(
-            repository_, SmallBundles::are_merged,
-            [&](PackId const& pack) { return going.contains(pack) || log_.is_swept(pack); });
+        record.bundles = merge_bundles(repository_, MergeFor::collection, [&](PackId const& pack) {
+            return going.contains(pack) || log_.is_swept(pack);
+        });
         if (mutant("unlogged-sweep")) log_.add_swept(record.packs);
         if (!mutant("unlogged-sweep")) append(record);
         remove_what_was_swept();
@@ -366,24 +385,36 @@ private:
         store_.each("packs/", [this](ObjectInfo const& object) {
             auto const id = names::pack_of(object.name);
             if (!id || !log_.is_swept(*id)) return;
-            store_.remove(object.name);
+            if (!remove(object.name)) return;
             ++report_.removed.packs;
             report_.removed.bytes += object.size;
         });
-        for (auto const& bundle : log_.replaced) store_.remove(names::bundle(bundle));
+        for (auto const& bundle : log_.replaced) remove(names::bundle(bundle));
         remove_closed("snapshots/");
         remove_closed("forgets/");
         auto const settled = list_sessions(repository_, log_).settled;
         // Slots that were put and not synced yet must not be lost while what they settle is gone.
         store_.barrier();
-        for (auto const& name : settled) store_.remove(name);
+        for (auto const& name : settled) remove(name);
         store_.barrier();
+    }
+
+    // What is no file is told of, and stays.
+    bool remove(std::string const& name) {
+        try {
+            store_.remove(name);
+            return true;
+        } catch (RepositoryError const& error) {
+            if (error.kind() != RepositoryFailure::corrupt) throw;
+            progress_.report_failure("", error.what());
+            return false;
+        }
     }
 
     void remove_closed(std::string const& folder) {
         for (auto const& object : store_.list(folder)) {
             auto const id = SessionId::parse(last_component(object.name));
-            if (id && log_.closed.contains(*id)) store_.remove(object.name);
+            if (id && log_.closed.contains(*id)) remove(object.name);
         }
     }
 

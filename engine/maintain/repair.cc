@@ -119,6 +119,7 @@ private:
             look_at_small_objects();
         } while ((is_overtaken_ || !noted_.empty()) && has_grown());
         for (auto const& message : log_damage_.messages) note(report_.damaged_log, message);
+        for (auto const& message : log_damage_.staying) note(report_.beyond_repair, message);
     }
 
     void forget_what_was_seen() {
@@ -159,24 +160,43 @@ private:
             return !expected_.contains(pack.id) && !is_of_writer(pack.id);
         };
         if (std::any_of(present.begin(), present.end(), is_unlisted)) look_at_bundles();
+        std::vector<PackId> to_read;
         for (auto const& [id, expected] : expected_) {
             if (present.size_of(id) || store_.stat(names::pack(id))) continue;
+            if (put_back(id, expected.size)) {
+                to_read.push_back(id);
+                progress_.total_bytes += expected.size;
+                continue;
+            }
             bad_.insert(id);
             note(report_.missing_packs, names::pack(id) + ": is missing");
         }
-        std::vector<PackId> to_read;
         for (auto const& [id, size] : present) {
             auto const known = expected_.find(id);
             bool const is_listed = known != expected_.end();
             if (is_listed && known->second.size != size) {
                 add_damaged(id, names::pack(id) + ": has " + std::to_string(size) +
                                     " bytes, expected " + std::to_string(known->second.size));
-            } else if (is_listed ? request_.read_data : !is_of_writer(id)) {
+            } else if (is_listed ? request_.read_data || returned_.contains(id)
+                                 : !is_of_writer(id)) {
                 to_read.push_back(id);
                 progress_.total_bytes += size;
             }
         }
         read_packs(std::move(to_read));
+    }
+
+    // A repair that was killed had moved it to `quarantine/` before its rows left the bundles: it
+    // is looked at again, and what can be read of it is stored anew.
+    bool put_back(PackId const& id, std::uint64_t size) {
+        std::string const from = names::quarantined(names::pack(id));
+        auto const moved = store_.stat(from);
+        if (!request_.apply || !moved || moved->size != size || mutant("lost-in-quarantine"))
+            return false;
+        store_.put(names::pack(id), get_whole(store_, from, limits::pack_size));
+        store_.barrier();
+        returned_.insert(id);
+        return true;
     }
 
     // A pack that its writer will make known itself.
@@ -282,7 +302,7 @@ private:
     // False when no bundle names a bad pack: a collection may have written one anew meanwhile.
     bool set_rows_aside() {
         if (bad_.empty()) return false;
-        auto const replaced = merge_bundles(repository_, SmallBundles::stay,
+        auto const replaced = merge_bundles(repository_, MergeFor::repair,
                                             [this](PackId const& id) { return bad_.contains(id); });
         for (auto const& bundle : replaced) quarantine(store_, names::bundle(bundle));
         return !replaced.empty();
@@ -417,6 +437,7 @@ private:
     std::set<PackId> locked_;                  // under a master secret that is lost
     std::vector<PackId> without_bundle_;       // sound
     std::vector<std::string> going_;           // into quarantine
+    std::set<PackId> returned_;                // from quarantine
     std::optional<std::set<SessionId>> open_sessions_;
     std::vector<std::string> noted_;  // and not told yet
     bool is_overtaken_ = false;       // something is gone since it was listed

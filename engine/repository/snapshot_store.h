@@ -27,9 +27,7 @@ void use_listed(Repository& repository, std::string const& name, std::vector<std
     try {
         action();
     } catch (RepositoryError const& error) {
-        bool const is_of_it =
-            error.kind() == RepositoryFailure::corrupt || error.kind() == RepositoryFailure::denied;
-        if (!is_of_it) throw;
+        if (!is_unreadable(error.kind())) throw;
         if (repository.store().stat(name)) damaged.emplace_back(error.what());
     }
 }

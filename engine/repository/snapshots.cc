@@ -151,7 +151,7 @@ std::set<SessionId> closed_slots(Repository& repository, std::vector<std::string
     try {
         return read_gc_log(repository.store(), repository.keys()).closed;
     } catch (RepositoryError const& error) {
-        if (error.kind() != RepositoryFailure::corrupt) throw;
+        if (!is_unreadable(error.kind())) throw;
         damaged.emplace_back(error.what());
         return {};
     }

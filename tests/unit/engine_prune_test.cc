@@ -552,18 +552,44 @@ TEST(BundleMerge, TakesSmallOnesOnceAndLargeOnesNever) {
             put_bundle(repo.store(), repo->keys(), {row});
         }
     };
-    auto const merge = [&](SmallBundles small) {
-        auto const replaced = merge_bundles(*repo, small, [](PackId const&) { return false; });
+    auto const merge = [&](MergeFor purpose) {
+        auto const replaced = merge_bundles(*repo, purpose, [](PackId const&) { return false; });
         for (auto const& id : replaced) repo.store().remove(names::bundle(id));
         return replaced.size();
     };
     put_bundles(1000);
-    EXPECT_EQ(merge(SmallBundles::stay), 0U);
-    EXPECT_EQ(merge(SmallBundles::are_merged), 20U);
+    EXPECT_EQ(merge(MergeFor::repair), 0U);
+    EXPECT_EQ(merge(MergeFor::collection), 20U);
     EXPECT_EQ(repo.objects("bundles/").size(), 1U);
-    EXPECT_EQ(merge(SmallBundles::are_merged), 0U);
+    EXPECT_EQ(merge(MergeFor::collection), 0U);
     put_bundles(700'000);
-    EXPECT_EQ(merge(SmallBundles::are_merged), 0U);
+    EXPECT_EQ(merge(MergeFor::collection), 0U);
+}
+
+// A repair sets the row of a pack aside that this one has just written again.
+TEST(BundleMerge, BringsNoRowBackThatAnotherHasSetAside) {
+    TestRepo repo;
+    BundleRow const stays{random_id<PackId>(), SessionId{}, 1, Bytes(10)};
+    BundleRow const goes{random_id<PackId>(), SessionId{}, 1, Bytes(10)};
+    BundleRow const bad{random_id<PackId>(), SessionId{}, 1, Bytes(10)};
+    auto const first = put_bundle(repo.store(), repo->keys(), {stays, goes, bad});
+    repo.observe([&, done = false](Verb verb, std::string const& name) mutable {
+        if (done || verb != Verb::put || !name.starts_with("bundles/")) return;
+        done = true;
+        put_bundle(repo.store(), repo->keys(), {stays, goes});
+        repo.store().remove(names::bundle(first));
+    });
+    auto const replaced = merge_bundles(*repo, MergeFor::collection,
+                                        [&](PackId const& pack) { return pack == goes.pack; });
+    repo.observe_nothing();
+    ASSERT_EQ(replaced.size(), 1U);
+    repo.store().remove(names::bundle(replaced[0]));
+    std::vector<PackId> rows;
+    for (auto const& name : repo.objects("bundles/")) {
+        for (auto const& row : read_bundle(repo.store(), repo->keys(), name))
+            rows.push_back(row.pack);
+    }
+    EXPECT_EQ(rows, std::vector{stays.pack});
 }
 
 // Of a writer that failed: no bundle tells of it.
@@ -772,6 +798,35 @@ TEST_P(PruneRefuses, ToMoveWhatIsDamaged) {
         EXPECT_TRUE(!failure || repo_.store().stat(name)) << name;
         repo_.reset_to(whole);
     }
+}
+
+// What is damaged stays; everything else is collected by the same run, on machines that had not met
+// the damage, too.
+TEST_P(PruneRefuses, NothingButThePacksThatItFindsDamaged) {
+    for (unsigned i = 0; i < 3; ++i) {
+        write_file(source_ / ("half" + std::to_string(i)), random_bytes(800U + i, 60'000));
+        write_file(source_ / ("gone" + std::to_string(i)), random_bytes(900U + i, 60'000));
+        repo_.save(source_.path());
+    }
+    auto const packs = repo_.objects("packs/");
+    run_command("rm '" + source_.path() + "'/gone*");
+    repo_.save(source_.path());
+    ForgetRequest only_the_last;
+    only_the_last.rules.count.last = 1;
+    only_the_last.allow_many = true;
+    Progress progress;
+    forget(*repo_, only_the_last, progress);
+    Names damaged;
+    for (auto const& name : packs) {
+        if (repo_.store().objects().at(name).size() < 100'000) continue;
+        damage(name);
+        damaged.push_back(name);
+    }
+    ASSERT_GE(damaged.size(), 3U);
+    repo_.reopen_elsewhere();
+    EXPECT_GT(prune_all(*repo_).removed.packs, 0U);
+    for (auto const& name : damaged) EXPECT_TRUE(repo_.store().stat(name)) << name;
+    EXPECT_EQ(prune_all(*repo_).removed.packs, 0U);
 }
 
 // Stops at every call that changes the store, for good; then it is run again.

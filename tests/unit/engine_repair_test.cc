@@ -1,4 +1,5 @@
 // Repair: what can be is made whole, what cannot is named, and nothing is destroyed.
+#include "engine/maintain/quarantine.h"
 #include "engine/repair.h"
 
 #include <gtest/gtest.h>
@@ -217,6 +218,22 @@ TEST_P(Repair, NamesExactlyTheFilesThatAreHurtAndSavesTheOthers) {
     }
     EXPECT_EQ(paths(report), unreadable());
     EXPECT_LT(paths(report).size(), 15U);
+    EXPECT_FALSE(repair().is_needed());
+}
+
+// A repair that was ended, and then killed, may have left it there, and what it had stored of it
+// was collected.
+TEST_P(Repair, LooksAgainAtWhatItsBundleNamesAndLiesInQuarantine) {
+    std::string const pack = data_pack();
+    flip(pack, 5'000);
+    auto const expected = paths(repair(false));
+    quarantine(repo_.store(), pack);
+    auto const report = repair();
+    EXPECT_EQ(report.missing_packs.size(), 0U);
+    EXPECT_GT(report.chunks_saved, 0U);
+    EXPECT_EQ(paths(report), expected);
+    EXPECT_EQ(paths(report), unreadable());
+    EXPECT_FALSE(repo_.store().stat(pack));
     EXPECT_FALSE(repair().is_needed());
 }
 
