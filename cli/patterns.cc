@@ -4,8 +4,6 @@
 
 namespace coffre::cli {
 
-namespace {
-
 std::string without_wildcards(std::string const& path) {
     std::string text;
     for (char const c : path) {
@@ -14,8 +12,6 @@ std::string without_wildcards(std::string const& path) {
     }
     return text;
 }
-
-}  // namespace
 
 void add_pattern(PatternList& patterns, std::string const& pattern) {
     std::string const negation = pattern.starts_with('!') ? "!" : "";

@@ -8,6 +8,9 @@
 
 namespace coffre::cli {
 
+// A pattern for this very path.
+std::string without_wildcards(std::string const& path);
+
 // Adds the pattern. "./cache" is that of the working folder, not each of that name. Throws
 // std::invalid_argument.
 void add_pattern(PatternList& patterns, std::string const& pattern);

@@ -232,32 +232,20 @@ bool is_saved_from(std::filesystem::path at, SnapshotRequest const& request,
     });
 }
 
-// Then each snapshot holds all that was stored by those before.
-void warn_of_repository_within(GlobalOptions const& options, SnapshotRequest const& request) {
+// Else each snapshot would hold all that was stored by those before.
+void leave_out_repository(GlobalOptions const& options, SnapshotRequest& request) {
     std::error_code unreachable;
     auto const repository =
         std::filesystem::weakly_canonical(repository_location(options), unreachable);
     for (auto const& path : request.paths) {
         auto const source = std::filesystem::weakly_canonical(path, unreachable);
         if (source.empty() || !is_saved_from(source, request, repository)) continue;
-        return print_warning(options, "the repository lies in " + path +
-                                          ", so it is saved into itself: leave it out with "
-                                          "--exclude " +
-                                          repository.string());
-    }
-}
-
-// What is meant is often what it names.
-void warn_of_links(GlobalOptions const& options, std::vector<std::string> const& paths) {
-    for (auto const& path : paths) {
-        std::error_code unreadable;
-        if (!std::filesystem::is_symlink(std::filesystem::symlink_status(path, unreadable)))
-            continue;
-        auto const target = std::filesystem::weakly_canonical(path, unreadable).string();
-        print_warning(options,
-                      fmt::format("{} is a symbolic link, and saved as such: name {} to save what "
-                                  "is there",
-                                  path, target));
+        auto const inner = repository.lexically_relative(source);
+        if (inner == ".") continue;  // named itself
+        auto const at = (std::filesystem::absolute(path) / inner).lexically_normal();
+        request.exclude.patterns.add(without_wildcards(at));
+        if (!options.quiet)
+            print_warning(options, "the repository lies in " + path + ", and is left out of it");
     }
 }
 
@@ -265,8 +253,7 @@ int run_snapshot(GlobalOptions const& options, SnapshotArguments const& argument
     auto const repository = open(options);
     SnapshotRequest request = make_request(options, arguments);
     look_at_file_systems(options, arguments.require_offsite, request.paths);
-    if (!options.quiet) warn_of_repository_within(options, request);
-    warn_of_links(options, request.paths);
+    leave_out_repository(options, request);
     Progress progress;
     SnapshotResult result;
     double seconds = 0;

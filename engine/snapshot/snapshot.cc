@@ -145,16 +145,44 @@ private:
     Census save(Publisher& publisher) {
         SaveOptions const options{id_, request_.compression_level, request_.threads,
                                   request_.dry_run};
-        auto saved =
-            Saving(repository_, log_, claimed_, publisher)
-                .save(options, [&](auto const& pool, auto const& hand_on) {
-                    reads_streams_ = !request_.streams.empty();
-                    read_streams(request_.streams, repository_.chunker(), pool, hand_on, progress_);
-                    read_paths(pool, hand_on);
-                });
+        auto saved = Saving(repository_, log_, claimed_, publisher)
+                         .save(options, [&](auto const& pool, auto const& hand_on) {
+                             auto const filled = streams_with_contents();
+                             reads_streams_ = !request_.streams.empty();
+                             auto const missed =
+                                 read_streams(request_.streams, filled, repository_.chunker(),
+                                              {pool, hand_on}, progress_);
+                             read_paths(pool, hand_on);
+                             for (auto const& name : missed) report_missed(name);
+                         });
         snapshot_.root = std::move(saved.root);
         snapshot_.statistics = saved.statistics;
         return std::move(saved.reused);
+    }
+
+    // Of the parent; one that should not have been empty has some.
+    std::set<std::string> streams_with_contents() {
+        std::set<std::string> filled;
+        if (!parent_) return filled;
+        ChunkReader reader(repository_, tree_cache);
+        for (auto const& stream : request_.streams) {
+            auto const before = find_node(reader, parent_->snapshot.root, stream->name());
+            bool const has_some = before && before->is_file() &&
+                                  (before->size > 0 || (before->flags & node_flags::unstable) != 0);
+            if (has_some) filled.insert(stream->name());
+        }
+        return filled;
+    }
+
+    void report_missed(std::string const& stream) {
+        std::string const message =
+            "is empty, and was not before: did its command fail? If it is meant to be, save it "
+            "once "
+            "with --force";
+        ++snapshot_.failure_count;
+        if (snapshot_.failures.size() < listed_failures)
+            snapshot_.failures.push_back({"/" + stream, message});
+        progress_.report_failure("/" + stream, message);
     }
 
     void read_paths(std::shared_ptr<PagePool> const& pool,

@@ -54,18 +54,23 @@ RepositoryError no_thread(std::string const& stream, std::exception const& error
             "stream \"" + stream + "\": no thread to read it: " + error.what()};
 }
 
-void read_stream(StreamSource& stream, std::size_t lane, Splitter& split, Progress& progress) {
+// Returns its size. `is_missed`: it would not be empty.
+std::uint64_t read_stream(StreamSource& stream, std::size_t lane, bool is_missed, Splitter& split,
+                          Progress& progress) {
+    std::uint64_t total = 0;
     split.add(BeginFile{lane, stream_node(stream.name()), true});
     split.add_bytes(lane, [&](std::span<std::byte> into) {
         progress.check_stop();
         std::size_t const size = stream.read(into);
         progress.bytes += size;
+        total += size;
         return size;
     });
     if (!mutant("ignore-failed-stream")) stream.finish();
-    split.add(EndFile{lane, false, 0});
+    split.add(EndFile{lane, false, is_missed && total == 0 ? node_flags::unstable : 0});
     split.flush();
     ++progress.files;
+    return total;
 }
 
 // Reads streams on threads; the first failure, or the user's stop, ends them all.
@@ -124,22 +129,28 @@ private:
 
 }  // namespace
 
-void read_streams(std::vector<std::unique_ptr<StreamSource>> const& streams, Chunker const& chunker,
-                  std::shared_ptr<PagePool> const& pool, std::function<void(Batch)> const& hand_on,
-                  Progress& progress) {
+std::set<std::string> read_streams(std::vector<std::unique_ptr<StreamSource>> const& streams,
+                                   std::set<std::string> const& filled, Chunker const& chunker,
+                                   StreamTarget const& to, Progress& progress) {
     check_names(streams);
+    std::set<std::string> missed;
     std::mutex mutex;
     auto const hand_on_alone = [&](Batch batch) {
         std::lock_guard const lock(mutex);
-        hand_on(std::move(batch));
+        to.hand_on(std::move(batch));
     };
     StreamReaders readers(streams, progress);
     readers.run([&](std::size_t i) {
-        Splitter split(chunker, pool, hand_on_alone);
-        read_stream(*streams[i], i + 1, split, progress);
+        Splitter split(chunker, to.pool, hand_on_alone);
+        std::string const name = streams[i]->name();
+        bool const is_missed = filled.contains(name);
+        auto const size = read_stream(*streams[i], i + 1, is_missed, split, progress);
+        std::lock_guard const lock(mutex);
+        if (is_missed && size == 0) missed.insert(name);
     });
     progress.check_stop();
     readers.rethrow_failure();
+    return missed;
 }
 
 }  // namespace coffre

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
 
 #include "engine/util/clock.h"
 #include "engine/util/fd.h"
@@ -30,6 +31,10 @@ bool is_cache_tag(int folder) {
     Bytes head(cache_signature.size());
     return tag && read_full(tag.get(), head) == static_cast<ssize_t>(head.size()) &&
            to_text(head) == cache_signature;
+}
+
+bool is_partial(Node const& folder) {
+    return (folder.flags & node_flags::partial) != 0;
 }
 
 // For the list of failures, which the format bounds: the end of the text, if it is long.
@@ -175,15 +180,29 @@ void Walker::walk_entry(Place const& place, EntryLook const& look, Node const* b
         case NodeKind::directory:
             return walk_directory(place, std::move(node), before, beside);
         case NodeKind::file:
-            if (is_unfinished(look.status)) {
-                report(place.path, place.name.starts_with(temporary_prefix)
-                                       ? "a restore that was killed has left it: delete it"
-                                       : "a restore has not written it to its end: run that again");
+            if (is_temporary(place.name)) {
+                report(place.path, "a restore that was killed has left it: delete it");
+            } else if (is_unfinished(look.status)) {
+                report(place.path, "a restore has not written it to its end: run that again");
             }
             return save_file(place, std::move(node), before);
         default:
+            if (place.is_given) report_if_link_to_unsaved(place.path);
             return save_other(place, std::move(node), before);
     }
+}
+
+// What is meant is often what it names, and was a folder of this name before.
+void Walker::report_if_link_to_unsaved(std::string const& path) {
+    std::error_code leads_nowhere;
+    auto const target = std::filesystem::canonical(path, leads_nowhere).string();
+    bool const is_saved = leads_nowhere || target == path ||
+                          std::any_of(named_.begin(), named_.end(), [&](auto const& named) {
+                              return target == named || lies_beneath(target, named);
+                          });
+    if (is_saved) return;
+    report(path,
+           "is a symbolic link, and saved as such: name " + target + " to save what is there");
 }
 
 Node Walker::node_of(Place const& place, struct stat const& status) {
@@ -259,9 +278,11 @@ void Walker::walk_entries(Place const& place, std::uint64_t device, Listing list
     if (before != nullptr && before->is_directory())
         cursor.emplace(parent_->reader, before->content);
     bool const is_empty = place.is_given && listing.names.size() == 0 && listing.names_error == 0;
-    if (is_empty && cursor && cursor->next() != nullptr) {
-        report(place.path,
-               "is empty, and was not in the snapshot before: is something not mounted?");
+    if (is_empty && cursor && (cursor->next() != nullptr || is_partial(*before))) {
+        fail(
+            place.path,
+            "is empty, and was not before: is something not mounted? If it is meant to be, save it "
+            "once with --force");
     }
     // Other file systems are not listed ahead: one that hangs would be waited for even when the
     // walk does not enter it.

@@ -17,7 +17,13 @@ inline bool is_unfinished(struct stat const& there) {
     return S_ISREG(there.st_mode) && (there.st_mode & 07777U) == unfinished_mode;
 }
 
-// The beginning of the names of what will take the place of something else.
+// What will take the place of something else has such a name, with 32 hexadecimal digits behind it.
 inline constexpr std::string_view temporary_prefix = ".restoring-";
+
+inline bool is_temporary(std::string_view name) {
+    return name.starts_with(temporary_prefix) && name.size() == temporary_prefix.size() + 32 &&
+           name.find_first_not_of("0123456789abcdef", temporary_prefix.size()) ==
+               std::string_view::npos;
+}
 
 }  // namespace coffre

@@ -163,9 +163,18 @@ else
     expect_error "barred: cannot open the repository: Permission denied"
 fi
 
-# A repository within what it saves is told of, once.
-expect_code 0 repo snapshot -n . -e "$work/main/packs"
-expect_error "the repository lies in ., so it is saved into itself: leave it out with --exclude $work/main"
+# A repository within what it saves is left out.
+mkdir -p around/inner
+expect_code 0 repo -r around/inner/store init -q --encryption none
+touch around/inner/kept
+expect_code 0 repo -r around/inner/store snapshot around
+expect_error "the repository lies in around, and is left out of it"
+expect_code 0 repo -r around/inner/store ls latest
+expect_output "around/inner/kept"
+! grep -q around/inner/store out || fail "the repository is saved into itself"
+expect_code 0 repo -r around/inner/store snapshot -q around
+expect_no_error
+rm -r around
 expect_code 0 repo snapshot -n . -e "$work/main"
 expect_no_error
 # Numbers add up with hard links, too.

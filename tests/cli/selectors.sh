@@ -151,10 +151,34 @@ expect_equal "$(repo cat "latest~1:$work/src/sub/n")" ahead
 expect_code 2 repo snapshot ''
 expect_error "an empty path"
 
-# A link is saved as a link, and that is said.
+# A folder that was not empty before may be a disk that is not mounted, until that is meant.
+mkdir disk
+echo 1 >disk/file
+expect_code 0 repo snapshot -q disk
+rm disk/file
+for ((i = 0; i < 2; i++)); do
+    expect_code 3 repo snapshot -q disk
+    expect_error "disk: is empty, and was not before"
+done
+mkdir back
+echo 1 >back/file
+expect_code 1 repo restore "latest:$work/disk" -t back --delete
+[ -e back/file ] || fail "what was missed was deleted"
+expect_code 0 repo snapshot -q --force disk
+expect_code 0 repo snapshot -q disk
+expect_no_error
+
+# A link is saved as a link, and what it leads to is missed, unless that is saved, too.
 ln -s src link
-expect_code 0 repo snapshot link
-expect_error "link is a symbolic link, and saved as such: name $work/src"
+for ((i = 0; i < 2; i++)); do
+    expect_code 3 repo snapshot -q link
+    expect_error "link: is a symbolic link, and saved as such: name $work/src"
+done
+expect_code 0 repo snapshot -q link src
+expect_no_error
+ln -s nowhere loose
+expect_code 0 repo snapshot -q loose
+expect_code 3 repo snapshot -q link
 expect_code 1 repo cat "latest:$work/link"
 expect_error 'is a symbolic link to "src"'
 echo "all as expected"

@@ -22,8 +22,14 @@ expect_code 0 repo snapshot --stdin-filename db --stdin-from-command -- \
     sh -c 'echo note >&2; shift; cat "$@"' sh --tag random numbers
 expect_error note
 cat random numbers | cmp - <(repo cat latest:/db)
+# A command has no standard input. A stream that was not empty before is missed until that is meant.
+for ((i = 0; i < 2; i++)); do
+    expect_code 3 repo snapshot --stdin-filename db --stdin-from-command -- cat
+    expect_error "/db: is empty, and was not before"
+    repo cat latest:/db | cmp - nothing
+done
+expect_code 0 repo snapshot --force --stdin-filename db --stdin-from-command -- cat
 expect_code 0 repo snapshot --stdin-filename db --stdin-from-command -- cat
-repo cat latest:/db | cmp - nothing # a command has no standard input
 
 # Two streams and a folder in one snapshot. Each command waits for the other in the middle of more
 # output than a pipe holds: read one after the other, they would wait for ever.
