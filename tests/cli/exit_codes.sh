@@ -165,7 +165,7 @@ fi
 
 # A repository within what it saves is left out.
 mkdir -p around/inner
-expect_code 0 repo -r around/inner/store init -q --encryption none
+expect_code 0 repo -r around/inner/store init -q
 touch around/inner/kept
 expect_code 0 repo -r around/inner/store snapshot around
 expect_error "the repository lies in around, and is left out of it"
