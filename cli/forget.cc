@@ -79,9 +79,22 @@ void print_group(ForgetArguments const& arguments, ForgetGroup const& group,
     }
 }
 
+// Nobody knows of whom they are.
+std::set<SessionId> ids_in_no_group(ForgetReport const& report) {
+    std::set<SessionId> ids;
+    for (auto const& [id, bytes] : report.freed) ids.insert(id);
+    for (auto const& group : report.groups) {
+        for (auto const& [named, reasons] : group.decisions) ids.erase(named.id);
+    }
+    return ids;
+}
+
 void print_text(ForgetArguments const& arguments, ForgetReport const& report) {
     bool const dry_run = arguments.request.dry_run;
-    if (report.groups.empty()) return print("there is no such snapshot, so none is forgotten");
+    if (report.removed() == 0 && report.groups.empty())
+        return print("there is no such snapshot, so none is forgotten");
+    for (auto const& id : ids_in_no_group(report))
+        print("  remove  " + id.hex() + "  cannot be read");
     for (auto const& group : report.groups) print_group(arguments, group, report);
     std::string const frees =
         report.is_measured ? ", which frees " + size_text(report.freed_bytes) : "";

@@ -69,15 +69,24 @@ private:
     std::string text_;
 };
 
+// Of one that a wrong clock has dated ahead nobody knows how old it is.
+std::string known_time(SnapshotGroup const& group) {
+    constexpr std::int64_t longest_skew_s = 3600;
+    return seconds_text(group.age_s < -longest_skew_s ? 0 : group.newest_ns);
+}
+
 void add_groups(Metrics& metrics, std::vector<SnapshotGroup> const& groups) {
+    std::vector<SnapshotGroup> current;
+    std::copy_if(groups.begin(), groups.end(), std::back_inserter(current),
+                 [](auto const& group) { return !group.is_superseded; });
     metrics.of_groups(
-        groups, "coffre_last_snapshot_timestamp_seconds",
+        current, "coffre_last_snapshot_timestamp_seconds",
         "The moment that the newest snapshot shows; when it was made, if that lies ahead.",
-        [](auto const& g) { return seconds_text(g.newest_ns); });
-    metrics.of_groups(groups, "coffre_last_snapshot_size_bytes",
+        known_time);
+    metrics.of_groups(current, "coffre_last_snapshot_size_bytes",
                       "Size of the files and streams of the newest snapshot.",
                       [](auto const& g) { return g.newest.snapshot.statistics.bytes; });
-    metrics.of_groups(groups, "coffre_last_snapshot_failures",
+    metrics.of_groups(current, "coffre_last_snapshot_failures",
                       "Sources that the newest snapshot could not read whole.",
                       [](auto const& g) { return g.newest.snapshot.failure_count; });
     metrics.of_groups(groups, "coffre_snapshots", "Snapshots.",

@@ -76,10 +76,19 @@ void print_text(RepairReport const& report, bool apply) {
     } else {
         for (auto const& hurt : *report.hurt) print_hurt(hurt);
         if (report.hurt->empty()) {
+            bool const are_all = report.lost_snapshots.empty() && report.beyond_repair.empty();
             print(fmt::format("every file of every {}snapshot can be restored",
-                              report.lost_snapshots.empty() ? "" : "other "));
+                              are_all ? "" : "other "));
         }
         if (!report.hurt->empty()) print_ways_back();
+    }
+    bool const has_damaged_slot =
+        std::any_of(report.beyond_repair.begin(), report.beyond_repair.end(),
+                    [](auto const& message) { return message.starts_with("snapshots/"); });
+    if (has_damaged_slot) {
+        print(
+            "A snapshot whose own object cannot be read is given up with `repo forget` and its "
+            "full ID.");
     }
     if (report.needs_allow_many) {
         print(

@@ -30,6 +30,8 @@ std::int64_t age_s(RepositoryStatus const& status, std::int64_t ns) {
     return (status.now_ns - ns) / second_ns;
 }
 
+constexpr std::int64_t longest_skew_s = 3600;
+
 // What --max-age has to say.
 std::vector<std::string> too_old(RepositoryStatus const& status, StatusArguments const& arguments) {
     std::vector<std::string> messages;
@@ -45,6 +47,11 @@ std::vector<std::string> too_old(RepositoryStatus const& status, StatusArguments
                                        number_text(status.verification.packs_damaged)));
     }
     for (auto const& group : status.groups) {
+        if (group.is_superseded) continue;
+        if (group.age_s < -longest_skew_s) {
+            messages.push_back("the newest snapshot of " + group_name(group) +
+                               " is dated in the future: the clock was wrong");
+        }
         if (group.age_s <= limit_s) continue;
         messages.push_back(fmt::format("the newest snapshot of {} is {} old, more than {}",
                                        group_name(group), age_text(group.age_s),
@@ -231,8 +238,9 @@ void add_status(CLI::App& app, Context& context) {
     add_filter(*command, arguments->filter);
     command->add_option("--max-age", arguments->max_age,
                         "fail (exit code 1) when the newest snapshot of a host and its paths is "
-                        "older (90s 10m 26h 30d), there is none, the last check found errors, or a "
-                        "pack was damaged when it was last read");
+                        "older (90s 10m 26h 30d) and no newer one has all of these paths, there is "
+                        "none, the last check found errors, or a pack was damaged when it was last "
+                        "read");
     command->add_option("--metrics", arguments->metrics,
                         "also write a file for Prometheus: what it held is replaced at once");
     command->footer(R"(Examples:

@@ -25,6 +25,18 @@ std::optional<dev_t> device_of(std::string const& path) {
     return ::stat(path.c_str(), &status) == 0 ? std::optional(status.st_dev) : std::nullopt;
 }
 
+bool contains_all(std::vector<std::string> const& all, std::vector<std::string> const& some) {
+    return std::all_of(some.begin(), some.end(), [&](std::string const& one) {
+        return std::find(all.begin(), all.end(), one) != all.end();
+    });
+}
+
+bool has_all_of(SnapshotGroup const& other, SnapshotGroup const& one) {
+    Snapshot const& a = other.newest.snapshot;
+    Snapshot const& b = one.newest.snapshot;
+    return a.host == b.host && contains_all(a.paths, b.paths) && contains_all(a.streams, b.streams);
+}
+
 std::vector<SnapshotGroup> group(std::vector<NamedSnapshot> const& oldest_first,
                                  std::int64_t now_ns) {
     using Key = std::tuple<std::string, std::vector<std::string>, std::vector<std::string>>;
@@ -42,6 +54,11 @@ std::vector<SnapshotGroup> group(std::vector<NamedSnapshot> const& oldest_first,
     std::vector<SnapshotGroup> list;
     list.reserve(groups.size());
     for (auto& [key, one] : groups) list.push_back(std::move(one));
+    for (auto& one : list) {
+        one.is_superseded = std::any_of(list.begin(), list.end(), [&](SnapshotGroup const& other) {
+            return other.newest_ns > one.newest_ns && has_all_of(other, one);
+        });
+    }
     return list;
 }
 

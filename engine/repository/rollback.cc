@@ -77,7 +77,7 @@ void require_nothing_lost(Repository& repository, OpenOptions const& options) {
     throw RepositoryError(RepositoryFailure::rolled_back,
                           "the repository went back in time: " + missing +
                               " was there and is gone. If it was restored from a copy on purpose, "
-                              "add --accept-rollback");
+                              "or to restore what is there, add --accept-rollback");
 }
 
 // What is sealed under secrets that are lost is stored again.

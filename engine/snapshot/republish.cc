@@ -34,6 +34,11 @@ Census census_of(Reachable const& reachable, Index::View const& view) {
     return census;
 }
 
+constexpr char const* why_not =
+    "a prune has removed it or has begun to (once it has ended, tag a snapshot that lives again), "
+    "or "
+    "it is damaged (`repo check` says so)";
+
 // The packs that are there and not condemned, and what they hold. Its arguments outlive it.
 class UsablePacks {
 public:
@@ -52,16 +57,15 @@ public:
             found.mark(what(named), named.snapshot.root);
         } catch (RepositoryError const& error) {
             if (error.kind() != RepositoryFailure::corrupt) throw;
-            throw RepositoryError(
-                RepositoryFailure::failed,
-                std::string(error.what()) +
-                    "; it was collected in part, or is damaged: see `repo check`");
+            throw RepositoryError(RepositoryFailure::failed,
+                                  std::string(error.what()) + "; " + why_not);
         }
         found.require_same_index();
         if (found.missing().empty()) return census_of(found, view_);
         throw RepositoryError(
             RepositoryFailure::failed,
-            what(named) + ": some of it was collected, or is damaged: see `repo check`");
+            what(named) +
+                ": some of what it needs is not there, or not to be counted on: " + why_not);
     }
 
     // Whether there are such packs. What one snapshot shares with the one before is looked at once.

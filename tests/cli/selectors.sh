@@ -151,6 +151,15 @@ expect_equal "$(repo cat "latest~1:$work/src/sub/n")" ahead
 expect_code 2 repo snapshot ''
 expect_error "an empty path"
 
+# One that cannot be read is given up by its full ID, and that is said.
+expect_code 0 repo snapshot -q -H lost src
+damaged=$(snapshot_ids | tail -n 1)
+printf junk | dd of="store/snapshots/$damaged" bs=1 seek=60 conv=notrunc status=none
+expect_code 0 repo forget "$damaged"
+expect_output "remove  $damaged  cannot be read"
+expect_output "forgot 1 snapshot"
+expect_code 0 repo prune -q
+
 # A folder that was not empty before may be a disk that is not mounted, until that is meant.
 mkdir disk
 echo 1 >disk/file

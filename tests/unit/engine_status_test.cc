@@ -95,6 +95,24 @@ TEST_F(Status, GroupsByHostPathsAndStreams) {
     EXPECT_EQ(groups[3].snapshots, 1U);
 }
 
+// As when a path was added to a job. A run of less, or of another host, is no reason to be silent.
+TEST_F(Status, AGroupIsSupersededByANewerOneThatHasAllOfIt) {
+    save("a", {source_ / "one"}, 1000);
+    save("b", {source_ / "one"}, 1000);
+    save("a", {source_ / "one", source_ / "sub"}, 2000);
+    save("b", {source_ / "sub"}, 2000);
+    std::map<std::pair<std::string, std::size_t>, bool> superseded;
+    for (auto const& group : status_at(3000 * second_ns).groups) {
+        Snapshot const& newest = group.newest.snapshot;
+        bool& any = superseded[{newest.host, newest.paths.size()}];
+        any = any || group.is_superseded;
+    }
+    EXPECT_EQ(superseded, (std::map<std::pair<std::string, std::size_t>, bool>{
+                              {{"a", 1}, true}, {{"a", 2}, false}, {{"b", 1}, false}}));
+    save("a", {source_ / "one"}, 3000);
+    for (auto const& group : status_at(3000 * second_ns).groups) EXPECT_FALSE(group.is_superseded);
+}
+
 TEST_F(Status, AFilterNarrowsTheGroups) {
     save("a", {source_.path()});
     save("b", {source_.path()});
