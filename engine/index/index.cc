@@ -54,7 +54,7 @@ Index::Index(std::string const& path, std::uint64_t seed) : path_(path), seed_(s
         code = open_environment(environment_, path.c_str(), size);
     }
     require_room(code, path.c_str());
-    lmdb_checked(code, "open");
+    lmdb_checked(code, ("open " + path).c_str());
     require_whole_file();
     int dead = 0;  // processes that were killed while they read
     lmdb_checked(lmdb_call([&] { return ::mdb_reader_check(environment_.get(), &dead); }),

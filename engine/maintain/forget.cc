@@ -173,7 +173,7 @@ private:
         if (removed.empty()) return;
         for (auto const& id : removed) report_.freed[id] = 0;
         try {
-            with_sound_index(repository_, [&] { measure(removed); });
+            with_one_index(repository_, [&] { measure(removed); });
         } catch (IndexRenewed const&) {
             report_.is_measured = false;
         } catch (RepositoryError const& error) {

@@ -15,8 +15,15 @@ namespace {
 constexpr double small_pack = 0.5;  // of a full one
 constexpr std::size_t many_small_packs = 8;
 
-// A new pack is larger than its blocks by about one in so many parts.
-constexpr std::uint64_t padding_share = 40;
+// What would free less than one in so many parts of a pack is not worth moving the others.
+constexpr std::uint64_t worthwhile_share = 50;
+
+// What moving the pack would free: of its directory and padding a share.
+std::uint64_t waste_of(PackUse const& use) {
+    auto const part =
+        static_cast<double>(use.unused) / static_cast<double>(use.needed + use.unused);
+    return static_cast<std::uint64_t>(static_cast<double>(use.size) * part);
+}
 
 class Planner {
 public:
@@ -107,26 +114,40 @@ private:
         auto const share = request_.max_unused.value_or(0) * static_cast<double>(needed_bytes_);
         auto const tolerated =
             request_.max_unused_bytes.value_or(static_cast<std::uint64_t>(share));
-        move_until(needed_bytes_ + tolerated);
+        move_until(tolerated);
     }
 
     // The emptiest first, until what is not needed is little enough, padding and directories
     // included.
-    void move_until(std::uint64_t most) {
+    void move_until(std::uint64_t tolerated) {
         std::uint64_t total = kept_bytes_;
+        std::uint64_t moved = 0;
+        std::map<PackKind, std::size_t> due;
+        std::map<PackKind, std::size_t> merged;
         for (auto const& use : movable_) {
-            bool const is_due = use.unused > 0 && total > most;
+            bool const is_worthwhile =
+                tolerated == 0 || waste_of(use) >= use.size / worthwhile_share;
+            bool const is_due =
+                use.unused > 0 && is_worthwhile && total > needed_bytes_ + tolerated;
             if (!is_due && !is_one_of_many(use)) continue;
-            if (plan_.sums.repacked.bytes + use.needed > request_.max_repack_bytes) continue;
-            ++plan_.sums.repacked.packs;
-            plan_.sums.repacked.bytes += use.needed;
-            plan_.sums.unused -= use.unused;
-            std::uint64_t const moved = use.needed + use.needed / padding_share;
-            std::uint64_t const freed = use.size - std::min(use.size, moved);
-            plan_.sums.frees += freed;
-            total -= freed;
+            if (moved + use.needed > request_.max_repack_bytes) continue;
+            moved += use.needed;
+            total -= waste_of(use);
+            ++(is_due ? due : merged)[use.kind];
             plan_.repack.push_back(use);
         }
+        // One small pack would make one small pack.
+        std::erase_if(plan_.repack, [&](PackUse const& use) {
+            return due[use.kind] == 0 && merged[use.kind] == 1;
+        });
+        for (auto const& use : plan_.repack) sum_up(use);
+    }
+
+    void sum_up(PackUse const& use) {
+        ++plan_.sums.repacked.packs;
+        plan_.sums.repacked.bytes += use.needed;
+        plan_.sums.unused -= use.unused;
+        plan_.sums.frees += waste_of(use);
     }
 
     bool is_one_of_many(PackUse const& use) {

@@ -154,8 +154,8 @@ VerifiedPack open_pack(KeyRing const& keys, std::string const& name, ByteView by
 
 void verify_checksums(std::string const& name, ByteView bytes) {
     naming(name, [&] {
-        decode_pack_header(bytes.first(std::min(bytes.size(), pack_header_size)));
         checked_footer(bytes);
+        decode_pack_header(bytes.first(std::min(bytes.size(), pack_header_size)));
     });
 }
 

@@ -1,6 +1,7 @@
 #include "engine/repository/pack_store.h"
 
 #include "engine/repository/names.h"
+#include "engine/repository/pack_builder.h"
 #include "format/limits.h"
 
 namespace coffre {
@@ -26,6 +27,9 @@ std::optional<SessionId> session_of_pack(Backend& store, PackId const& pack) {
         Bytes const header = store.get(name, 0, pack_header_size);
         return naming(name, [&] { return decode_pack_header(header).session; });
     } catch (RepositoryError const& error) {
+        // A damaged version is none that is newer.
+        if (error.kind() == RepositoryFailure::unusable)
+            verify_checksums(name, get_whole(store, name, limits::pack_size));
         if (error.kind() != RepositoryFailure::corrupt || store.stat(name)) throw;
         return std::nullopt;
     }

@@ -38,6 +38,21 @@ struct IndexRenewed : RepositoryError {
                           "of; run it again") {}
 };
 
+// Returns what `action` returns, which holds numbers of packs; begins it again when they were
+// renewed.
+template <class Action>
+std::invoke_result_t<Action> with_one_index(Repository& repository, Action const& action) {
+    constexpr int attempts = 5;
+    for (int attempt = 1;; ++attempt) {
+        try {
+            return with_sound_index(repository, action);
+        } catch (IndexRenewed const&) {
+            if (attempt == attempts) throw;
+        }
+        repository.refresh_index();
+    }
+}
+
 // Of several copies of a chunk one is marked, and what it rests on if it is a delta. One thread at
 // a time.
 class Reachable {

@@ -24,7 +24,7 @@ namespace {
 // One walk of the kernel takes paths up to PATH_MAX.
 constexpr std::size_t longest_walk = 4000;
 // What waits to take the place of something else is there twice.
-constexpr std::uint64_t spare_room = 512 * limits::mib;
+constexpr std::uint64_t spare_room = 256 * limits::mib;
 
 Fd open_by_kernel(int folder, std::string const& path, int flags, mode_t mode) {
     struct open_how how {};

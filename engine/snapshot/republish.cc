@@ -120,7 +120,7 @@ public:
         Census needed;
         bool const is_sure = trust == Trust::listed && !log_.ends_in_condemn;
         if (!is_sure && !mutant("undo-unchecked")) {
-            needed = with_sound_index(
+            needed = with_one_index(
                 repository_, [&] { return UsablePacks(repository_, log_).that_hold(named); });
         }
         changed.was = named.id;
@@ -195,7 +195,8 @@ void leave_out_collected(Repository& repository, std::vector<NamedSnapshot>& sna
     repository.refresh_index();
     GcState const log = read_gc_log(repository.store(), repository.keys());
     std::set<SessionId> whole;
-    with_sound_index(repository, [&] {
+    with_one_index(repository, [&] {
+        whole.clear();
         UsablePacks packs(repository, log);
         for (auto const& named : snapshots) {
             if (packs.hold(named)) whole.insert(named.id);

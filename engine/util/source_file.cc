@@ -15,6 +15,8 @@ namespace coffre {
 namespace {
 
 constexpr off_t block = 512;  // the unit of st_blocks
+// Who writes to a file faster than it is read must not keep the walk from going on.
+constexpr std::uint64_t most_growth = 64 * limits::mib;
 
 // Smaller holes are read as zeros, as many as it takes to stay within the format's limit.
 void keep_largest(std::vector<Hole>& holes, std::uint64_t& smallest_kept) {
@@ -78,7 +80,8 @@ SourceFile::SourceFile(int fd, struct stat const& status)
 
 std::size_t SourceFile::read(std::span<std::byte> into) {
     std::size_t filled = 0;
-    while (filled < into.size()) {
+    has_outgrown_ = at_ > 2 * static_cast<std::uint64_t>(before_.st_size) + most_growth;
+    while (filled < into.size() && !has_outgrown_) {
         while (next_hole_ < holes_.size() && holes_[next_hole_].offset == at_) {
             at_ += holes_[next_hole_++].size;
         }
@@ -106,6 +109,7 @@ void SourceFile::end_at(std::uint64_t offset) {
 // A change whose mtime was put back shows in ctime, but so do another name, mode or owner, which
 // leave the contents alone: a file that is replaced by rename is read whole.
 bool SourceFile::has_changed() const {
+    if (has_outgrown_) return true;
     struct stat after {};
     if (::fstat(fd_, &after) != 0) throw SourceError("", errno_text());
     if (after.st_size != before_.st_size || !is_same(after.st_mtim, before_.st_mtim)) return true;

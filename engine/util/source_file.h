@@ -16,7 +16,8 @@ public:
     // `status` is that of `fd`, which stays open meanwhile.
     SourceFile(int fd, struct stat const& status);
 
-    // The next bytes that lie in no hole, as many as fit; fewer at the end of the file.
+    // The next bytes that lie in no hole, as many as fit; fewer at the end of the file, and when it
+    // has become much larger than `status` said: then it has changed.
     std::size_t read(std::span<std::byte> into);
 
     // After the last read: the holes that lie within what was read.
@@ -32,6 +33,7 @@ private:
     std::vector<Hole> holes_;
     std::size_t next_hole_ = 0;
     std::uint64_t at_ = 0;
+    bool has_outgrown_ = false;
 };
 
 }  // namespace coffre
