@@ -8,7 +8,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
-tools=(clang-format clang-tidy layering codespell shellcheck)
+tools=(clang-format clang-tidy layering map codespell shellcheck)
 
 # The files of this checkout that match, tracked or new, each ended by a zero byte.
 files() {
@@ -40,6 +40,14 @@ check_layering() {
     tests/layering.sh && tests/layering.sh --self-test
 }
 
+# Every source has its place in the map of docs/architecture.md.
+check_map() {
+    files {engine,cli,format}/'*.'{h,cc} | xargs -0 -r -n 1 basename | sed 's/\.[a-z]*$//' | sort -u |
+        while IFS= read -r name; do
+            grep -qE "\`$name(\.h)?\`" docs/architecture.md || echo "docs/architecture.md: no place for $name"
+        done | { ! grep .; }
+}
+
 check_codespell() {
     files '*.md' '*.h' '*.cc' '*.sh' '*.py' '*.txt' '*.cmake' '.ci/*' 'tests/run' \
         ':!tests/golden' ':!tests/fuzz/corpus' |
@@ -67,6 +75,7 @@ run_tool() {
         clang-format) check_clang_format ;;
         clang-tidy) check_clang_tidy ;;
         layering) check_layering ;;
+        map) check_map ;;
         codespell) check_codespell ;;
         shellcheck) check_shellcheck ;;
         *) echo "no such tool; there are: ${tools[*]}" && false ;;

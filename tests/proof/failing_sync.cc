@@ -42,7 +42,8 @@ TEST_F(FailingSync, IsNeverTakenForSuccess) {
     Cases cases("failing sync", "calls");
     TreeImage const expected = image_of(source_.path());
     bool has_failed = true;
-    for (int call = 1; has_failed; ++call) {
+    int call = 1;
+    for (; has_failed; ++call) {
         was_told_ = false;
         reopen();
         write_file(source_ / "changing", std::to_string(call));
@@ -62,6 +63,7 @@ TEST_F(FailingSync, IsNeverTakenForSuccess) {
             cases.expect(image_of(target.path()) == expected, "the first snapshot differs");
         });
     }
+    EXPECT_GT(call, 8) << "syncs were not made to fail";
 }
 
 }  // namespace

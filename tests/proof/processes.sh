@@ -142,6 +142,10 @@ for file in acknowledged/*; do
     checked=$((checked + 1))
 done
 [ $checked -gt 4 ] || fail "only $checked snapshots were left to look at"
+for done in "prune 0" "restore 0" "compared 0" "forget 0"; do
+    grep -qx "$done" log/*.codes || fail "nothing was done of: $done"
+done
+for done in killed halted; do grep -q $done log/trouble || fail "nobody was $done"; done
 count() { cat log/*.codes | grep -c "^$1 $2\$" || true; }
 echo "$(find acknowledged -type f | wc -l) snapshots, $(count forget 0) forgotten, $checked restored;" \
     "$(count prune 0) collections, $(count restore 0) restores meanwhile, $(count compared 0) of them compared;" \

@@ -43,19 +43,21 @@ private:
         std::filesystem::remove_all(decoy, ignored);  // what was no longer there to change back
         std::filesystem::create_symlink(scene_.canary() + "/folder", decoy, ignored);
         try {
-            exchange(decoy, target_.parent_of(path));
+            if (exchange(decoy, target_.parent_of(path))) ++count_;
         } catch (SourceError const&) {
-            return;  // a folder above it is a link, or not there
+            // a folder above it is a link, or not there
         }
-        ++count_;
     }
 
     // There and back; both in the folder that was opened, lest this one follows links itself.
-    static void exchange(std::string const& decoy, Target::Parent const& place) {
+    static bool exchange(std::string const& decoy, Target::Parent const& place) {
+        bool is_done = true;
         for (int i = 0; i < 2; ++i) {
-            ::syscall(SYS_renameat2, AT_FDCWD, decoy.c_str(), place.folder.get(),
-                      place.name.c_str(), RENAME_EXCHANGE);
+            is_done = ::syscall(SYS_renameat2, AT_FDCWD, decoy.c_str(), place.folder.get(),
+                                place.name.c_str(), RENAME_EXCHANGE) == 0 &&
+                      is_done;
         }
+        return is_done;
     }
 
     Scene const& scene_;
