@@ -28,8 +28,8 @@ ignore-fence            tests  Protocol.ASessionThatWasFenced*:*Prune.EndsASilen
 index-before-durable    proof  *PowerCut.TheIndexKnows*
 inherit-condemned       tests  ProtocolLoses.DataThatIsStoredAgainAlthoughTheFilesAreUnchanged
 list-error-is-empty     tests  LocalStore.AFolderThatCannotBeListedIsAnError
-lost-in-quarantine      tests  *Repair.LooksAgainAt*
 log-before-session      tests  Protocol.CommitsInOrder
+lost-in-quarantine      tests  *Repair.LooksAgainAt*
 lost-is-unneeded        tests  *PruneRefuses.WhileASnapshotIsMissing*
 missing-is-unneeded     tests  *PruneRefuses.WhenAnyPack*
 no-barrier              tests  Protocol.CommitsInOrder
