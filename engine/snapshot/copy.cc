@@ -280,9 +280,11 @@ private:
     // The newest first: often it has what the others lack.
     void heal(OnCopied const& on_copied) {
         GcState log = read_gc_log(to_.store(), to_.keys());
+        WholeFolders known;
+        with_sound_index(to_, [&] { note_lost_packs(to_, log, progress_); });
         auto const is_hurt = [&](NamedSnapshot const& here) {
             return with_sound_index(
-                to_, [&] { return !lacks_nothing(to_, here.snapshot, log, progress_); });
+                to_, [&] { return !lacks_nothing(to_, here.snapshot, log, known, progress_); });
         };
         auto const there = earlier_;
         for (auto pair = there.rbegin(); pair != there.rend(); ++pair) {
@@ -290,6 +292,8 @@ private:
             CopiedSnapshot healed = *pair;
             healed.is_healed = true;
             if (!request_.dry_run && !copy_for_its_chunks(pair->from)) continue;
+            if (!request_.dry_run)
+                with_sound_index(to_, [&] { note_lost_packs(to_, log, progress_); });
             if (!request_.dry_run && is_hurt(*pair->to)) {
                 note("snapshot " + pair->to->id.hex() + " is still hurt");
                 continue;

@@ -138,18 +138,25 @@ bool has_all(SoundPacks& packs, Content const& content) {
     return true;
 }
 
-// Whether the index knows all that the snapshot needs, in such packs.
+// Whether the index knows all that the snapshot needs, in such packs. Folders that are `known` to
+// be whole are not entered.
 bool is_whole(Repository& repository, Snapshot const& snapshot, MayRelyOn const& may_rely_on,
-              Progress const& progress) {
+              WholeFolders& known, Progress const& progress) {
     struct Gap {};
     ChunkReader reader(repository, tree_cache);
     SoundPacks packs(reader, may_rely_on);
+    WholeFolders met;
     try {
         walk_snapshot(repository, snapshot, "", [&](std::string const&, Node const& node) {
             progress.check_stop();
             if (node.is_file() && !has_all(packs, node.content)) throw Gap{};
-            return true;
+            // Larger ones are of several chunks.
+            bool const is_small = node.content.level == 0 && node.content.entries.size() == 1;
+            if (!node.is_directory() || !is_small) return true;
+            ChunkId const& id = node.content.entries[0].id;
+            return !known.contains(id) && met.insert(id).second;
         });
+        known.merge(met);
     } catch (Gap const&) {
         return false;
     } catch (RepositoryError const& error) {
@@ -179,7 +186,8 @@ std::optional<NamedSnapshot> usable_parent(Repository& repository,
     // What is lost or condemned is known, and looked up file by file.
     auto const generation = repository.index_generation();
     auto const is_not_swept = [&](PackId const& pack) { return !log.is_swept(pack); };
-    if (is_whole(repository, parent->snapshot, is_not_swept, progress)) {
+    WholeFolders none;
+    if (is_whole(repository, parent->snapshot, is_not_swept, none, progress)) {
         note_whole(repository, generation, parent->id, std::nullopt);
         return parent;
     }
@@ -189,12 +197,15 @@ std::optional<NamedSnapshot> usable_parent(Repository& repository,
     return std::nullopt;
 }
 
-bool lacks_nothing(Repository& repository, Snapshot const& snapshot, GcState& log,
-                   Progress const& progress) {
+void note_lost_packs(Repository& repository, GcState& log, Progress const& progress) {
     repository.refresh_index();
     condemn_lost_packs(repository, log, progress);
+}
+
+bool lacks_nothing(Repository& repository, Snapshot const& snapshot, GcState const& log,
+                   WholeFolders& known, Progress const& progress) {
     auto const is_usable_pack = [&](PackId const& pack) { return log.usable(pack); };
-    return is_whole(repository, snapshot, is_usable_pack, progress);
+    return is_whole(repository, snapshot, is_usable_pack, known, progress);
 }
 
 void note_whole(Repository& repository, std::uint64_t generation, SessionId const& published,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 
 #include "engine/progress.h"
 #include "engine/repository/chunk_reader.h"
@@ -25,10 +26,17 @@ std::optional<NamedSnapshot> usable_parent(Repository& repository,
                                            std::optional<NamedSnapshot> parent, GcState& log,
                                            Progress const& progress);
 
-// Whether every chunk that the snapshot needs is in a pack that is there, and that a writer who has
-// read `log` may rely on. Levels the index as usable_parent() does.
-bool lacks_nothing(Repository& repository, Snapshot const& snapshot, GcState& log,
-                   Progress const& progress);
+// Levels the index, and notes in `log` what is lost, as usable_parent() does.
+void note_lost_packs(Repository& repository, GcState& log, Progress const& progress);
+
+// By the chunk that lists what is in them.
+using WholeFolders = std::set<ChunkId>;
+
+// Whether every chunk that the snapshot needs is in a pack that a writer who has read `log` may
+// rely on. Folders that are in `known` were found whole already; those of this one are then, too,
+// if it lacks nothing.
+bool lacks_nothing(Repository& repository, Snapshot const& snapshot, GcState const& log,
+                   WholeFolders& known, Progress const& progress);
 
 // Spares the next usable_parent() a look at all that the snapshot `published` needs, which its
 // writer has stored or found in the index of that generation: one that was built anew since may not
