@@ -111,22 +111,27 @@ void ContentsPass::use_start() {
 // False when it was there already. A dry run only says why it could not be.
 bool ContentsPass::make_folder(std::string const& path, Node const& folder) {
     bool const dry_run = context_.request.dry_run;
-    if (dry_run && !context_.target.has_folder(folder_above(path))) return false;
-    if (!is_above_made()) {
-        auto const there = context_.target.look(path);
-        if (there && S_ISDIR(there->st_mode)) {
-            require_own_entry(path, folder.name, *there);
-            context_.require_not_in_use(path, *there);
-            if (dry_run) return false;
-            context_.target.allow_writing(path, *there);
-            context_.target.note_file_system(path, there->st_dev);
-            return false;
-        }
-        if (there) context_.clear_way(path, folder);
+    auto const there = look(path);
+    if (there && S_ISDIR(there->st_mode)) {
+        require_own_entry(path, folder.name, *there);
+        context_.require_not_in_use(path, *there);
+        if (dry_run) return false;
+        context_.target.allow_writing(path, *there);
+        context_.target.note_file_system(path, there->st_dev);
+        return false;
     }
+    if (there) context_.clear_way(path, folder);
     if (dry_run) return false;
     context_.target.make_directory(path);
     return true;
+}
+
+// Nothing can be in a folder that this restore has made, or that a dry run has not.
+std::optional<struct stat> ContentsPass::look(std::string const& path) {
+    bool const has_nothing = context_.request.dry_run
+                                 ? !context_.target.has_folder(folder_above(path))
+                                 : is_above_made();
+    return has_nothing ? std::nullopt : context_.target.look(path);
 }
 
 void ContentsPass::note_name(Node const& node) {
@@ -216,11 +221,7 @@ void ContentsPass::restore_file(std::string const& path, Node const& node) {
 
 // The file that is there already; what is there and is none is cleared away.
 std::optional<struct stat> ContentsPass::file_at(std::string const& path, Node const& node) {
-    if (is_above_made()) return std::nullopt;
-    if (context_.request.dry_run && !context_.target.has_folder(folder_above(path))) {
-        return std::nullopt;
-    }
-    auto const there = context_.target.look(path);
+    auto const there = look(path);
     if (!there || S_ISREG(there->st_mode)) return there;
     context_.clear_way(path, node);
     return std::nullopt;
@@ -281,10 +282,6 @@ void ContentsPass::count_restored(char const* action, std::string const& path) {
 
 // What the next pass would do.
 void ContentsPass::foresee_name(std::string const& path, std::string const& first) {
-    auto const look = [this](std::string const& at) {
-        bool const may_be_there = context_.target.has_folder(folder_above(at));
-        return may_be_there ? context_.target.look(at) : std::nullopt;
-    };
     auto const there = look(path);
     auto const file = look(first);
     bool const is_linked = there && file && identity_of(*there) == identity_of(*file);
@@ -295,9 +292,7 @@ void ContentsPass::foresee_name(std::string const& path, std::string const& firs
 // The same of links and special nodes.
 void ContentsPass::foresee_entry(std::string const& path, Node const& node) {
     context_.guarded(path, [&] {
-        bool const may_be_there =
-            !is_above_made() && context_.target.has_folder(folder_above(path));
-        auto const there = may_be_there ? context_.target.look(path) : std::nullopt;
+        auto const there = look(path);
         bool const is_made = there && context_.is_there(path, *there, node);
         if (is_made || (there && context_.keeps(*there, node))) return;
         if (is_device(node) && !context_.request.privileged)

@@ -21,7 +21,7 @@ private:
     bool enter(std::string const& path, Node const& folder);
     void use_start();
     bool make_folder(std::string const& path, Node const& folder);
-    // Nothing can be in a folder that this restore has made.
+    std::optional<struct stat> look(std::string const& path);
     bool is_above_made() const { return !folders_.empty() && folders_.back().is_made; }
     void note_name(Node const& node);
     void require_own_entry(std::string const& path, std::string const& name,
