@@ -4,6 +4,8 @@
 
 namespace coffre::cli {
 
+namespace {
+
 std::string without_wildcards(std::string const& path) {
     std::string text;
     for (char const c : path) {
@@ -13,11 +15,30 @@ std::string without_wildcards(std::string const& path) {
     return text;
 }
 
-void add_pattern(PatternList& patterns, std::string const& pattern) {
+struct Parts {
+    std::string negation;
+    std::string rest;
+    bool is_here;  // begins with "./"
+};
+
+Parts parts_of(std::string const& pattern) {
     std::string const negation = pattern.starts_with('!') ? "!" : "";
     std::string const rest = pattern.substr(negation.size());
-    if (!rest.starts_with("./")) return patterns.add(pattern);
+    return {negation, rest, rest.starts_with("./")};
+}
+
+}  // namespace
+
+void add_pattern(PatternList& patterns, std::string const& pattern) {
+    auto const [negation, rest, is_here] = parts_of(pattern);
+    if (!is_here) return patterns.add(pattern);
     patterns.add(negation + without_wildcards(std::filesystem::current_path()) + rest.substr(1));
+}
+
+void add_restore_pattern(PatternList& patterns, std::string const& pattern) {
+    add_pattern(patterns, pattern);
+    auto const [negation, rest, is_here] = parts_of(pattern);
+    if (is_here) patterns.add(negation + rest.substr(1));
 }
 
 }  // namespace coffre::cli

@@ -8,11 +8,10 @@
 
 namespace coffre::cli {
 
-// A pattern for this very path.
-std::string without_wildcards(std::string const& path);
-
 // Adds the pattern. "./cache" is that of the working folder, not each of that name. Throws
 // std::invalid_argument.
 void add_pattern(PatternList& patterns, std::string const& pattern);
+// The same of what is restored: "./cache" is that of the target, too.
+void add_restore_pattern(PatternList& patterns, std::string const& pattern);
 
 }  // namespace coffre::cli

@@ -100,6 +100,7 @@ nlohmann::json json_of(PruneReport const& report, bool dry_run) {
         put_text(entry, "host", session.host);
         document["waiting_for"].push_back(std::move(entry));
     }
+    put_texts(document, "damaged", report.damaged);
     return document;
 }
 
@@ -153,7 +154,8 @@ int run_prune(GlobalOptions const& options, Repository& repository, PruneRequest
     } else if (!options.quiet) {
         print_text(report, request.dry_run);
     }
-    return report.lacked_room ? exit_code_of(RepositoryFailure::no_space) : exit_code::ok;
+    if (report.lacked_room) return exit_code_of(RepositoryFailure::no_space);
+    return report.damaged.empty() ? exit_code::ok : exit_code::integrity;
 }
 
 void add_prune(CLI::App& app, Context& context) {

@@ -69,6 +69,16 @@ void print_ways_back() {
         "`repo forget ID`.");
 }
 
+bool has_damaged_slot(RepairReport const& report) {
+    constexpr std::string_view folder = "snapshots/";
+    return std::any_of(
+        report.beyond_repair.begin(), report.beyond_repair.end(), [&](std::string const& message) {
+            return message.starts_with(folder) &&
+                   SessionId::parse(
+                       message.substr(folder.size(), message.find(':') - folder.size()));
+        });
+}
+
 void print_text(RepairReport const& report, bool apply) {
     print_counts(report, apply);
     if (!report.hurt) {
@@ -76,16 +86,13 @@ void print_text(RepairReport const& report, bool apply) {
     } else {
         for (auto const& hurt : *report.hurt) print_hurt(hurt);
         if (report.hurt->empty()) {
-            bool const are_all = report.lost_snapshots.empty() && report.beyond_repair.empty();
+            bool const are_all = report.lost_snapshots.empty() && !has_damaged_slot(report);
             print(fmt::format("every file of every {}snapshot can be restored",
                               are_all ? "" : "other "));
         }
         if (!report.hurt->empty()) print_ways_back();
     }
-    bool const has_damaged_slot =
-        std::any_of(report.beyond_repair.begin(), report.beyond_repair.end(),
-                    [](auto const& message) { return message.starts_with("snapshots/"); });
-    if (has_damaged_slot) {
+    if (has_damaged_slot(report)) {
         print(
             "A snapshot whose own object cannot be read is given up with `repo forget` and its "
             "full ID.");

@@ -1,6 +1,8 @@
 // repo snapshot: save paths and streams as one moment.
 #include "engine/snapshot.h"
 
+#include <sys/stat.h>
+
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -222,30 +224,23 @@ void look_at_file_systems(GlobalOptions const& options, bool require_offsite,
     if (options.verbose > 0 && !options.quiet) print_warning(options, same_disk_text(beside));
 }
 
-bool is_saved_from(std::filesystem::path at, SnapshotRequest const& request,
-                   std::filesystem::path const& repository) {
-    auto const inner = repository.lexically_relative(at);
-    if (inner.empty() || *inner.begin() == "..") return false;
-    return std::none_of(inner.begin(), inner.end(), [&](auto const& component) {
-        at /= component;
-        return request.exclude.patterns.matches(at.string());
-    });
+std::optional<std::pair<dev_t, ino_t>> folder_of_repository(GlobalOptions const& options) {
+    struct stat status {};
+    if (::stat(repository_location(options).c_str(), &status) != 0) return std::nullopt;
+    return std::pair(status.st_dev, status.st_ino);
 }
 
-// Else each snapshot would hold all that was stored by those before.
-void leave_out_repository(GlobalOptions const& options, SnapshotRequest& request) {
-    std::error_code unreachable;
-    auto const repository =
-        std::filesystem::weakly_canonical(repository_location(options), unreachable);
-    for (auto const& path : request.paths) {
-        auto const source = std::filesystem::weakly_canonical(path, unreachable);
-        if (source.empty() || !is_saved_from(source, request, repository)) continue;
-        auto const inner = repository.lexically_relative(source);
-        if (inner == ".") continue;  // named itself
-        auto const at = (std::filesystem::absolute(path) / inner).lexically_normal();
-        request.exclude.patterns.add(without_wildcards(at));
-        if (!options.quiet)
-            print_warning(options, "the repository lies in " + path + ", and is left out of it");
+// What is meant is often what it names.
+void warn_of_links(GlobalOptions const& options, std::vector<std::string> const& paths) {
+    for (auto const& path : paths) {
+        std::error_code unreadable;
+        if (!std::filesystem::is_symlink(std::filesystem::symlink_status(path, unreadable)))
+            continue;
+        auto const target = std::filesystem::weakly_canonical(path, unreadable).string();
+        print_warning(options,
+                      fmt::format("{} is a symbolic link, and saved as such: name {} to save what "
+                                  "is there",
+                                  path, target));
     }
 }
 
@@ -253,7 +248,8 @@ int run_snapshot(GlobalOptions const& options, SnapshotArguments const& argument
     auto const repository = open(options);
     SnapshotRequest request = make_request(options, arguments);
     look_at_file_systems(options, arguments.require_offsite, request.paths);
-    leave_out_repository(options, request);
+    request.exclude.repository = folder_of_repository(options);
+    warn_of_links(options, request.paths);
     Progress progress;
     SnapshotResult result;
     double seconds = 0;
@@ -263,6 +259,8 @@ int run_snapshot(GlobalOptions const& options, SnapshotArguments const& argument
         result = take_snapshot(*repository, request, progress);
         seconds = display.seconds();
     }
+    if (!result.left_out.empty() && !options.quiet)
+        print_warning(options, result.left_out + ": the repository is left out");
     print_summary(options, arguments, result, seconds);
     if (result.snapshot.failure_count == 0) return exit_code::ok;
     if (!options.json) {
@@ -281,7 +279,7 @@ void add_options(CLI::App& command, SnapshotArguments& a) {
     command
         .add_option("-e,--exclude", a.excludes,
                     "leave out what matches (repeatable; * ? [] ** and !; ./ is the working "
-                    "folder)")
+                    "folder); the repository itself is left out anyway")
         ->allow_extra_args(false);
     command.add_option("--exclude-file", a.exclude_files,
                        "file with a pattern a line (repeatable)");

@@ -144,6 +144,7 @@ nlohmann::json json_of(SnapshotGroup const& group) {
         {"snapshots", group.snapshots},           {"last_id", group.newest.id.hex()},
         {"last_time", rfc3339(snapshot.time_ns)}, {"last_age", group.age_s},
         {"last_size", snapshot.statistics.bytes}, {"last_failures", snapshot.failure_count}};
+    document["superseded"] = group.is_superseded;
     put_text(document, "hostname", snapshot.host);
     put_texts(document, "paths", snapshot.paths);
     put_texts(document, "streams", snapshot.streams);

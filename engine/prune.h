@@ -57,7 +57,8 @@ struct PruneReport : PruneSums {
     std::vector<OpenSession> waiting_for;  // what is condemned goes once these have ended
     bool resumed = false;  // an earlier run's collection was finished: `unneeded` is what it had
                            // condemned and what is there of it
-    bool lacked_room = false;  // so that what was to be moved stays where it is
+    bool lacked_room = false;          // so that what was to be moved stays where it is
+    std::vector<std::string> damaged;  // a message for each pack that was to be moved and stays
 };
 
 // Marks what is needed, condemns the rest, and removes it as soon as no session is open that began

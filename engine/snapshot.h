@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <sys/types.h>
+
 #include <optional>
 
 #include "engine/patterns.h"
@@ -19,6 +21,8 @@ struct Exclusions {
     std::vector<std::string> if_present;       // contents of folders that hold such a file
     std::optional<std::uint64_t> larger_than;  // files above this many bytes
     bool other_file_systems = false;           // stay on the file systems of the paths
+    // The folder of the repository, which is saved only where it is named.
+    std::optional<std::pair<dev_t, ino_t>> repository;
 };
 
 enum class ParentChoice { automatic, none, given };
@@ -45,6 +49,7 @@ struct SnapshotResult {
     std::optional<SessionId> id;  // nothing after a dry run, or when nothing had changed
     bool unchanged = false;
     Snapshot snapshot;
+    std::string left_out;  // where the repository was met; empty: nowhere
 };
 
 // Reads everything once, stores what is new, and returns when the snapshot is durable and was read

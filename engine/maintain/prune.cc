@@ -118,30 +118,20 @@ private:
                 auto reachable = mark(listed_later, snapshots);
                 auto const plan = plan_prune(repository_, log_, listed, reachable, request_);
                 reachable.require_same_index();
-                auto const is_done = unless_damage_is_met([&] {
-                    if (!keeps_what_can_be_read(reachable, plan)) throw unreadable_copies();
-                    reachable.require_same_index();
-                    return condemn(reachable, plan);
-                });
-                if (is_done) return *is_done;
+                auto const known = noted_damaged(repository_.folder()).size();
+                bool const is_sound = keeps_what_can_be_read(reachable, plan);
+                reachable.require_same_index();
+                if (is_sound) return condemn(reachable, plan);
+                // Marked and planned again, what was found damaged counts for less.
+                if (noted_damaged(repository_.folder()).size() == known) throw unreadable_copies();
+                note_damage(unreadable_copies().what());
             }
         });
     }
 
-    // Nothing when a pack was found damaged of which that was not known: marked and planned again,
-    // it counts for less, and stays. The rest is collected.
-    template <class Action>
-    std::optional<bool> unless_damage_is_met(Action const& action) {
-        auto const known = noted_damaged(repository_.folder()).size();
-        try {
-            return action();
-        } catch (RepositoryError const& error) {
-            bool const is_met = error.kind() == RepositoryFailure::corrupt &&
-                                noted_damaged(repository_.folder()).size() > known;
-            if (!is_met) throw;
-            progress_.report_failure("", error.what());
-            return std::nullopt;
-        }
+    void note_damage(std::string const& message) {
+        report_.damaged.push_back(message);
+        progress_.report_failure("", message);
     }
 
     bool condemn(Reachable const& reachable, PrunePlan plan) {
@@ -242,7 +232,7 @@ private:
     std::vector<PackUse> move_together(std::vector<PackUse> const& packs,
                                        Reachable const& reachable) {
         try {
-            return repack(repository_, packs, reachable, request_, progress_);
+            return repack_sound(packs, reachable);
         } catch (RepositoryError const& error) {
             if (error.kind() != RepositoryFailure::no_space) throw;
             report_.lacked_room = true;
@@ -252,6 +242,15 @@ private:
         }
         return release_reserve(store_) ? move_into_reserve(packs, reachable)
                                        : std::vector<PackUse>{};
+    }
+
+    // What is damaged stays where it is.
+    std::vector<PackUse> repack_sound(std::vector<PackUse> const& packs,
+                                      Reachable const& reachable) {
+        std::vector<std::string> damaged;
+        auto moved = repack(repository_, packs, reachable, request_, damaged, progress_);
+        for (auto const& message : damaged) note_damage(message);
+        return moved;
     }
 
     // What this frees is room for more, by the next run.
@@ -265,7 +264,7 @@ private:
             little.push_back(use);
         }
         try {
-            return repack(repository_, little, reachable, request_, progress_);
+            return repack_sound(little, reachable);
         } catch (RepositoryError const& error) {
             if (error.kind() != RepositoryFailure::no_space) throw;
             return {};
@@ -434,7 +433,7 @@ private:
         bool is_due = log_.since_checkpoint >= std::max(records_per_checkpoint, known / 1024);
         for (auto const& object : store_.list("snapshots/")) {
             auto const id = SessionId::parse(last_component(object.name));
-            if (!id) continue;
+            if (!id || log_.closed.contains(*id)) continue;
             bool const is_forgotten = given_up_.contains(*id);
             if (!is_forgotten && !is_killed(object.name)) continue;
             record.slots.push_back(*id);

@@ -15,11 +15,13 @@ namespace {
 constexpr double small_pack = 0.5;  // of a full one
 constexpr std::size_t many_small_packs = 8;
 
-// What would free less than one in so many parts of a pack is not worth moving the others.
+// What would free less than one in so many parts of a pack is not worth moving the others, for the
+// sake of directories and padding alone.
 constexpr std::uint64_t worthwhile_share = 50;
 
 // What moving the pack would free: of its directory and padding a share.
 std::uint64_t waste_of(PackUse const& use) {
+    if (use.unused == 0) return 0;
     auto const part =
         static_cast<double>(use.unused) / static_cast<double>(use.needed + use.unused);
     return static_cast<std::uint64_t>(static_cast<double>(use.size) * part);
@@ -122,17 +124,19 @@ private:
     void move_until(std::uint64_t tolerated) {
         std::uint64_t total = kept_bytes_;
         std::uint64_t moved = 0;
+        std::uint64_t unused = plan_.sums.unused;
         std::map<PackKind, std::size_t> due;
         std::map<PackKind, std::size_t> merged;
         for (auto const& use : movable_) {
             bool const is_worthwhile =
-                tolerated == 0 || waste_of(use) >= use.size / worthwhile_share;
+                unused > tolerated || waste_of(use) >= use.size / worthwhile_share;
             bool const is_due =
                 use.unused > 0 && is_worthwhile && total > needed_bytes_ + tolerated;
             if (!is_due && !is_one_of_many(use)) continue;
             if (moved + use.needed > request_.max_repack_bytes) continue;
             moved += use.needed;
             total -= waste_of(use);
+            unused -= use.unused;
             ++(is_due ? due : merged)[use.kind];
             plan_.repack.push_back(use);
         }

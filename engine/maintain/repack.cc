@@ -1,6 +1,7 @@
 #include "engine/maintain/repack.h"
 
 #include <algorithm>
+#include <set>
 
 #include "engine/crypto/hash.h"
 #include "engine/maintain/give_way.h"
@@ -27,6 +28,8 @@ struct Rest {
     PackKind kind = PackKind::data;
     std::vector<WrappedKey> keys;
     std::vector<SealedBlock> blocks;
+    PackId pack;
+    std::string damage;  // then it stays as it is
 };
 
 // Takes one pack apart. Any thread.
@@ -45,9 +48,15 @@ public:
         try {
             take_apart();
         } catch (RepositoryError const& error) {
-            if (error.kind() == RepositoryFailure::corrupt) repository_.note_damaged(use_.id);
-            throw;
+            // One that is gone was moved by another collection.
+            bool const is_damage =
+                error.kind() == RepositoryFailure::corrupt && repository_.store().stat(name_);
+            if (!is_damage) throw;
+            repository_.note_damaged(use_.id);
+            rest_ = {};
+            rest_.damage = error.what();
         }
+        rest_.pack = use_.id;
         return std::move(rest_);
     }
 
@@ -130,7 +139,7 @@ public:
           keys_(repository.keys()),
           give_way_(repository) {}
 
-    std::vector<PackUse> run(std::vector<PackUse> const& packs) {
+    std::vector<PackUse> run(std::vector<PackUse> const& packs, std::vector<std::string>& damaged) {
         // Each holds a pack twice.
         std::size_t const workers = std::max(1U, worker_count(request_.threads) / 2);
         OrderedStage<OpenPack, BundleRow> put(
@@ -140,6 +149,7 @@ public:
             },
             [&](BundleRow row) { publish(std::move(row)); });
         Packer packer(SessionId{}, [&](OpenPack pack) { put.push(std::move(pack)); });
+        std::set<PackId> staying;
         OrderedStage<PackUse, Rest> extract(
             workers, 1,
             [&](PackUse const& use) {
@@ -147,6 +157,10 @@ public:
                     .run();
             },
             [&](Rest rest) {
+                if (!rest.damage.empty()) {
+                    staying.insert(rest.pack);
+                    damaged.push_back(std::move(rest.damage));
+                }
                 for (auto& block : rest.blocks) packer.add(std::move(block), rest.keys);
             });
         std::vector<PackUse> moved;
@@ -159,6 +173,7 @@ public:
             progress_.bytes += use.size;
         }
         extract.finish();
+        std::erase_if(moved, [&](PackUse const& use) { return staying.contains(use.id); });
         packer.flush();
         put.finish();
         write_bundle();
@@ -197,11 +212,11 @@ private:
 
 std::vector<PackUse> repack(Repository& repository, std::vector<PackUse> const& packs,
                             Reachable const& reachable, PruneRequest const& request,
-                            Progress& progress) {
+                            std::vector<std::string>& damaged, Progress& progress) {
     if (packs.empty()) return {};
     progress.bytes = 0;
     for (auto const& use : packs) progress.total_bytes += use.size;
-    return Repacking(repository, reachable, request, progress).run(packs);
+    return Repacking(repository, reachable, request, progress).run(packs, damaged);
 }
 
 }  // namespace coffre

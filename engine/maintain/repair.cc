@@ -286,8 +286,9 @@ private:
     void mend() {
         add_rows_of_packs();
         if (!bad_.empty() && !mutant("no-salvage")) {
-            auto const salvaged = with_sound_index(
-                repository_, [&] { return salvage(repository_, log_, bad_, progress_); });
+            auto const salvaged = with_sound_index(repository_, [&] {
+                return salvage(repository_, log_, bad_, unreadable(), progress_);
+            });
             report_.chunks_saved = salvaged.saved;
             report_.chunks_lost = salvaged.lost;
         }

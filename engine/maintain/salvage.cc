@@ -13,9 +13,9 @@ constexpr std::size_t salvage_cache = 16 * limits::mib;
 
 class Salvage {
 public:
-    Salvage(Repository& repository, GcState const& log, std::set<PackId> const& bad)
+    Salvage(Repository& repository, GcState const& log, std::set<PackId> const& unreadable)
         : log_(log),
-          bad_(bad),
+          unreadable_(unreadable),
           reader_(repository, salvage_cache),
           store_(repository, SessionId{}) {}
 
@@ -39,7 +39,8 @@ private:
     bool has_sound_copy(ChunkId const& id) {
         auto const is_sound = [&](PackNumber number) {
             PackId const pack = reader_.view().pack(number).id;
-            return !bad_.contains(pack) && (log_.usable(pack) || mutant("count-on-condemned"));
+            return !unreadable_.contains(pack) &&
+                   (log_.usable(pack) || mutant("count-on-condemned"));
         };
         return reader_.view().find(id, is_sound).has_value();
     }
@@ -55,7 +56,7 @@ private:
     }
 
     GcState const& log_;
-    std::set<PackId> const& bad_;
+    std::set<PackId> const& unreadable_;
     ChunkReader reader_;
     ChunkStore store_;
     Salvaged done_;
@@ -64,8 +65,8 @@ private:
 }  // namespace
 
 Salvaged salvage(Repository& repository, GcState const& log, std::set<PackId> const& bad,
-                 Progress const& progress) {
-    Salvage saving(repository, log, bad);
+                 std::set<PackId> const& unreadable, Progress const& progress) {
+    Salvage saving(repository, log, unreadable);
     for (auto const& pack : bad) saving.save_pack(pack, progress);
     return saving.finish();
 }

@@ -14,8 +14,9 @@ struct Salvaged {
 };
 
 // What only the packs `bad` hold, as far as it can be read there or anywhere, goes into new packs
-// of no session. Copies in packs that a collection is about to remove, by `log`, do not count.
+// of no session. Copies in packs that a collection is about to remove, by `log`, do not count, nor
+// those in `unreadable` ones, of which the bad are some.
 Salvaged salvage(Repository& repository, GcState const& log, std::set<PackId> const& bad,
-                 Progress const& progress);
+                 std::set<PackId> const& unreadable, Progress const& progress);
 
 }  // namespace coffre

@@ -180,8 +180,9 @@ bool fits(SealedSlot const& slot, RepositoryId const& repository,
 constexpr std::size_t most_slots = 10'000;
 
 struct SlotList {
-    std::vector<SealedSlot> slots;  // without what is sealed; the most master secrets first
-    std::string damaged;            // "; " and a message for each other one
+    std::vector<SealedSlot> slots;          // without what is sealed; the most master secrets first
+    std::string damaged;                    // "; " and a message for each other one
+    std::optional<RepositoryError> denied;  // of one that this user may not read
 };
 
 SealedSlot without_sealed(SealedSlot slot) {
@@ -202,6 +203,7 @@ SlotList read_slots(Backend& store) {
             list.slots.push_back(without_sealed(read_slot(store, object.name)));
         } catch (RepositoryError const& error) {
             if (!is_of_one_object(error.kind())) throw;
+            if (error.kind() == RepositoryFailure::denied) list.denied = error;
             list.damaged += std::string("; ") + error.what();
         }
     }
@@ -295,6 +297,7 @@ OpenedSlot open_key_slots(Backend& store, RepositoryId const& repository,
         }
     }
     if (lack_of_memory) throw *lack_of_memory;
+    if (list.denied) throw *list.denied;
     throw_no_slot(credentials, given.unusable_file + list.damaged);
 }
 

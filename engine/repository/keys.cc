@@ -172,7 +172,11 @@ void require_other_key(Repository& repository, Credentials const& credentials) {
         is_new_file(credentials) ? "" : slot_opened_by(repository, credentials);
     if (slot.empty()) return;
     refuse(credentials.key_file.value_or("the new passphrase") +
-           ": is a key of this repository already, " + last_component(slot).substr(0, 8));
+           ": is a key of this repository already, " + last_component(slot).substr(0, 8) +
+           (slot == repository.opened_by()
+                ? ""
+                : "; to be rid of another one, open the repository with this one, and remove that "
+                  "with `repo key remove`"));
 }
 
 // The passphrase in use may cost more from now on.

@@ -149,9 +149,12 @@ void ContentsPass::require_own_entry(std::string const& path, std::string const&
                         (may_be_linked || folder.met.insert(identity_of(there)).second);
     if (is_own) return;
     folder.wanted.are_told_apart = false;
-    throw SourceError(path,
-                      "is one with another entry of its folder: the target's file system takes "
-                      "names that differ in capitals for the same");
+    std::string const is_there = folder.names_there.contains(name)
+                                     ? "is one with another entry of its folder"
+                                     : "is there under a name of other capitals";
+    throw SourceError(path, is_there +
+                                ": the target's file system takes these for the same; rename what "
+                                "is there, or restore to another one");
 }
 
 // Found out by the first name that has a letter. What has a name of other capitals there by then,

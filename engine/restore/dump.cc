@@ -220,7 +220,7 @@ void dump_file(Repository& repository, Snapshot const& snapshot, std::string con
         if (node->kind == NodeKind::symlink)
             throw no_file("\"" + path + "\" is a symbolic link to \"" + node->target + "\"");
         if (!node->is_file()) throw no_file("\"" + path + "\" is no regular file");
-        write_contents(reader, *node, write);
+        damage_at(path, [&] { write_contents(reader, *node, write); });
     });
 }
 

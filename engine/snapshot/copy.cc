@@ -227,12 +227,18 @@ private:
         return true;
     }
 
-    // Of two that were copied at once all but the lowest id are given up: whoever is the later sees
-    // both. What was tagged since is more than a copy.
+    // Of two that were copied at once all but the highest id are given up, which rules keep of two
+    // of one moment, too: whoever is the later sees both. What was tagged since is more than a
+    // copy.
     void leave_one(CopiedSnapshot& copied) {
         auto twins = there_.twins_of(copied.to->snapshot);
+        if (twins.size() == 1) return;
+        GcState const log = read_gc_log(to_.store(), to_.keys());
+        std::erase_if(twins, [&](auto const& twin) { return !is_live(to_, twin.id, log); });
+        if (twins.size() < 2) return;
         std::sort(twins.begin(), twins.end(), [](auto const& a, auto const& b) {
-            return std::pair(!a.snapshot.was, a.id) < std::pair(!b.snapshot.was, b.id);
+            return std::pair(a.snapshot.was.has_value(), a.id) >
+                   std::pair(b.snapshot.was.has_value(), b.id);
         });
         copied.to = twins.front();
         std::vector<SessionId> others;

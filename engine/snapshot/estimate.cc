@@ -43,6 +43,7 @@ void Estimate::count_folder(std::stop_token const& stop, Folder const& folder,
             ::fstatat(::dirfd(dir.get()), entry->d_name, &status, AT_SYMLINK_NOFOLLOW);
         if (result != 0 || exclude_.patterns.matches(path)) continue;
         if (exclude_.other_file_systems && status.st_dev != folder.device) continue;
+        if (exclude_.repository == std::pair(status.st_dev, status.st_ino)) continue;
         add(path, status, found);
     }
 }

@@ -38,16 +38,19 @@ std::size_t shared_paths(Paths const& some, Paths const& others) {
     return count(some, other_set) + count(others, set);
 }
 
-// The newest of the same host and paths; if there is none, because a path was added to a job, say,
-// the one of the host that has most of them.
+// The newest of the same host, paths and streams; if there is none, because something was added to
+// a job, say, that of the same paths, or else the one of the host that has most of them.
 std::optional<NamedSnapshot> choose_own(std::vector<NamedSnapshot> list, Snapshot const& begun) {
     std::erase_if(list, [&](NamedSnapshot const& each) {
         return each.snapshot.host != begun.host || each.snapshot.time_ns > begun.started_ns;
     });
-    auto const same = std::find_if(list.rbegin(), list.rend(), [&](NamedSnapshot const& each) {
-        return each.snapshot.paths == begun.paths;
-    });
-    if (same != list.rend()) return std::move(*same);
+    for (bool const any_streams : {false, true}) {
+        auto const same = std::find_if(list.rbegin(), list.rend(), [&](NamedSnapshot const& each) {
+            return each.snapshot.paths == begun.paths &&
+                   (any_streams || each.snapshot.streams == begun.streams);
+        });
+        if (same != list.rend()) return std::move(*same);
+    }
     NamedSnapshot* best = nullptr;
     std::size_t most = 0;
     for (auto it = list.rbegin(); it != list.rend(); ++it) {

@@ -94,6 +94,7 @@ public:
             note_whole(repository_, generation_, id_, snapshot_.parent);
         }
         result.snapshot = std::move(snapshot_);
+        result.left_out = std::move(left_out_);
         return result;
     }
 
@@ -201,6 +202,7 @@ private:
         walker.walk(paths_.outermost, paths_.named);
         snapshot_.failures = walker.failures();
         snapshot_.failure_count = walker.failure_count();
+        left_out_ = walker.left_out();
     }
 
     // Taking a file over is reuse: while a condemn record waits for its sweep, every chunk of it
@@ -222,6 +224,7 @@ private:
     std::optional<NamedSnapshot> parent_;
     std::uint64_t generation_ = 0;  // of the index in which the parent is whole
     ClaimedChunks claimed_;
+    std::string left_out_;
     bool publishes_ = false;
     bool reads_streams_ = false;
 };

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <filesystem>
 
 #include "engine/util/clock.h"
 #include "engine/util/fd.h"
@@ -176,6 +175,14 @@ void Walker::walk_entry(Place const& place, EntryLook const& look, Node const* b
     if (place.name.size() > limits::name_size) return fail(place.path, too_long_a_name);
     Node node = node_of(place, look.status);
     if (!place.is_given && is_excluded(place.path, node)) return;
+    if (is_repository(node) && !named_.contains(place.path)) return leave_out(place.path);
+    bool const was_folder = before != nullptr && before->is_directory();
+    if (was_folder && !node.is_directory() && named_.contains(place.path)) {
+        report(place.path,
+               node.kind == NodeKind::symlink
+                   ? "was a folder before, and is a symbolic link: name what it leads to"
+                   : "was a folder before, and is none any more");
+    }
     switch (node.kind) {
         case NodeKind::directory:
             return walk_directory(place, std::move(node), before, beside);
@@ -187,28 +194,25 @@ void Walker::walk_entry(Place const& place, EntryLook const& look, Node const* b
             }
             return save_file(place, std::move(node), before);
         default:
-            if (place.is_given) report_if_link_to_unsaved(place.path);
             return save_other(place, std::move(node), before);
     }
-}
-
-// What is meant is often what it names, and was a folder of this name before.
-void Walker::report_if_link_to_unsaved(std::string const& path) {
-    std::error_code leads_nowhere;
-    auto const target = std::filesystem::canonical(path, leads_nowhere).string();
-    bool const is_saved = leads_nowhere || target == path ||
-                          std::any_of(named_.begin(), named_.end(), [&](auto const& named) {
-                              return target == named || lies_beneath(target, named);
-                          });
-    if (is_saved) return;
-    report(path,
-           "is a symbolic link, and saved as such: name " + target + " to save what is there");
 }
 
 Node Walker::node_of(Place const& place, struct stat const& status) {
     Node node = nodes_.make(place.name, status);
     if (auto const failure = nodes_.take_failure()) report(place.path, *failure);
     return node;
+}
+
+bool Walker::is_repository(Node const& node) const {
+    return node.is_directory() &&
+           exclude_.repository == std::pair<dev_t, ino_t>(node.device, node.inode);
+}
+
+// Else each snapshot would hold all that was stored by those before.
+void Walker::leave_out(std::string const& path) {
+    left_out_ = path;
+    is_partial_ = true;
 }
 
 bool Walker::is_named(std::string const& path) const {
@@ -277,7 +281,8 @@ void Walker::walk_entries(Place const& place, std::uint64_t device, Listing list
     std::optional<DirectoryCursor> cursor;
     if (before != nullptr && before->is_directory())
         cursor.emplace(parent_->reader, before->content);
-    bool const is_empty = place.is_given && listing.names.size() == 0 && listing.names_error == 0;
+    bool const is_empty =
+        named_.contains(place.path) && listing.names.size() == 0 && listing.names_error == 0;
     if (is_empty && cursor && (cursor->next() != nullptr || is_partial(*before))) {
         fail(
             place.path,

@@ -38,6 +38,8 @@ public:
 
     std::vector<SourceFailure> const& failures() const { return failures_; }
     std::uint64_t failure_count() const { return failure_count_; }
+    // Where the repository was met, and left out; empty: nowhere.
+    std::string const& left_out() const { return left_out_; }
 
 private:
     struct Place {        // an entry being looked at
@@ -67,7 +69,8 @@ private:
     void save_other(Place const& place, Node node, Node const* before);
     void read_attributes(Place const& place, Attributes const& of, Node& node);
     bool is_named(std::string const& path) const;
-    void report_if_link_to_unsaved(std::string const& path);
+    bool is_repository(Node const& node) const;
+    void leave_out(std::string const& path);
     bool is_excluded(std::string const& path, Node const& node) const;
     bool matches_pattern(std::string const& path) const;
     bool keeps_only_tag(int folder, std::string& tag) const;
@@ -85,6 +88,7 @@ private:
     std::set<std::string> named_;
     std::set<std::string> unreached_;  // of these, beneath others
     std::vector<SourceFailure> failures_;
+    std::string left_out_;
     std::uint64_t failure_count_ = 0;
     bool is_partial_ = false;  // not all of the folder being walked is saved
     ReadInodes read_;

@@ -143,6 +143,12 @@ cp out with_dot
 )
 [ -e dotless/a/b/2.jpg ] || fail "./ left out what lies deeper"
 [ ! -e dotless/top.jpg ] || fail "./ left out nothing"
+echo mine >dotless/top.jpg
+(
+    cd dotless
+    expect_code 0 repo restore "latest:$work/src" -t . --delete -e './*.jpg'
+)
+expect_equal "$(cat dotless/top.jpg)" mine
 expect_code 2 repo snapshot --exclude-if-present . src
 expect_code 2 repo snapshot --exclude-if-present /etc/passwd src
 expect_code 2 repo snapshot -e ../b src

@@ -168,13 +168,22 @@ mkdir -p around/inner
 expect_code 0 repo -r around/inner/store init -q
 touch around/inner/kept
 expect_code 0 repo -r around/inner/store snapshot around
-expect_error "the repository lies in around, and is left out of it"
+expect_error "around/inner/store: the repository is left out"
 expect_code 0 repo -r around/inner/store ls latest
 expect_output "around/inner/kept"
 ! grep -q around/inner/store out || fail "the repository is saved into itself"
 expect_code 0 repo -r around/inner/store snapshot -q around
 expect_no_error
-rm -r around
+ln -s around/inner by_link
+expect_code 0 repo -r around/inner/store snapshot -q by_link/
+expect_code 0 repo -r around/inner/store ls latest
+! grep -q inner/store out || fail "the repository is saved into itself, by another name"
+expect_code 0 repo init -q -r off
+expect_code 0 repo copy -q -r off --from around/inner/store
+expect_code 1 repo -r off restore "latest:$work/around" -t around --delete
+expect_error "nothing was deleted here"
+[ -e around/inner/store/config ] || fail "the repository was deleted by a restore from its copy"
+rm -r around off by_link
 expect_code 0 repo snapshot -n . -e "$work/main"
 expect_no_error
 # Numbers add up with hard links, too.

@@ -122,3 +122,23 @@ expect_code 0 repo prune --max-unused unlimited --json
 expect_equal "$(field removed)" "$nothing"
 expect_code 0 repo prune --json
 [ "$(field removed)" != "$nothing" ] || fail "nothing was moved"
+
+# A pack that is found damaged when it is to be moved stays; the rest is collected, and the exit code tells of it.
+export REPO_REPOSITORY=$work/other
+expect_code 0 repo init -q
+head -c 300000 /dev/urandom >src/changing
+expect_code 0 repo snapshot -q src
+partly=$(find other/packs -type f -printf '%s %p\n' | sort -n | tail -n 1 | cut -d ' ' -f 2)
+rm src/changing
+head -c 300000 /dev/urandom >src/gone
+expect_code 0 repo snapshot -q src
+rm src/gone
+expect_code 0 repo snapshot -q src
+expect_code 0 repo forget -q --keep-last 1 --allow-many
+printf junk | dd of="$partly" bs=1 seek=1000 conv=notrunc status=none
+expect_code 20 repo prune --max-unused 0% --json
+expect_error "${partly#other/}"
+expect_equal "$(field damaged | grep -c "${partly#other/}")" 1
+[ -e "$partly" ] || fail "a damaged pack is gone"
+expect_code 0 repo prune --json
+expect_equal "$(field damaged)" "[]"

@@ -12,7 +12,11 @@ expect_code 0 repo snapshot --stdin <random
 repo cat latest:/stdin | cmp - random
 expect_code 0 repo snapshot --stdin --stdin-filename dump.sql <numbers
 repo cat latest:/dump.sql | cmp - numbers
-expect_code 0 repo snapshot --stdin <nothing
+expect_code 0 repo snapshot --stdin --stdin-filename empty <nothing
+repo cat latest:/empty | cmp - nothing
+# One that was not is missed, whichever job ran in between.
+expect_code 3 repo snapshot --stdin <nothing
+expect_error "/stdin: is empty, and was not before"
 repo cat latest:/stdin | cmp - nothing
 seq 500000 | repo snapshot -q --stdin
 repo dump latest:stdin | cmp - numbers
