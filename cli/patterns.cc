@@ -35,10 +35,17 @@ void add_pattern(PatternList& patterns, std::string const& pattern) {
     patterns.add(negation + without_wildcards(std::filesystem::current_path()) + rest.substr(1));
 }
 
-void add_restore_pattern(PatternList& patterns, std::string const& pattern) {
+void add_restore_pattern(PatternList& patterns, std::string const& pattern,
+                         std::string const& target) {
     add_pattern(patterns, pattern);
     auto const [negation, rest, is_here] = parts_of(pattern);
-    if (is_here) patterns.add(negation + rest.substr(1));
+    if (!is_here) return;
+    std::error_code absent;
+    auto const here = std::filesystem::current_path().lexically_relative(
+        std::filesystem::weakly_canonical(target, absent));
+    if (here.empty() || *here.begin() == "..") return;
+    std::string const inner = here == "." ? "" : "/" + without_wildcards(here);
+    patterns.add(negation + inner + rest.substr(1));
 }
 
 }  // namespace coffre::cli

@@ -79,19 +79,19 @@ bool has_damaged_slot(RepairReport const& report) {
         });
 }
 
+void print_files(RepairReport const& report) {
+    if (!report.hurt)
+        return print(
+            "which files are hurt is not known before the packs are in a bundle: add --apply");
+    for (auto const& hurt : *report.hurt) print_hurt(hurt);
+    if (!report.hurt->empty()) return print_ways_back();
+    bool const are_all = report.lost_snapshots.empty() && !has_damaged_slot(report);
+    print(fmt::format("every file of every {}snapshot can be restored", are_all ? "" : "other "));
+}
+
 void print_text(RepairReport const& report, bool apply) {
     print_counts(report, apply);
-    if (!report.hurt) {
-        print("which files are hurt is not known before the packs are in a bundle: add --apply");
-    } else {
-        for (auto const& hurt : *report.hurt) print_hurt(hurt);
-        if (report.hurt->empty()) {
-            bool const are_all = report.lost_snapshots.empty() && !has_damaged_slot(report);
-            print(fmt::format("every file of every {}snapshot can be restored",
-                              are_all ? "" : "other "));
-        }
-        if (!report.hurt->empty()) print_ways_back();
-    }
+    print_files(report);
     if (has_damaged_slot(report)) {
         print(
             "A snapshot whose own object cannot be read is given up with `repo forget` and its "

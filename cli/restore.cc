@@ -38,8 +38,10 @@ RestoreRequest make_request(GlobalOptions const& options, RestoreArguments const
     RestoreRequest request;
     request.from = std::move(from);
     request.target = arguments.target;
-    for (auto const& pattern : arguments.include) add_restore_pattern(request.include, pattern);
-    for (auto const& pattern : arguments.exclude) add_restore_pattern(request.exclude, pattern);
+    for (auto const& pattern : arguments.include)
+        add_restore_pattern(request.include, pattern, request.target);
+    for (auto const& pattern : arguments.exclude)
+        add_restore_pattern(request.exclude, pattern, request.target);
     request.overwrite = modes.at(arguments.overwrite);
     request.delete_extra = arguments.delete_extra;
     request.never_deleted = paths_in_use(options);

@@ -230,17 +230,29 @@ std::optional<std::pair<dev_t, ino_t>> folder_of_repository(GlobalOptions const&
     return std::pair(status.st_dev, status.st_ino);
 }
 
+bool is_among(std::filesystem::path const& target, std::vector<std::string> const& paths) {
+    return std::any_of(paths.begin(), paths.end(), [&](std::string const& path) {
+        std::error_code unreadable;
+        if (std::filesystem::is_symlink(std::filesystem::symlink_status(path, unreadable)))
+            return false;
+        auto const inner =
+            target.lexically_relative(std::filesystem::weakly_canonical(path, unreadable));
+        return !inner.empty() && *inner.begin() != "..";
+    });
+}
+
 // What is meant is often what it names.
 void warn_of_links(GlobalOptions const& options, std::vector<std::string> const& paths) {
     for (auto const& path : paths) {
         std::error_code unreadable;
         if (!std::filesystem::is_symlink(std::filesystem::symlink_status(path, unreadable)))
             continue;
-        auto const target = std::filesystem::weakly_canonical(path, unreadable).string();
+        auto const target = std::filesystem::canonical(path, unreadable);
+        if (unreadable || is_among(target, paths)) continue;
         print_warning(options,
                       fmt::format("{} is a symbolic link, and saved as such: name {} to save what "
                                   "is there",
-                                  path, target));
+                                  path, target.string()));
     }
 }
 
@@ -249,7 +261,7 @@ int run_snapshot(GlobalOptions const& options, SnapshotArguments const& argument
     SnapshotRequest request = make_request(options, arguments);
     look_at_file_systems(options, arguments.require_offsite, request.paths);
     request.exclude.repository = folder_of_repository(options);
-    warn_of_links(options, request.paths);
+    warn_of_links(options, arguments.paths);
     Progress progress;
     SnapshotResult result;
     double seconds = 0;

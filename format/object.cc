@@ -8,20 +8,15 @@
 
 namespace coffre {
 
-namespace {
-
-constexpr std::string_view magic = "coffre";
-
-}  // namespace
-
 void write_object_header(Writer& out, ObjectKind kind) {
-    out.raw(as_bytes(magic));
+    out.raw(as_bytes(object_magic));
     out.u8(format_version);
     out.u8(static_cast<std::uint8_t>(kind));
 }
 
 void read_object_header(Reader& in, ObjectKind expected) {
-    if (to_text(in.raw(magic.size())) != magic) in.fail("not an object of a Coffre repository");
+    if (to_text(in.raw(object_magic.size())) != object_magic)
+        in.fail("not an object of a Coffre repository");
     auto const version = in.u8();
     if (version > format_version) {
         throw UnsupportedFormat("format version " + std::to_string(version) +

@@ -20,6 +20,7 @@ enum class ObjectKind : std::uint8_t {
     parity = 9,
 };
 
+inline constexpr std::string_view object_magic = "coffre";
 inline constexpr std::uint8_t format_version = 1;
 inline constexpr std::size_t object_header_size = 8;
 

@@ -110,7 +110,7 @@ std::vector<BundleId> merge_bundles(Repository& repository, MergeFor purpose,
                                     std::function<bool(PackId const&)> const& goes) {
     for (;;) {
         Merge merge(repository, purpose, goes);
-        auto const replaced = merge.run();
+        auto replaced = merge.run();
         if (!merge.is_overtaken() || mutant("overtaken-merge")) return replaced;
         merge.take_back();
     }

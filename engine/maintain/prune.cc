@@ -43,6 +43,7 @@ public:
         for (int attempt = 1;; ++attempt) {
             try {
                 collect_all();
+                report_.damaged = std::move(damaged_);
                 return std::move(report_);
             } catch (Overtaken const&) {
                 if (attempt < attempts) continue;
@@ -130,7 +131,7 @@ private:
     }
 
     void note_damage(std::string const& message) {
-        report_.damaged.push_back(message);
+        damaged_.push_back(message);
         progress_.report_failure("", message);
     }
 
@@ -247,10 +248,9 @@ private:
     // What is damaged stays where it is.
     std::vector<PackUse> repack_sound(std::vector<PackUse> const& packs,
                                       Reachable const& reachable) {
-        std::vector<std::string> damaged;
-        auto moved = repack(repository_, packs, reachable, request_, damaged, progress_);
-        for (auto const& message : damaged) note_damage(message);
-        return moved;
+        auto done = repack(repository_, packs, reachable, request_, progress_);
+        for (auto const& message : done.damaged) note_damage(message);
+        return std::move(done.moved);
     }
 
     // What this frees is room for more, by the next run.
@@ -488,6 +488,7 @@ private:
     bool moves_later_ = false;          // what is left of another run is removed first
     std::set<SessionId> given_up_;      // before the marks: these keep none of their packs
     PruneReport report_;
+    std::vector<std::string> damaged_;  // met in any attempt
 };
 
 }  // namespace

@@ -139,7 +139,7 @@ public:
           keys_(repository.keys()),
           give_way_(repository) {}
 
-    std::vector<PackUse> run(std::vector<PackUse> const& packs, std::vector<std::string>& damaged) {
+    Repacked run(std::vector<PackUse> const& packs) {
         // Each holds a pack twice.
         std::size_t const workers = std::max(1U, worker_count(request_.threads) / 2);
         OrderedStage<OpenPack, BundleRow> put(
@@ -149,6 +149,7 @@ public:
             },
             [&](BundleRow row) { publish(std::move(row)); });
         Packer packer(SessionId{}, [&](OpenPack pack) { put.push(std::move(pack)); });
+        Repacked done;
         std::set<PackId> staying;
         OrderedStage<PackUse, Rest> extract(
             workers, 1,
@@ -159,11 +160,11 @@ public:
             [&](Rest rest) {
                 if (!rest.damage.empty()) {
                     staying.insert(rest.pack);
-                    damaged.push_back(std::move(rest.damage));
+                    done.damaged.push_back(std::move(rest.damage));
                 }
                 for (auto& block : rest.blocks) packer.add(std::move(block), rest.keys);
             });
-        std::vector<PackUse> moved;
+        auto& moved = done.moved;
         for (auto const& use : packs) {
             progress_.check_stop();
             if (request_.gives_way) give_way_.rest_if_others_write();
@@ -177,7 +178,7 @@ public:
         packer.flush();
         put.finish();
         write_bundle();
-        return moved;
+        return done;
     }
 
 private:
@@ -210,13 +211,12 @@ private:
 
 }  // namespace
 
-std::vector<PackUse> repack(Repository& repository, std::vector<PackUse> const& packs,
-                            Reachable const& reachable, PruneRequest const& request,
-                            std::vector<std::string>& damaged, Progress& progress) {
+Repacked repack(Repository& repository, std::vector<PackUse> const& packs,
+                Reachable const& reachable, PruneRequest const& request, Progress& progress) {
     if (packs.empty()) return {};
     progress.bytes = 0;
     for (auto const& use : packs) progress.total_bytes += use.size;
-    return Repacking(repository, reachable, request, progress).run(packs, damaged);
+    return Repacking(repository, reachable, request, progress).run(packs);
 }
 
 }  // namespace coffre

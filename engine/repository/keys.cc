@@ -157,7 +157,9 @@ std::string slot_opened_by(Repository& repository, Credentials const& credential
         return open_key_slots(repository.store(), repository.id(), credentials).name;
     } catch (CostlyKeyError const&) {
     } catch (RepositoryError const& error) {
-        if (error.kind() != RepositoryFailure::wrong_key) throw;
+        bool const is_unknown = error.kind() == RepositoryFailure::wrong_key ||
+                                error.kind() == RepositoryFailure::denied;
+        if (!is_unknown) throw;
     }
     return "";
 }

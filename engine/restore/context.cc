@@ -67,6 +67,10 @@ bool RestoreContext::stays(std::string const& path, FoundEntry const& entry) {
         note_failure(path, "is or holds " + *kept + ", which is in use: it is not deleted");
         return true;
     }
+    if (entry.is_folder && target.holds_repository(path)) {
+        note_failure(path, "is a repository: it is not deleted");
+        return true;
+    }
     if (entry.is_mount_point) note_failure(path, "is a mount point: it is not deleted");
     return entry.is_mount_point;
 }

@@ -16,6 +16,7 @@
 #include "engine/util/small_file.h"
 #include "format/limits.h"
 #include "format/mutant.h"
+#include "format/object.h"
 
 namespace coffre {
 
@@ -345,6 +346,13 @@ bool Target::is_mount_point(std::string const& path) const {
     auto const found = find_entry(folder.get(), "", above.st_dev);
     if (!found) fail(path, "look at it");
     return found->is_mount_point;
+}
+
+bool Target::holds_repository(std::string const& path) const {
+    Fd const config = open_beneath(join_path(path, "config"), O_RDONLY | O_NONBLOCK, 0);
+    Bytes start(object_magic.size());
+    return config && read_full(config.get(), start) == static_cast<ssize_t>(start.size()) &&
+           to_text(start) == object_magic;
 }
 
 std::vector<std::string> Target::names(std::string const& path) const {

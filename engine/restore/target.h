@@ -86,6 +86,8 @@ public:
     // Whatever else is there by now stays.
     void remove_file(std::string const& path, FileIdentity const& known) const;
     bool is_mount_point(std::string const& path) const;
+    // Whether the folder looks like the one of a repository, this one or another.
+    bool holds_repository(std::string const& path) const;
     std::vector<std::string> names(std::string const& path) const;
 
     struct Parent {

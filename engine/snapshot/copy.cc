@@ -298,8 +298,10 @@ private:
             CopiedSnapshot healed = *pair;
             healed.is_healed = true;
             if (!request_.dry_run && !copy_for_its_chunks(pair->from)) continue;
-            if (!request_.dry_run)
+            if (!request_.dry_run) {
+                known.clear();
                 with_sound_index(to_, [&] { note_lost_packs(to_, log, progress_); });
+            }
             if (!request_.dry_run && is_hurt(*pair->to)) {
                 note("snapshot " + pair->to->id.hex() + " is still hurt");
                 continue;

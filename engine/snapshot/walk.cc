@@ -175,14 +175,12 @@ void Walker::walk_entry(Place const& place, EntryLook const& look, Node const* b
     if (place.name.size() > limits::name_size) return fail(place.path, too_long_a_name);
     Node node = node_of(place, look.status);
     if (!place.is_given && is_excluded(place.path, node)) return;
-    if (is_repository(node) && !named_.contains(place.path)) return leave_out(place.path);
-    bool const was_folder = before != nullptr && before->is_directory();
-    if (was_folder && !node.is_directory() && named_.contains(place.path)) {
-        report(place.path,
-               node.kind == NodeKind::symlink
-                   ? "was a folder before, and is a symbolic link: name what it leads to"
-                   : "was a folder before, and is none any more");
+    // Each snapshot would hold all that was stored by those before.
+    if (is_repository(node) && !is_named(place.path)) {
+        left_out_ = place.path;
+        return;
     }
+    report_if_no_folder(place, node, before);
     switch (node.kind) {
         case NodeKind::directory:
             return walk_directory(place, std::move(node), before, beside);
@@ -198,6 +196,15 @@ void Walker::walk_entry(Place const& place, EntryLook const& look, Node const* b
     }
 }
 
+// It may have moved to another disk.
+void Walker::report_if_no_folder(Place const& place, Node const& node, Node const* before) {
+    bool const was_folder = before != nullptr && before->is_directory();
+    if (!was_folder || node.is_directory() || !named_.contains(place.path)) return;
+    report(place.path, node.kind == NodeKind::symlink
+                           ? "was a folder before, and is a symbolic link: name what it leads to"
+                           : "was a folder before, and is none any more");
+}
+
 Node Walker::node_of(Place const& place, struct stat const& status) {
     Node node = nodes_.make(place.name, status);
     if (auto const failure = nodes_.take_failure()) report(place.path, *failure);
@@ -207,12 +214,6 @@ Node Walker::node_of(Place const& place, struct stat const& status) {
 bool Walker::is_repository(Node const& node) const {
     return node.is_directory() &&
            exclude_.repository == std::pair<dev_t, ino_t>(node.device, node.inode);
-}
-
-// Else each snapshot would hold all that was stored by those before.
-void Walker::leave_out(std::string const& path) {
-    left_out_ = path;
-    is_partial_ = true;
 }
 
 bool Walker::is_named(std::string const& path) const {

@@ -69,8 +69,8 @@ private:
     void save_other(Place const& place, Node node, Node const* before);
     void read_attributes(Place const& place, Attributes const& of, Node& node);
     bool is_named(std::string const& path) const;
+    void report_if_no_folder(Place const& place, Node const& node, Node const* before);
     bool is_repository(Node const& node) const;
-    void leave_out(std::string const& path);
     bool is_excluded(std::string const& path, Node const& node) const;
     bool matches_pattern(std::string const& path) const;
     bool keeps_only_tag(int folder, std::string& tag) const;

@@ -149,6 +149,14 @@ echo mine >dotless/top.jpg
     expect_code 0 repo restore "latest:$work/src" -t . --delete -e './*.jpg'
 )
 expect_equal "$(cat dotless/top.jpg)" mine
+# But not one of the same path from the target on, where the working folder lies elsewhere.
+mkdir -p elsewhere/a
+touch dotless/a/mine
+(
+    cd elsewhere
+    expect_code 1 repo restore "latest:$work/src" -t ../dotless --delete -i './a'
+)
+[ -e dotless/a/mine ] || fail "./ was taken for another folder"
 expect_code 2 repo snapshot --exclude-if-present . src
 expect_code 2 repo snapshot --exclude-if-present /etc/passwd src
 expect_code 2 repo snapshot -e ../b src

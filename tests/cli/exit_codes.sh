@@ -181,7 +181,7 @@ expect_code 0 repo -r around/inner/store ls latest
 expect_code 0 repo init -q -r off
 expect_code 0 repo copy -q -r off --from around/inner/store
 expect_code 1 repo -r off restore "latest:$work/around" -t around --delete
-expect_error "nothing was deleted here"
+expect_error "inner/store: is a repository: it is not deleted"
 [ -e around/inner/store/config ] || fail "the repository was deleted by a restore from its copy"
 rm -r around off by_link
 expect_code 0 repo snapshot -n . -e "$work/main"

@@ -183,6 +183,9 @@ expect_code 0 repo snapshot -q link
 expect_error "link is a symbolic link, and saved as such: name $work/src"
 expect_code 1 repo cat "latest:$work/link"
 expect_error 'is a symbolic link to "src"'
+ln -s nowhere loose
+expect_code 0 repo snapshot -q link src loose
+expect_no_error
 
 # What was a folder and is none now is missed: it may have moved to another disk.
 mkdir moved
