@@ -6,6 +6,7 @@
 #include <sys/statvfs.h>
 
 #include <cerrno>
+#include <cstring>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -35,7 +36,7 @@ inline void require_room(int code, char const* folder) {
     if (!is_full(code, folder)) return;
     throw RepositoryError(RepositoryFailure::no_space,
                           std::string("the index cannot be written to the cache folder ") + folder +
-                              ": no space is left there");
+                              ": " + std::strerror(ENOSPC));
 }
 
 // Nor is it that others are in the way, or that it has outgrown its bounds.

@@ -1,8 +1,10 @@
 #include "engine/repository/repository.h"
 
 #include <algorithm>
+#include <cerrno>
 
 #include "engine/crypto/kdf.h"
+#include "engine/index/lmdb.h"
 #include "engine/repository/key_slots.h"
 #include "engine/repository/names.h"
 #include "engine/repository/pack_store.h"
@@ -113,6 +115,8 @@ void Repository::build_index() {
             return;
         } catch (IndexDamaged const& error) {
             if (attempt < build_attempts) continue;
+            // A page of a mapped file for which there is no room looks like a damaged one.
+            require_room(EIO, folder_.c_str());
             throw RepositoryError(RepositoryFailure::failed, error.what());
         }
     }

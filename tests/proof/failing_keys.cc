@@ -36,7 +36,11 @@ protected:
             copy(base_ / part, work_ / part);
         }
     }
-    OpenOptions options() const { return {work_ / "cache", false}; }
+    OpenOptions options() {
+        OpenOptions options{work_ / "cache", false};
+        options.warn = [this](std::string const& message) { warning_ = message; };
+        return options;
+    }
     std::shared_ptr<Repository> open(Credentials const& by) {
         return open_repository(work_ / "store", by, options());
     }
@@ -50,6 +54,7 @@ protected:
         auto const repository = open(secrets_.of(Holder::old));
         // So that there is one to be made.
         std::filesystem::remove(*secrets_.of(Holder::fresh).key_file);
+        warning_.reset();
         fail_system_call(GetParam().call, count, GetParam().error);
         try {
             change.run(*repository, secrets_);
@@ -60,8 +65,10 @@ protected:
     }
     void look(KeyChange const& change, bool has_failed, std::optional<std::string> const& message,
               Cases& cases) {
-        cases.expect(message.has_value() == has_failed, "a failed call was passed over in silence");
-        cases.expect(!message || says_all(*message), message.value_or(""));
+        // What a change is done without is warned of.
+        auto const told = message ? message : warning_;
+        cases.expect(told.has_value() == has_failed, "a failed call was passed over in silence");
+        cases.expect(!told || says_all(*told), told.value_or(""));
         OpenWith const open_with = [&](Credentials const& by) { return open(by); };
         auto const done = message ? Change::may_be_done : Change::is_done;
         auto const opens = secrets_.of(expect_promised(change, done, open_with, secrets_, cases));
@@ -82,6 +89,7 @@ protected:
     TempFolder work_;
     TempFolder base_;
     Secrets secrets_{keys_.path()};
+    std::optional<std::string> warning_;
     std::map<std::string, std::string> tars_;
 };
 
