@@ -29,18 +29,64 @@ auto identity(Snapshot const& snapshot) {
 }
 using Identity = decltype(identity(Snapshot{}));
 
-// To have the snapshot, or only what it needs: then it is given up before it is there.
-enum class Purpose { snapshot, chunks };
+// The snapshots of a repository by what they show, with those that others put there meanwhile.
+class Arrivals {
+public:
+    explicit Arrivals(Repository& repository) : repository_(repository) {}
 
-// One snapshot's way into the repository `to`: a session like any other writer's.
+    // A message for each that cannot be read.
+    std::vector<std::string> list() {
+        auto list = list_snapshots(repository_);
+        seen_ = std::move(list.slots);
+        for (auto& named : list.snapshots) add(std::move(named));
+        return std::move(list.damaged);
+    }
+
+    // Reads what is new. What cannot be read shows nothing that could be there already.
+    void list_new() {
+        for (auto const& object : repository_.store().list("snapshots/")) {
+            auto const id = SessionId::parse(last_component(object.name));
+            if (!id || !seen_.insert(*id).second) continue;
+            std::vector<std::string> damaged;
+            use_listed(repository_, object.name, damaged, [&] {
+                auto slot = read_slot(repository_, object.name);
+                if (!slot.killed() && !has_forget(repository_, *id))
+                    add({*id, std::move(*slot.snapshot)});
+            });
+        }
+    }
+
+    // One that shows the same and is still there; or null.
+    NamedSnapshot const* twin_of(Snapshot const& snapshot) {
+        auto const found = known_.find(identity(snapshot));
+        if (found == known_.end()) return nullptr;
+        if (!has_forget(repository_, found->second.id)) return &found->second;
+        known_.erase(found);
+        return nullptr;
+    }
+
+    void add(NamedSnapshot named) {
+        seen_.insert(named.id);
+        known_.insert_or_assign(identity(named.snapshot), std::move(named));
+    }
+
+private:
+    Repository& repository_;
+    std::set<SessionId> seen_;
+    std::map<Identity, NamedSnapshot> known_;
+};
+
+// One snapshot's way into the repository `to`: a session like any other writer's. `there` is what
+// `to` has; null where only what the snapshot needs is wanted: then it is given up before it is
+// there.
 class CopyRun {
 public:
-    CopyRun(Repository& from, Repository& to, CopyRequest const& request, Purpose purpose,
+    CopyRun(Repository& from, Repository& to, CopyRequest const& request, Arrivals* there,
             Progress& progress)
         : from_(from),
           to_(to),
           request_(request),
-          purpose_(purpose),
+          there_(there),
           progress_(progress),
           session_(to.store(), to.keys()),
           log_(read_gc_log(to.store(), to.keys())) {}
@@ -77,9 +123,11 @@ public:
         }
         snapshot.root = std::move(saved.root);
         snapshot.statistics = saved.statistics;
+        // Another run may have copied the same meanwhile. What this one has stored is collected.
+        if (auto const* const twin = twin_of(source.snapshot)) return *twin;
         publishes_ = true;
         continue_chain(to_, snapshot);
-        if (purpose_ == Purpose::chunks) put_forgets(to_, {session_.id()}, "repair");
+        if (there_ == nullptr) put_forgets(to_, {session_.id()}, "repair");
         publisher.publish(snapshot, saved.reused);
         session_.has_published();
         remember_published(to_, session_.id(), snapshot, log_, progress_);
@@ -88,6 +136,12 @@ public:
     }
 
 private:
+    NamedSnapshot const* twin_of(Snapshot const& snapshot) {
+        if (there_ == nullptr) return nullptr;
+        there_->list_new();
+        return there_->twin_of(snapshot);
+    }
+
     std::optional<CopiedSnapshot> choose_before(Snapshot const& snapshot,
                                                 std::vector<CopiedSnapshot> const& earlier) {
         auto const found = std::find_if(earlier.rbegin(), earlier.rend(), [&](auto const& pair) {
@@ -119,56 +173,13 @@ private:
     Repository& from_;
     Repository& to_;
     CopyRequest const& request_;
-    Purpose const purpose_;
+    Arrivals* const there_;
     Progress& progress_;
     Session session_;
     GcState log_;
     ClaimedChunks claimed_;
     bool compares_ = false;
     bool publishes_ = false;
-};
-
-// The snapshots of a repository by what they show, with those that others put there meanwhile.
-class Arrivals {
-public:
-    explicit Arrivals(Repository& repository) : repository_(repository) {}
-
-    // A message for each that cannot be read.
-    std::vector<std::string> list() {
-        auto list = list_snapshots(repository_);
-        seen_ = std::move(list.slots);
-        for (auto& named : list.snapshots) add(std::move(named));
-        return std::move(list.damaged);
-    }
-
-    // Reads what is new. What cannot be read shows nothing that could be there already.
-    void list_new() {
-        for (auto const& object : repository_.store().list("snapshots/")) {
-            auto const id = SessionId::parse(last_component(object.name));
-            if (!id || !seen_.insert(*id).second) continue;
-            std::vector<std::string> damaged;
-            use_listed(repository_, object.name, damaged, [&] {
-                auto slot = read_slot(repository_, object.name);
-                if (!slot.killed() && !has_forget(repository_, *id))
-                    add({*id, std::move(*slot.snapshot)});
-            });
-        }
-    }
-
-    // Those that show the same.
-    std::vector<NamedSnapshot> const& twins_of(Snapshot const& snapshot) {
-        return known_[identity(snapshot)];
-    }
-
-    void add(NamedSnapshot named) {
-        seen_.insert(named.id);
-        known_[identity(named.snapshot)].push_back(std::move(named));
-    }
-
-private:
-    Repository& repository_;
-    std::set<SessionId> seen_;
-    std::map<Identity, std::vector<NamedSnapshot>> known_;
 };
 
 using OnCopied = std::function<void(CopiedSnapshot const&)>;
@@ -209,43 +220,20 @@ private:
     }
 
     bool was_there(NamedSnapshot const& named) {
-        auto const& twins = there_.twins_of(named.snapshot);
-        if (twins.empty()) return false;
+        auto const* const twin = there_.twin_of(named.snapshot);
+        if (twin == nullptr) return false;
         ++report_.were_there;
-        earlier_.push_back({named, twins.front(), false});
+        earlier_.push_back({named, *twin, false});
         return true;
     }
 
     // Another run may copy the same meanwhile.
     bool copy_if_missing(CopiedSnapshot& copied) {
         there_.list_new();
-        if (was_there(copied.from) || !copy_or_note(copied, Purpose::snapshot)) return false;
+        if (was_there(copied.from) || !copy_or_note(copied, &there_)) return false;
         there_.add(*copied.to);
-        there_.list_new();
-        leave_one(copied);
         earlier_.push_back(copied);
         return true;
-    }
-
-    // Of two that were copied at once all but the highest id are given up, which rules keep of two
-    // of one moment, too: whoever is the later sees both. What was tagged since is more than a
-    // copy.
-    void leave_one(CopiedSnapshot& copied) {
-        auto twins = there_.twins_of(copied.to->snapshot);
-        if (twins.size() == 1) return;
-        GcState const log = read_gc_log(to_.store(), to_.keys());
-        std::erase_if(twins, [&](auto const& twin) { return !is_live(to_, twin.id, log); });
-        if (twins.size() < 2) return;
-        std::sort(twins.begin(), twins.end(), [](auto const& a, auto const& b) {
-            return std::pair(a.snapshot.was.has_value(), a.id) >
-                   std::pair(b.snapshot.was.has_value(), b.id);
-        });
-        copied.to = twins.front();
-        std::vector<SessionId> others;
-        for (auto const& twin : twins) {
-            if (twin.id != copied.to->id && !twin.snapshot.was) others.push_back(twin.id);
-        }
-        if (!others.empty()) give_up(to_, others, "copied twice");
     }
 
     SnapshotList chosen() {
@@ -267,9 +255,9 @@ private:
     }
 
     // False when the snapshot is not whole.
-    bool copy_or_note(CopiedSnapshot& copied, Purpose purpose) {
+    bool copy_or_note(CopiedSnapshot& copied, Arrivals* there) {
         try {
-            copied.to = with_sound_index(to_, [&] { return copy(copied.from, purpose); });
+            copied.to = with_sound_index(to_, [&] { return copy(copied.from, there); });
             return true;
         } catch (RepositoryError const& error) {
             if (error.kind() != RepositoryFailure::corrupt) throw;
@@ -313,22 +301,22 @@ private:
 
     bool copy_for_its_chunks(NamedSnapshot const& source) {
         CopiedSnapshot copied{source, std::nullopt, false};
-        return copy_or_note(copied, Purpose::chunks);
+        return copy_or_note(copied, nullptr);
     }
 
-    NamedSnapshot copy(NamedSnapshot const& named, Purpose purpose) {
+    NamedSnapshot copy(NamedSnapshot const& named, Arrivals* there) {
         try {
-            return copy_once(named, purpose);
+            return copy_once(named, there);
         } catch (RepositoryError const& error) {
             if (error.kind() != RepositoryFailure::fenced) throw;
             progress_.report_failure("", std::string(error.what()) + "; trying once more");
         }
-        return copy_once(named, purpose);
+        return copy_once(named, there);
     }
 
     // Damage of an earlier snapshot, in either repository, is no reason to copy nothing.
-    NamedSnapshot copy_once(NamedSnapshot const& named, Purpose purpose) {
-        CopyRun run(from_, to_, request_, purpose, progress_);
+    NamedSnapshot copy_once(NamedSnapshot const& named, Arrivals* there) {
+        CopyRun run(from_, to_, request_, there, progress_);
         try {
             return run.copy(named, earlier_);
         } catch (RepositoryError const& error) {
@@ -339,7 +327,7 @@ private:
                                              "; the snapshot is copied without comparing it with "
                                              "the one before");
         }
-        return CopyRun(from_, to_, request_, purpose, progress_).copy_anew(named);
+        return CopyRun(from_, to_, request_, there, progress_).copy_anew(named);
     }
 
     void remember_copies() {

@@ -286,7 +286,7 @@ TEST_P(Copy, DoesNotRestOnACopyThatWasCollected) {
 // id.
 TEST_P(Copy, OfTwoAtOnceOneStays) {
     go_on();
-    for (std::string const moment : {"packs/", "snapshots/"}) {
+    for (std::string const moment : {"sessions/", "packs/", "bundles/"}) {
         for (int i = 0; i < 4; ++i) {
             write_file(source_ / "again", random_bytes(static_cast<unsigned>(i), 9'000));
             auto const last = from_.save(source_.path());
