@@ -69,12 +69,6 @@ private:
     std::string text_;
 };
 
-// Of one that a wrong clock has dated ahead nobody knows how old it is.
-std::string known_time(SnapshotGroup const& group) {
-    constexpr std::int64_t longest_skew_s = 3600;
-    return seconds_text(group.age_s < -longest_skew_s ? 0 : group.newest_ns);
-}
-
 void add_groups(Metrics& metrics, std::vector<SnapshotGroup> const& groups) {
     std::vector<SnapshotGroup> current;
     std::copy_if(groups.begin(), groups.end(), std::back_inserter(current),
@@ -82,7 +76,7 @@ void add_groups(Metrics& metrics, std::vector<SnapshotGroup> const& groups) {
     metrics.of_groups(
         current, "coffre_last_snapshot_timestamp_seconds",
         "The moment that the newest snapshot shows; when it was made, if that lies ahead.",
-        known_time);
+        [](auto const& g) { return seconds_text(g.is_ahead ? 0 : g.newest_ns); });
     metrics.of_groups(current, "coffre_last_snapshot_size_bytes",
                       "Size of the files and streams of the newest snapshot.",
                       [](auto const& g) { return g.newest.snapshot.statistics.bytes; });

@@ -1,6 +1,7 @@
 #include "cli/patterns.h"
 
 #include <filesystem>
+#include <optional>
 
 namespace coffre::cli {
 
@@ -15,37 +16,29 @@ std::string without_wildcards(std::string const& path) {
     return text;
 }
 
-struct Parts {
-    std::string negation;
-    std::string rest;
-    bool is_here;  // begins with "./"
-};
-
-Parts parts_of(std::string const& pattern) {
+// "!./a" as "!FOLDER/a"; nothing for what does not begin with "./".
+std::optional<std::string> anchored(std::string const& pattern, std::string const& folder) {
     std::string const negation = pattern.starts_with('!') ? "!" : "";
     std::string const rest = pattern.substr(negation.size());
-    return {negation, rest, rest.starts_with("./")};
+    if (!rest.starts_with("./")) return std::nullopt;
+    return negation + without_wildcards(folder) + rest.substr(1);
 }
 
 }  // namespace
 
 void add_pattern(PatternList& patterns, std::string const& pattern) {
-    auto const [negation, rest, is_here] = parts_of(pattern);
-    if (!is_here) return patterns.add(pattern);
-    patterns.add(negation + without_wildcards(std::filesystem::current_path()) + rest.substr(1));
+    patterns.add(anchored(pattern, std::filesystem::current_path()).value_or(pattern));
 }
 
 void add_restore_pattern(PatternList& patterns, std::string const& pattern,
                          std::string const& target) {
     add_pattern(patterns, pattern);
-    auto const [negation, rest, is_here] = parts_of(pattern);
-    if (!is_here) return;
     std::error_code absent;
     auto const here = std::filesystem::current_path().lexically_relative(
         std::filesystem::weakly_canonical(target, absent));
     if (here.empty() || *here.begin() == "..") return;
-    std::string const inner = here == "." ? "" : "/" + without_wildcards(here);
-    patterns.add(negation + inner + rest.substr(1));
+    auto const there = anchored(pattern, here == "." ? "" : "/" + here.string());
+    if (there) patterns.add(*there);
 }
 
 }  // namespace coffre::cli

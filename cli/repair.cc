@@ -69,30 +69,20 @@ void print_ways_back() {
         "`repo forget ID`.");
 }
 
-bool has_damaged_slot(RepairReport const& report) {
-    constexpr std::string_view folder = "snapshots/";
-    return std::any_of(
-        report.beyond_repair.begin(), report.beyond_repair.end(), [&](std::string const& message) {
-            return message.starts_with(folder) &&
-                   SessionId::parse(
-                       message.substr(folder.size(), message.find(':') - folder.size()));
-        });
-}
-
 void print_files(RepairReport const& report) {
     if (!report.hurt)
         return print(
             "which files are hurt is not known before the packs are in a bundle: add --apply");
     for (auto const& hurt : *report.hurt) print_hurt(hurt);
     if (!report.hurt->empty()) return print_ways_back();
-    bool const are_all = report.lost_snapshots.empty() && !has_damaged_slot(report);
+    bool const are_all = report.lost_snapshots.empty() && !report.has_damaged_slot;
     print(fmt::format("every file of every {}snapshot can be restored", are_all ? "" : "other "));
 }
 
 void print_text(RepairReport const& report, bool apply) {
     print_counts(report, apply);
     print_files(report);
-    if (has_damaged_slot(report)) {
+    if (report.has_damaged_slot) {
         print(
             "A snapshot whose own object cannot be read is given up with `repo forget` and its "
             "full ID.");

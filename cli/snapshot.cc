@@ -1,9 +1,8 @@
 // repo snapshot: save paths and streams as one moment.
 #include "engine/snapshot.h"
 
-#include <sys/stat.h>
-
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>

@@ -30,8 +30,6 @@ std::int64_t age_s(RepositoryStatus const& status, std::int64_t ns) {
     return (status.now_ns - ns) / second_ns;
 }
 
-constexpr std::int64_t longest_skew_s = 3600;
-
 // What --max-age has to say.
 std::vector<std::string> too_old(RepositoryStatus const& status, StatusArguments const& arguments) {
     std::vector<std::string> messages;
@@ -48,7 +46,7 @@ std::vector<std::string> too_old(RepositoryStatus const& status, StatusArguments
     }
     for (auto const& group : status.groups) {
         if (group.is_superseded) continue;
-        if (group.age_s < -longest_skew_s) {
+        if (group.is_ahead) {
             messages.push_back("the newest snapshot of " + group_name(group) +
                                " is dated in the future: the clock was wrong");
         }
@@ -143,8 +141,8 @@ nlohmann::json json_of(SnapshotGroup const& group) {
     nlohmann::json document{
         {"snapshots", group.snapshots},           {"last_id", group.newest.id.hex()},
         {"last_time", rfc3339(snapshot.time_ns)}, {"last_age", group.age_s},
-        {"last_size", snapshot.statistics.bytes}, {"last_failures", snapshot.failure_count}};
-    document["superseded"] = group.is_superseded;
+        {"last_size", snapshot.statistics.bytes}, {"last_failures", snapshot.failure_count},
+        {"superseded", group.is_superseded}};
     put_text(document, "hostname", snapshot.host);
     put_texts(document, "paths", snapshot.paths);
     put_texts(document, "streams", snapshot.streams);

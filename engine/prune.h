@@ -58,7 +58,7 @@ struct PruneReport : PruneSums {
     bool resumed = false;  // an earlier run's collection was finished: `unneeded` is what it had
                            // condemned and what is there of it
     bool lacked_room = false;          // so that what was to be moved stays where it is
-    std::vector<std::string> damaged;  // a message for each pack that was to be moved and stays
+    std::vector<std::string> damaged;  // what was met so: it stays, and the rest was collected
 };
 
 // Marks what is needed, condemns the rest, and removes it as soon as no session is open that began

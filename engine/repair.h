@@ -30,6 +30,7 @@ struct RepairReport {
     std::vector<std::string> damaged_log;      // records that are missing, too: done without
     std::vector<std::string> strays;           // that are no objects of a repository
     std::vector<std::string> lost_snapshots;   // of which something tells: they are given up
+    bool has_damaged_slot = false;             // of a snapshot; it is among the next, too
     std::vector<std::string> beyond_repair;    // slots and keys: left as they are
     bool needs_allow_many = false;             // so they are not given up
     std::uint64_t packs = 0;

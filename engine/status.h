@@ -14,7 +14,8 @@ struct SnapshotGroup {
     std::uint64_t snapshots = 0;
     // The moment that the newest one shows; when it was made, when that lies ahead.
     std::int64_t newest_ns = 0;
-    std::int64_t age_s = 0;  // since then; negative: its clock was wrong
+    std::int64_t age_s = 0;  // since then
+    bool is_ahead = false;   // a wrong clock made it, and nobody knows how old it is
     // A newer group of the same host has all of its paths and streams.
     bool is_superseded = false;
 };

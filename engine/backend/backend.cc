@@ -18,8 +18,4 @@ Bytes get_whole(Backend& backend, std::string const& name, std::uint64_t limit) 
     return backend.get(name, 0, info->size);
 }
 
-std::string last_component(std::string const& name) {
-    return name.substr(name.rfind('/') + 1);
-}
-
 }  // namespace coffre

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/error.h"
+#include "engine/util/paths.h"
 #include "format/bytes.h"
 
 namespace coffre {
@@ -53,8 +54,5 @@ public:
 
 // A whole object of at most `limit` bytes.
 Bytes get_whole(Backend& backend, std::string const& name, std::uint64_t limit);
-
-// The part of an object's name after its last '/'.
-std::string last_component(std::string const& name);
 
 }  // namespace coffre

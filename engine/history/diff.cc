@@ -3,6 +3,7 @@
 #include <unordered_set>
 
 #include "engine/history/node_versions.h"
+#include "engine/util/paths.h"
 #include "format/limits.h"
 
 namespace coffre {

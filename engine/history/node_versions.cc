@@ -51,14 +51,4 @@ std::vector<ListEntry> pieces_of(ChunkReader& reader, Content const& content) {
     return pieces;
 }
 
-std::string absolute_path(std::string const& path) {
-    std::string clean;
-    for (std::size_t start = 0; start < path.size();) {
-        std::size_t const slash = std::min(path.find('/', start), path.size());
-        if (slash > start) clean.append("/").append(path, start, slash - start);
-        start = slash + 1;
-    }
-    return clean;
-}
-
 }  // namespace coffre

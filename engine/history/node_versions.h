@@ -15,9 +15,6 @@ bool same_metadata(Node const& a, Node const& b);
 // recipes, not the pieces. Throws RepositoryError{corrupt}.
 std::vector<ListEntry> pieces_of(ChunkReader& reader, Content const& content);
 
-// "/a/b" for "a/b", "/a/b/" and "/a//b"; "" for the root.
-std::string absolute_path(std::string const& path);
-
 // Memory that the walk counts among what its cursors hold.
 class HeldMemory {
 public:

@@ -30,7 +30,7 @@ LogDamage look_at_gc_log(Repository& repository);
 // First a checkpoint is appended. So whoever had condemned begins again, and no sweep follows that
 // would remove what others have relied on since. Then the damaged records are set aside, and
 // checkpoints put where one is missing, since a log has no gaps, and at its end until it is as long
-// as this machine has seen it.
+// as this machine has seen it. Adds to `damage.staying`.
 bool mend_gc_log(Repository& repository, LogDamage& damage);
 
 }  // namespace coffre

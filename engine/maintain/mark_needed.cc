@@ -38,6 +38,14 @@ void require_all(Reachable const& reachable) {
 
 }  // namespace
 
+void require_whole_index(Repository& repository) {
+    repository.refresh_index();
+    if (repository.damaged_bundles().empty()) return;
+    throw corrupt(
+        repository.damaged_bundles().begin()->second +
+        "; nothing is removed, since what is in the packs is not known: see `repo check`");
+}
+
 Reachable mark_needed(Repository& repository, GcState const& log, StoredPacks const& listed,
                       std::vector<NamedSnapshot> const& snapshots, Progress& progress) {
     Index::View const view = repository.index_view();

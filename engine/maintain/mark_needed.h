@@ -10,6 +10,10 @@
 
 namespace coffre {
 
+// Levels the index with the store's bundles. Throws RepositoryError{corrupt} when one of them is
+// damaged: what is in its packs is not known.
+void require_whole_index(Repository& repository);
+
 // Marks all that `snapshots` reach, and what the blocks of packs that stay in any case rest on.
 // `listed` is not older than `snapshots`. Throws RepositoryError{corrupt} when a chunk has no copy
 // in it, since unreadable is not unneeded. To be called within with_sound_index(), as is the next.

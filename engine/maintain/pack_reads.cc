@@ -74,17 +74,25 @@ void PackReads::read_pack(std::string const& name, PackReading& reading) {
                           pack.header.session == known->second.session;
         if (!same) reading.errors.push_back(name + ": its bundle says something else of it");
     }
-    for (auto const& key : pack.directory.keys) {
-        if (key.epoch <= repository_.keys().newest_epoch()) continue;
-        reading.lacks_secret = true;
-        reading.errors.push_back(name + ": needs the master secret of epoch " +
-                                 std::to_string(key.epoch) + ", which this key does not open");
-        return;
-    }
+    if (lacks_secret(name, pack.directory, reading)) return;
     for (auto const& row : pack.directory.blocks) {
         ByteView const stored = ByteView(bytes).subspan(row.offset, row.stored_size);
         read_block(name, pack, row, stored, reading);
     }
+}
+
+bool PackReads::lacks_secret(std::string const& name, PackDirectory const& directory,
+                             PackReading& reading) {
+    for (auto const& key : directory.keys) {
+        if (key.epoch <= repository_.keys().newest_epoch()) continue;
+        try {
+            repository_.session_key(directory, key.id);
+        } catch (FormatError const& error) {
+            reading.errors.push_back(name + ": " + error.what());
+            return reading.lacks_secret = true;
+        }
+    }
+    return false;
 }
 
 void PackReads::read_block(std::string const& name, VerifiedPack const& pack, BlockRow const& row,

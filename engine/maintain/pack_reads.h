@@ -52,6 +52,8 @@ private:
     void feed();
     PackReading read(PackId const& id);
     void read_pack(std::string const& name, PackReading& reading);
+    bool lacks_secret(std::string const& name, PackDirectory const& directory,
+                      PackReading& reading);
     void read_block(std::string const& name, VerifiedPack const& pack, BlockRow const& row,
                     ByteView stored, PackReading& reading);
     Bytes delta_prefix(PackKind kind, BlockRow const& row);

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "engine/maintain/bundle_merge.h"
+#include "engine/maintain/checkpoint.h"
 #include "engine/maintain/kept_copies.h"
 #include "engine/maintain/lost_snapshots.h"
 #include "engine/maintain/mark_needed.h"
@@ -23,10 +24,7 @@ namespace coffre {
 
 namespace {
 
-constexpr std::uint64_t records_per_checkpoint = 64;
 constexpr int attempts = 5;
-// Slots and forgets that count for nothing any more, and that every listing reads.
-constexpr std::uint64_t most_void = 1000;
 
 // Another collector wrote the log record that this one was about to write.
 struct Overtaken {};
@@ -91,7 +89,7 @@ private:
     // So that this machine misses the records if they are taken away.
     void remember_log() {
         if (log_.next_record <= repository_.local_state().log_records) return;
-        keep_local_state(repository_, progress_, [this](LocalState& state) {
+        repository_.keep_local_state(&progress_, [this](LocalState& state) {
             state.log_records = std::max(state.log_records, log_.next_record);
         });
     }
@@ -113,7 +111,7 @@ private:
         auto const snapshots = list_all_snapshots();
         // What these need may have been stored since that listing.
         StoredPacks const listed_later(repository_, log_);
-        level_index();
+        require_whole_index(repository_);
         return with_sound_index(repository_, [&] {
             for (;;) {
                 auto reachable = mark(listed_later, snapshots);
@@ -202,14 +200,6 @@ private:
         throw corrupt(describe_lost(*lost.begin()) +
                       "; nothing is removed until it is back, or given up by "
                       "`repo repair --apply`");
-    }
-
-    void level_index() {
-        repository_.refresh_index();
-        if (repository_.damaged_bundles().empty()) return;
-        throw corrupt(repository_.damaged_bundles().begin()->second +
-                      "; nothing is removed, since what is in the packs is not known: "
-                      "see `repo check`");
     }
 
     Reachable mark(StoredPacks const& listed, SnapshotList const& list) {
@@ -340,7 +330,7 @@ private:
         if (report_.resumed) given_up_ = forgotten();
         auto const snapshots = list_all_snapshots();
         StoredPacks const listed(repository_, log_);
-        level_index();
+        require_whole_index(repository_);
         LogRecord record{LogKind::sweep, {}, {}, {}};
         with_sound_index(repository_, [&] { record.packs = still_unneeded(listed, snapshots); });
         std::set<PackId> const going(record.packs.begin(), record.packs.end());
@@ -424,55 +414,11 @@ private:
         return given_up;
     }
 
-    // Closes the slots whose snapshots are collected, so that they need not be listed for ever.
     void checkpoint_if_due() {
-        if (log_.ends_in_condemn) return;  // by another collector
-        LogRecord record{LogKind::checkpoint, {}, {}, {}};
-        // Each repeats all that is known: the more that is, the rarer they are.
-        std::uint64_t const known = log_.closed.size() + log_.swept.size();
-        bool is_due = log_.since_checkpoint >= std::max(records_per_checkpoint, known / 1024);
-        for (auto const& object : store_.list("snapshots/")) {
-            auto const id = SessionId::parse(last_component(object.name));
-            if (!id || log_.closed.contains(*id)) continue;
-            bool const is_forgotten = given_up_.contains(*id);
-            if (!is_forgotten && !is_killed(object.name)) continue;
-            record.slots.push_back(*id);
-            // Else each check would tell of it.
-            is_due = is_due || (is_forgotten && is_damaged(object.name));
-        }
-        std::uint64_t const share = std::min(known / 16, most_void);
-        is_due = is_due || record.slots.size() >=
-                               std::max<std::uint64_t>(request_.slots_per_checkpoint, share);
-        if (!is_due) return;
-        record.slots.insert(record.slots.end(), log_.closed.begin(), log_.closed.end());
-        record.packs = with_sound_index(repository_, [this] { return swept_to_repeat(); });
-        append(record);
+        auto const record = due_checkpoint(repository_, log_, given_up_, request_);
+        if (!record) return;
+        append(*record);
         remove_what_was_swept();
-    }
-
-    // They stay in the log for ever, since a writer that was halted may tell of one years later. Of
-    // more than a record can hold only those that the store or a bundle shows.
-    std::vector<PackId> swept_to_repeat() {
-        std::vector<PackId> packs = log_.swept;
-        if (packs.size() <= request_.packs_per_checkpoint) return packs;
-        StoredPacks const stored(repository_);
-        level_index();
-        Index::View const view = repository_.index_view();
-        std::erase_if(
-            packs, [&](PackId const& pack) { return !stored.size_of(pack) && !view.number(pack); });
-        return packs;
-    }
-
-    bool is_killed(std::string const& slot) { return read_slot(repository_, slot).killed(); }
-
-    bool is_damaged(std::string const& slot) {
-        try {
-            read_slot(repository_, slot);
-        } catch (RepositoryError const& error) {
-            if (error.kind() != RepositoryFailure::corrupt) throw;
-            return store_.stat(slot).has_value();
-        }
-        return false;
     }
 
     Repository& repository_;

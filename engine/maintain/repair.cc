@@ -27,6 +27,19 @@ namespace coffre {
 
 namespace {
 
+// What one look at everything has shown.
+struct Findings {
+    std::set<std::string> seen_bundles;
+    std::map<PackId, ExpectedPack> expected;  // by the bundles
+    std::set<PackId> bad;                     // damaged or missing
+    std::set<PackId> locked;                  // under a master secret that is lost
+    std::vector<PackId> without_bundle;       // sound
+    std::vector<std::string> going;           // into quarantine
+    std::optional<std::set<SessionId>> open_sessions;
+    std::vector<std::string> noted;  // and not told yet
+    bool is_overtaken = false;       // something is gone since it was listed
+};
+
 class Repair {
 public:
     Repair(Repository& repository, RepairRequest const& request, Progress& progress)
@@ -74,7 +87,7 @@ private:
             return true;
         } catch (RepositoryError const& error) {
             if (error.kind() != RepositoryFailure::corrupt) throw;
-            if (!store_.stat(name)) return is_overtaken_ = true;
+            if (!store_.stat(name)) return found_.is_overtaken = true;
             note(damaged, error.what());
             return false;
         }
@@ -82,12 +95,12 @@ private:
 
     void note(std::vector<std::string>& among, std::string const& message) {
         among.push_back(message);
-        noted_.push_back(message);
+        found_.noted.push_back(message);
     }
 
     void tell() {
-        for (auto const& message : noted_) progress_.report_failure("", message);
-        noted_.clear();
+        for (auto const& message : found_.noted) progress_.report_failure("", message);
+        found_.noted.clear();
     }
 
     // --- what is wrong ---
@@ -112,42 +125,30 @@ private:
     // A collection that had condemned before goes on meanwhile: what it removes is not damaged.
     void look_at_objects() {
         do {
-            forget_what_was_seen();
+            report_ = {};
+            found_ = {};
             log_ = read_log();
             look_at_bundles();
             look_at_packs();
             look_at_small_objects();
-        } while ((is_overtaken_ || !noted_.empty()) && has_grown());
+        } while ((found_.is_overtaken || !found_.noted.empty()) && has_grown());
         for (auto const& message : log_damage_.messages) note(report_.damaged_log, message);
         for (auto const& message : log_damage_.staying) note(report_.beyond_repair, message);
-    }
-
-    void forget_what_was_seen() {
-        report_ = {};
-        seen_bundles_.clear();
-        expected_.clear();
-        bad_.clear();
-        locked_.clear();
-        without_bundle_.clear();
-        going_.clear();
-        open_sessions_.reset();
-        noted_.clear();
-        is_overtaken_ = false;
     }
 
     // Those that were not looked at yet.
     void look_at_bundles() {
         for (auto const& object : store_.list("bundles/")) {
             progress_.check_stop();
-            if (!seen_bundles_.insert(object.name).second) continue;
+            if (!found_.seen_bundles.insert(object.name).second) continue;
             Bundle bundle;
             bool const sound = is_sound(report_.damaged_bundles, object.name, [&] {
                 bundle = read_bundle(store_, repository_.keys(), object.name);
             });
-            if (!sound) going_.push_back(object.name);
+            if (!sound) found_.going.push_back(object.name);
             for (auto const& row : bundle) {
                 if (log_.is_swept(row.pack)) continue;
-                expected_[row.pack] = {row.pack_size, xxh3(row.directory), row.session};
+                found_.expected[row.pack] = {row.pack_size, xxh3(row.directory), row.session};
             }
         }
     }
@@ -157,23 +158,23 @@ private:
         report_.packs = present.size();
         // A writer that has ended since the bundles were listed has put its packs into one.
         auto const is_unlisted = [&](StoredPack const& pack) {
-            return !expected_.contains(pack.id) && !is_of_writer(pack.id);
+            return !found_.expected.contains(pack.id) && !is_of_writer(pack.id);
         };
         if (std::any_of(present.begin(), present.end(), is_unlisted)) look_at_bundles();
         std::vector<PackId> to_read;
-        for (auto const& [id, expected] : expected_) {
+        for (auto const& [id, expected] : found_.expected) {
             if (present.size_of(id) || store_.stat(names::pack(id))) continue;
             if (put_back(id, expected.size)) {
                 to_read.push_back(id);
                 progress_.total_bytes += expected.size;
                 continue;
             }
-            bad_.insert(id);
+            found_.bad.insert(id);
             note(report_.missing_packs, names::pack(id) + ": is missing");
         }
         for (auto const& [id, size] : present) {
-            auto const known = expected_.find(id);
-            bool const is_listed = known != expected_.end();
+            auto const known = found_.expected.find(id);
+            bool const is_listed = known != found_.expected.end();
             if (is_listed && known->second.size != size) {
                 add_damaged(id, names::pack(id) + ": has " + std::to_string(size) +
                                     " bytes, expected " + std::to_string(known->second.size));
@@ -201,15 +202,15 @@ private:
 
     // A pack that its writer will make known itself.
     bool is_of_writer(PackId const& id) {
-        if (!open_sessions_) {
-            open_sessions_.emplace();
+        if (!found_.open_sessions) {
+            found_.open_sessions.emplace();
             for (auto const& open : list_sessions(repository_, log_).open) {
-                open_sessions_->insert(open.id);
+                found_.open_sessions->insert(open.id);
             }
         }
         try {
             auto const session = session_of_pack(store_, id);
-            return session && open_sessions_->contains(*session);
+            return session && found_.open_sessions->contains(*session);
         } catch (RepositoryError const& error) {
             if (error.kind() != RepositoryFailure::corrupt) throw;
             return false;
@@ -220,7 +221,8 @@ private:
         std::string denied;
         auto const add = [&](PackReading const& reading) {
             if (!reading.denied.empty()) denied = reading.denied;
-            if (!expected_.contains(reading.pack)) without_bundle_.push_back(reading.pack);
+            if (!found_.expected.contains(reading.pack))
+                found_.without_bundle.push_back(reading.pack);
             if (reading.begun_s && reading.errors.empty())
                 note_sound(repository_.folder(), reading.pack);
             if (reading.errors.empty()) return;
@@ -228,25 +230,26 @@ private:
             if (reading.lacks_secret) return add_locked(reading.pack, reading.errors[0]);
             add_damaged(reading.pack, reading.errors[0]);
         };
-        PackReads reads(repository_, expected_, worker_count(request_.threads), progress_, add);
+        PackReads reads(repository_, found_.expected, worker_count(request_.threads), progress_,
+                        add);
         reads.begin(std::move(packs), [] { return std::optional(now_ns() / 1'000'000'000); });
         reads.finish();
         // It may well be sound.
         if (!denied.empty()) throw RepositoryError(RepositoryFailure::denied, denied);
         report_.packs_without_bundle = static_cast<std::uint64_t>(
-            std::count_if(without_bundle_.begin(), without_bundle_.end(),
-                          [this](PackId const& id) { return !bad_.contains(id); }));
+            std::count_if(found_.without_bundle.begin(), found_.without_bundle.end(),
+                          [this](PackId const& id) { return !found_.bad.contains(id); }));
     }
 
     void add_damaged(PackId const& id, std::string const& message) {
-        bad_.insert(id);
-        going_.push_back(names::pack(id));
+        found_.bad.insert(id);
+        found_.going.push_back(names::pack(id));
         note(report_.damaged_packs, message);
     }
 
     // Whoever puts the right `keys/` back can read it again.
     void add_locked(PackId const& id, std::string const& message) {
-        locked_.insert(id);
+        found_.locked.insert(id);
         note(report_.beyond_repair, message + "; it stays where it is");
     }
 
@@ -254,7 +257,7 @@ private:
         for (auto const& object : store_.list("forgets/")) {
             bool const sound = is_sound(report_.damaged_forgets, object.name,
                                         [&] { examine_small_object(repository_, object.name); });
-            if (!sound) going_.push_back(object.name);
+            if (!sound) found_.going.push_back(object.name);
         }
         for (auto const& object : store_.list("keys/")) {
             is_sound(report_.beyond_repair, object.name,
@@ -276,7 +279,7 @@ private:
     }
 
     void add_stray(ObjectInfo const& object, std::string const& kind) {
-        going_.push_back(object.name);
+        found_.going.push_back(object.name);
         note(report_.strays, object.name + ": no " + kind + " has such a name");
     }
 
@@ -285,9 +288,9 @@ private:
     // Each step leaves a repository that is no worse than before it.
     void mend() {
         add_rows_of_packs();
-        if (!bad_.empty() && !mutant("no-salvage")) {
+        if (!found_.bad.empty() && !mutant("no-salvage")) {
             auto const salvaged = with_sound_index(repository_, [&] {
-                return salvage(repository_, log_, bad_, unreadable(), progress_);
+                return salvage(repository_, log_, found_.bad, unreadable(), progress_);
             });
             report_.chunks_saved = salvaged.saved;
             report_.chunks_lost = salvaged.lost;
@@ -297,14 +300,15 @@ private:
         while (set_rows_aside()) continue;
         require_session();
         repository_.refresh_index();
-        bad_.clear();
+        found_.bad.clear();
     }
 
     // False when no bundle names a bad pack: a collection may have written one anew meanwhile.
     bool set_rows_aside() {
-        if (bad_.empty()) return false;
-        auto const replaced = merge_bundles(repository_, MergeFor::repair,
-                                            [this](PackId const& id) { return bad_.contains(id); });
+        if (found_.bad.empty()) return false;
+        auto const replaced =
+            merge_bundles(repository_, MergeFor::repair,
+                          [this](PackId const& id) { return found_.bad.contains(id); });
         for (auto const& bundle : replaced) quarantine(store_, names::bundle(bundle));
         return !replaced.empty();
     }
@@ -312,13 +316,13 @@ private:
     // Also of damaged ones: what can be read of them is looked for by their directories.
     void add_rows_of_packs() {
         OpenBundle rows;
-        for (auto const& id : without_bundle_) {
+        for (auto const& id : found_.without_bundle) {
             if (auto row = row_of(id)) rows.add(std::move(*row));
             if (rows.is_full(packs_per_merged_bundle))
                 put_bundle(store_, repository_.keys(), rows.take());
         }
         if (!rows.empty()) put_bundle(store_, repository_.keys(), rows.take());
-        without_bundle_.clear();
+        found_.without_bundle.clear();
         repository_.refresh_index();
     }
 
@@ -329,22 +333,23 @@ private:
             // Its writer may not have synced its name: the bundle's barrier does, once it is
             // listed.
             store_.list(name.substr(0, name.rfind('/') + 1));
-            auto const pack = bad_.contains(id) ? open_pack(repository_.keys(), name, bytes)
-                                                : verify_pack(repository_.keys(), name, bytes);
+            auto const pack = found_.bad.contains(id)
+                                  ? open_pack(repository_.keys(), name, bytes)
+                                  : verify_pack(repository_.keys(), name, bytes);
             return BundleRow{id, pack.header.session, bytes.size(),
                              encode_pack_directory(pack.directory)};
         } catch (RepositoryError const& error) {
             // What was sound a moment ago must not be passed over, unless a collection took it that
             // had condemned before.
             bool const is_collected = log_.condemned.contains(id) && !store_.stat(name);
-            bool const may_fail = bad_.contains(id) || is_collected;
+            bool const may_fail = found_.bad.contains(id) || is_collected;
             if (error.kind() != RepositoryFailure::corrupt || !may_fail) throw;
             return std::nullopt;
         }
     }
 
     void set_aside() {
-        for (auto const& name : going_) {
+        for (auto const& name : found_.going) {
             if (!mutant("ended-repair")) require_session();
             try {
                 move_away(name);
@@ -386,22 +391,24 @@ private:
         } while (!(hurt.empty() && lost.empty()) && has_grown());
         for (auto const& message : list.damaged) note_beyond_repair(message);
         give_up(lost, list.snapshots.size());
-        bool const may_be_elsewhere = !without_bundle_.empty() && !hurt.empty();
+        bool const may_be_elsewhere = !found_.without_bundle.empty() && !hurt.empty();
         if (!may_be_elsewhere) report_.hurt = std::move(hurt);
     }
 
     std::set<PackId> unreadable() const {
-        auto packs = bad_;
-        packs.insert(locked_.begin(), locked_.end());
+        auto packs = found_.bad;
+        packs.insert(found_.locked.begin(), found_.locked.end());
         return packs;
     }
 
     void note_beyond_repair(std::string const& message) {
-        bool const is_told = message.starts_with("forgets/") || message.starts_with("gclog/") ||
-                             std::any_of(going_.begin(), going_.end(), [&](auto const& name) {
-                                 return message.starts_with(name);
-                             });
-        if (!is_told) note(report_.beyond_repair, message);
+        bool const is_told =
+            message.starts_with("forgets/") || message.starts_with("gclog/") ||
+            std::any_of(found_.going.begin(), found_.going.end(),
+                        [&](auto const& name) { return message.starts_with(name); });
+        if (is_told) return;
+        report_.has_damaged_slot = true;  // nothing else is listed with the snapshots
+        note(report_.beyond_repair, message);
     }
 
     LostSnapshots lost_now(SnapshotList const& list) {
@@ -432,16 +439,8 @@ private:
     std::optional<Session> session_;  // when it applies
     LogDamage log_damage_;
     GcState log_;
-    std::set<std::string> seen_bundles_;
-    std::map<PackId, ExpectedPack> expected_;  // by the bundles
-    std::set<PackId> bad_;                     // damaged or missing
-    std::set<PackId> locked_;                  // under a master secret that is lost
-    std::vector<PackId> without_bundle_;       // sound
-    std::vector<std::string> going_;           // into quarantine
-    std::set<PackId> returned_;                // from quarantine
-    std::optional<std::set<SessionId>> open_sessions_;
-    std::vector<std::string> noted_;  // and not told yet
-    bool is_overtaken_ = false;       // something is gone since it was listed
+    std::set<PackId> returned_;  // from quarantine
+    Findings found_;
     RepairReport report_;
 };
 

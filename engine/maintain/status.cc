@@ -50,6 +50,7 @@ std::vector<SnapshotGroup> group(std::vector<NamedSnapshot> const& oldest_first,
         one.newest = named;
         one.newest_ns = shown_ns(snapshot);
         one.age_s = (now_ns - one.newest_ns) / second_ns;
+        one.is_ahead = is_ahead(snapshot, now_ns);
     }
     std::vector<SnapshotGroup> list;
     list.reserve(groups.size());

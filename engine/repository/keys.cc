@@ -153,6 +153,9 @@ namespace {
 // The slot that these open already; empty when none does, or this machine has not the memory to
 // find out.
 std::string slot_opened_by(Repository& repository, Credentials const& credentials) {
+    bool const is_new_file =
+        credentials.key_file && ::access(credentials.key_file->c_str(), F_OK) != 0;
+    if (is_new_file) return "";
     try {
         return open_key_slots(repository.store(), repository.id(), credentials).name;
     } catch (CostlyKeyError const&) {
@@ -164,16 +167,9 @@ std::string slot_opened_by(Repository& repository, Credentials const& credential
     return "";
 }
 
-bool is_new_file(Credentials const& credentials) {
-    return credentials.key_file && ::access(credentials.key_file->c_str(), F_OK) != 0;
-}
-
 // A second slot for it would open nothing more, and outlive the removal of the first.
-void require_other_key(Repository& repository, Credentials const& credentials) {
-    std::string const slot =
-        is_new_file(credentials) ? "" : slot_opened_by(repository, credentials);
-    if (slot.empty()) return;
-    refuse(credentials.key_file.value_or("the new passphrase") +
+[[noreturn]] void refuse_known(Repository& repository, NewKey const& key, std::string const& slot) {
+    refuse(key.credentials.key_file.value_or("the new passphrase") +
            ": is a key of this repository already, " + last_component(slot).substr(0, 8) +
            (slot == repository.opened_by()
                 ? ""
@@ -182,23 +178,22 @@ void require_other_key(Repository& repository, Credentials const& credentials) {
 }
 
 // The passphrase in use may cost more from now on.
-bool changes_cost(Repository& repository, NewKey const& key) {
-    if (!key.credentials.passphrase) return false;
-    if (slot_opened_by(repository, key.credentials) != repository.opened_by()) return false;
-    auto const slot =
-        describe_key_slot(repository.store(), repository.keys(), repository.opened_by());
-    return slot.prefix.cost != cost_of(key.kdf);
+bool changes_cost(Repository& repository, NewKey const& key, std::string const& slot) {
+    if (!key.credentials.passphrase || slot != repository.opened_by()) return false;
+    auto const known = describe_key_slot(repository.store(), repository.keys(), slot);
+    return known.prefix.cost != cost_of(key.kdf);
 }
 
 }  // namespace
 
 bool opens_already(Repository& repository, Credentials const& credentials) {
-    return !is_new_file(credentials) && !slot_opened_by(repository, credentials).empty();
+    return !slot_opened_by(repository, credentials).empty();
 }
 
 std::string add_key(Repository& repository, NewKey const& key) {
     require_keys(repository);
-    require_other_key(repository, key.credentials);
+    std::string const known = slot_opened_by(repository, key.credentials);
+    if (!known.empty()) refuse_known(repository, key, known);
     return last_component(put_and_open(repository, repository.keys(), key));
 }
 
@@ -269,7 +264,9 @@ std::string remove_key(Repository& repository, std::string const& prefix, KeyRem
 
 std::string replace_key(Repository& repository, NewKey const& key) {
     require_keys(repository);
-    if (!changes_cost(repository, key)) require_other_key(repository, key.credentials);
+    std::string const known = slot_opened_by(repository, key.credentials);
+    if (!known.empty() && !changes_cost(repository, key, known))
+        refuse_known(repository, key, known);
     if (mutant("old-key-first")) remove_slots(repository, {repository.opened_by()});
     std::string const name = put_and_open(repository, repository.keys(), key);
     Bytes const slot = slot_if_readable(repository, name);
@@ -293,7 +290,7 @@ std::string rekey(Repository& repository, NewKey const& key) {
     Bytes const slot = slot_if_readable(repository, name);
     remove_slots(repository, others);
     put_back_if_last(repository, name, slot);
-    repository.try_update_local_state([&](LocalState& state) { note_newest(keys, state); });
+    repository.keep_local_state(nullptr, [&](LocalState& state) { note_newest(keys, state); });
     return last_component(name);
 }
 

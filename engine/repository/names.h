@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "engine/util/paths.h"
 #include "format/id.h"
 
 namespace coffre::names {
@@ -22,7 +23,7 @@ inline std::string pack(PackId const& id) {
 }
 // Nothing when no pack has such a name.
 inline std::optional<PackId> pack_of(std::string const& name) {
-    auto const id = PackId::parse(name.substr(name.rfind('/') + 1));
+    auto const id = PackId::parse(last_component(name));
     return id && pack(*id) == name ? id : std::nullopt;
 }
 inline std::string bundle(BundleId const& id) {
@@ -46,7 +47,7 @@ inline std::string log_record(std::uint64_t number) {
 }
 // Nothing when no record has such a name.
 inline std::optional<std::uint64_t> number_of_log_record(std::string const& name) {
-    std::string const digits = name.substr(name.rfind('/') + 1);
+    std::string const digits = last_component(name);
     bool const is_number = digits.find_first_not_of("0123456789") == std::string::npos;
     if (!is_number || digits.size() != 16) return std::nullopt;
     std::uint64_t const number = std::stoull(digits);

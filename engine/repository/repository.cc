@@ -180,20 +180,13 @@ void Repository::update_local_state(std::function<void(LocalState&)> const& chan
     local_state_ = coffre::update_local_state(folder_, known, change);
 }
 
-void Repository::try_update_local_state(std::function<void(LocalState&)> const& change) {
+void Repository::keep_local_state(Progress const* progress,
+                                  std::function<void(LocalState&)> const& change) {
     try {
         update_local_state(change);
     } catch (SourceError const& error) {
+        if (progress != nullptr) return progress->report_failure(error.path(), error.what());
         if (warn_) warn_(error.path() + ": " + error.what());
-    }
-}
-
-void keep_local_state(Repository& repository, Progress const& progress,
-                      std::function<void(LocalState&)> const& change) {
-    try {
-        repository.update_local_state(change);
-    } catch (SourceError const& error) {
-        progress.report_failure(error.path(), error.what());
     }
 }
 

@@ -61,8 +61,9 @@ public:
     // Changes it here and in its file, with what other processes have done to that since. Throws
     // SourceError: then it is changed here only.
     void update_local_state(std::function<void(LocalState&)> const& change);
-    // The same, for whoever has done what was asked for: warns when the file cannot be written.
-    void try_update_local_state(std::function<void(LocalState&)> const& change);
+    // The same, once what was asked for is done: a failure is only told, to `progress` where there
+    // is one, else as a warning.
+    void keep_local_state(Progress const* progress, std::function<void(LocalState&)> const& change);
 
     // The session key that a pack's directory wraps; kept for the next block.
     std::shared_ptr<SessionKey const> session_key(PackDirectory const& directory, KeyId const& id);
@@ -99,10 +100,6 @@ private:
     LruCache<std::pair<KeyId, PackKind>, SessionKey> session_keys_;  // by mutex_
     std::unordered_map<PackId, bool, IdHash> readable_;              // by mutex_
 };
-
-// Keeps what this machine has seen. A failure is only reported: what was done is done.
-void keep_local_state(Repository& repository, Progress const& progress,
-                      std::function<void(LocalState&)> const& change);
 
 // Runs `action`; an index that it finds damaged is a failure. For what cannot be run twice: a
 // ChunkReader builds the index again by itself.

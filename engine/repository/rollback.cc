@@ -28,7 +28,7 @@ void remember_keys(Repository& repository, bool encrypted) {
     std::uint32_t const epoch = repository.keys().newest_epoch();
     bool const is_durable = epoch <= 1 || epoch == state.epochs || sync_listed_slots(repository);
     if (encrypted == state.encrypted && (epoch == state.epochs || !is_durable)) return;
-    repository.try_update_local_state([&](LocalState& kept) {
+    repository.keep_local_state(nullptr, [&](LocalState& kept) {
         kept.encrypted = kept.encrypted || encrypted;
         if (is_durable && kept.epochs < epoch) note_newest(repository.keys(), kept);
     });

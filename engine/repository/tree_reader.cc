@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "engine/util/paths.h"
 #include "format/mutant.h"
 
 namespace coffre {
@@ -112,11 +113,7 @@ Node const* DirectoryCursor::seek(std::string const& name) {
 
 std::optional<Node> find_node(ChunkReader& reader, Node const& root, std::string const& path) {
     Node node = root;
-    for (std::size_t start = 0; start < path.size();) {
-        std::size_t const slash = std::min(path.find('/', start), path.size());
-        std::string const name = path.substr(start, slash - start);
-        start = slash + 1;
-        if (name.empty()) continue;
+    for (auto const& name : components_of(path)) {
         if (!node.is_directory()) return std::nullopt;
         DirectoryCursor cursor(reader, node.content);
         Node const* const found = cursor.seek(name);

@@ -2,6 +2,7 @@
 #include "engine/repository/repository.h"
 #include "engine/repository/tree_reader.h"
 #include "engine/snapshots.h"
+#include "engine/util/paths.h"
 #include "format/limits.h"
 
 namespace coffre {
@@ -52,10 +53,8 @@ void walk_snapshot(Repository& repository, Snapshot const& snapshot, std::string
         ChunkReader reader(repository, tree_cache);
         auto const start = find_node(reader, snapshot.root, path);
         if (!start) throw nothing_at(snapshot, path);
-        std::string clean = path;
-        while (clean.ends_with('/')) clean.pop_back();
-        if (!clean.empty() && !clean.starts_with('/')) clean = "/" + clean;
-        Walk{reader, visit, damaged, EntryCount(snapshot.statistics), clean}.enter(*start, 0);
+        Walk{reader, visit, damaged, EntryCount(snapshot.statistics), absolute_path(path)}.enter(
+            *start, 0);
     });
 }
 

@@ -3,8 +3,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <cctype>
-
 #include "engine/restore/extents.h"
 #include "engine/restore/failure.h"
 #include "engine/util/paths.h"
@@ -44,11 +42,6 @@ void write_zeros(std::string const& path, Fd const& fd, Hole const& hole) {
             fail_to_store(path, "write");
         }
     }
-}
-
-std::string folder_above(std::string const& path) {
-    std::size_t const slash = path.rfind('/');
-    return slash == std::string::npos ? "" : path.substr(0, slash);
 }
 
 }  // namespace
@@ -97,7 +90,7 @@ bool ContentsPass::enter(std::string const& path, Node const& folder) {
         if (!path.empty()) is_made = make_folder(path, folder);
         if (path.empty()) use_start();
     });
-    if (is_there) folders_.push_back({is_made, {}, std::nullopt, {}, {}});
+    if (is_there) folders_.push_back({is_made, {}, {}});
     if (!is_there) context_.refused.insert(path);
     return is_there;
 }
@@ -113,7 +106,7 @@ bool ContentsPass::make_folder(std::string const& path, Node const& folder) {
     bool const dry_run = context_.request.dry_run;
     auto const there = look(path);
     if (there && S_ISDIR(there->st_mode)) {
-        require_own_entry(path, folder.name, *there);
+        require_own_entry(path, *there);
         context_.require_not_in_use(path, *there);
         if (dry_run) return false;
         context_.target.allow_writing(path, *there);
@@ -136,58 +129,23 @@ std::optional<struct stat> ContentsPass::look(std::string const& path) {
 
 void ContentsPass::note_name(Node const& node) {
     if (context_.request.delete_extra && !folders_.empty())
-        folders_.back().wanted.names.insert(node.name);
+        folders_.back().wanted.insert(node.name);
 }
 
-// Where names that differ in capitals are the same, entries of the snapshot may become one.
-void ContentsPass::require_own_entry(std::string const& path, std::string const& name,
-                                     struct stat const& there) {
-    if (folders_.empty() || !folds_names(path, name, there)) return;
-    Folder& folder = folders_.back();
-    bool const may_be_linked = !S_ISDIR(there.st_mode) && there.st_nlink > 1;
-    bool const is_own = folder.names_there.contains(name) &&
-                        (may_be_linked || folder.met.insert(identity_of(there)).second);
-    if (is_own) return;
-    folder.wanted.are_told_apart = false;
-    std::string const is_there = folder.names_there.contains(name)
-                                     ? "is one with another entry of its folder"
-                                     : "is there under a name of other capitals";
-    throw SourceError(path, is_there +
-                                ": the target's file system takes these for the same; rename what "
-                                "is there, or restore to another one");
-}
-
-// Found out by the first name that has a letter. What has a name of other capitals there by then,
-// or gets there later, is something else.
-bool ContentsPass::folds_names(std::string const& path, std::string const& name,
-                               struct stat const& there) {
-    auto& folds = folders_.back().folds;
-    if (folds) return *folds;
-    std::string other = name;
-    for (char& c : other) {
-        if (std::isalpha(static_cast<unsigned char>(c)) != 0) c = static_cast<char>(c ^ 0x20);
-    }
-    if (other == name) return false;
-    auto const same = context_.target.look(join_path(folder_above(path), other));
-    folds = same && identity_of(*same) == identity_of(there);
-    if (*folds) {
-        auto const names = context_.target.names(folder_above(path));
-        folders_.back().names_there = {names.begin(), names.end()};
-    }
-    return *folds;
+void ContentsPass::require_own_entry(std::string const& path, struct stat const& there) {
+    if (!folders_.empty()) folders_.back().names.require_own(context_.target, path, there);
 }
 
 void ContentsPass::leave(SelectionVisitor::Left const& left) {
     // What lies beside the saved paths was never meant to be in the snapshot.
     bool const is_above = (left.folder.flags & node_flags::above) != 0;
-    bool const deletes = context_.request.delete_extra && !is_above && !is_full();
-    if (deletes && context_.target.has_folder(left.path)) {
-        context_.guarded(left.path, [&] {
-            delete_extra_entries(context_, left,
-                                 left.was_entered ? folders_.back().wanted : WantedEntries{});
-        });
-    }
+    Folder const folder = left.was_entered ? std::move(folders_.back()) : Folder{};
     if (left.was_entered) folders_.pop_back();
+    bool const deletes =
+        context_.request.delete_extra && !is_above && !is_full() && folder.names.are_told_apart();
+    if (deletes && context_.target.has_folder(left.path)) {
+        context_.guarded(left.path, [&] { delete_extra_entries(context_, left, folder.wanted); });
+    }
 }
 
 void ContentsPass::restore_file(std::string const& path, Node const& node) {
@@ -233,7 +191,7 @@ std::optional<struct stat> ContentsPass::file_at(std::string const& path, Node c
 // The same, where no other entry of the snapshot is that file.
 std::optional<struct stat> ContentsPass::own_file_at(std::string const& path, Node const& node) {
     auto const there = file_at(path, node);
-    if (there) require_own_entry(path, node.name, *there);
+    if (there) require_own_entry(path, *there);
     return there;
 }
 
@@ -317,8 +275,7 @@ void ContentsPass::replace_file(std::string const& path, Node const& node) {
     auto const file = begin_file(path, node);
     file->temporary = Target::temporary_beside(path);
     if (context_.request.delete_extra && !folders_.empty()) {
-        folders_.back().wanted.names.insert(
-            file->temporary->substr(file->temporary->rfind('/') + 1));
+        folders_.back().wanted.insert(last_component(*file->temporary));
     }
     count_restored("changed", path);
     plan_all_chunks(node, file);

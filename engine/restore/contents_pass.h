@@ -6,6 +6,7 @@
 #include "engine/restore/context.h"
 #include "engine/restore/extra_entries.h"
 #include "engine/restore/fetch.h"
+#include "engine/restore/folded_names.h"
 #include "engine/restore/link_groups.h"
 
 namespace coffre {
@@ -24,9 +25,7 @@ private:
     std::optional<struct stat> look(std::string const& path);
     bool is_above_made() const { return !folders_.empty() && folders_.back().is_made; }
     void note_name(Node const& node);
-    void require_own_entry(std::string const& path, std::string const& name,
-                           struct stat const& there);
-    bool folds_names(std::string const& path, std::string const& name, struct stat const& there);
+    void require_own_entry(std::string const& path, struct stat const& there);
     void leave(SelectionVisitor::Left const& left);
     void restore_file(std::string const& path, Node const& node);
     std::optional<struct stat> file_at(std::string const& path, Node const& node);
@@ -62,11 +61,9 @@ private:
     LinkGroups links_;
     std::set<std::pair<dev_t, ino_t>> met_;  // files of several names in the target
     struct Folder {
-        bool is_made;  // by this restore
-        WantedEntries wanted;
-        std::optional<bool> folds;  // takes names that differ in capitals for the same; then:
-        std::set<std::string> names_there;
-        std::set<FileIdentity> met;
+        bool is_made = false;          // by this restore
+        std::set<std::string> wanted;  // what the snapshot has in it; for --delete
+        FoldedNames names;
     };
     std::vector<Folder> folders_;  // from the start down
     Bytes buffer_;

@@ -11,12 +11,12 @@ namespace {
 
 // The paths of what is in the folder, is selected, and is not in the snapshot.
 std::vector<std::string> extra_in(RestoreContext const& context, SelectionVisitor::Left const& left,
-                                  WantedEntries const& wanted) {
+                                  std::set<std::string> const& wanted) {
     std::vector<std::string> extra;
     for (auto const& name : context.target.names(left.path)) {
         std::string const path = join_path(left.path, name);
         bool const is_ours = context.chosen.includes(path, left.is_selected);
-        bool const is_extra = is_ours && !wanted.names.contains(name);
+        bool const is_extra = is_ours && !wanted.contains(name);
         if (is_extra && !context.chosen.excludes(path)) extra.push_back(path);
     }
     return extra;
@@ -47,9 +47,9 @@ void require_not_in_use(RestoreContext const& context, std::string const& path) 
 }  // namespace
 
 void delete_extra_entries(RestoreContext& context, SelectionVisitor::Left const& left,
-                          WantedEntries const& wanted) {
+                          std::set<std::string> const& wanted) {
     auto const extra = extra_in(context, left, wanted);
-    if (extra.empty() || !wanted.are_told_apart) return;
+    if (extra.empty()) return;
     require_saved_whole(context, left);
     require_not_in_use(context, left.path);
     for (auto const& path : extra) {

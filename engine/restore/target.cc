@@ -264,7 +264,7 @@ void Target::put_in_place(std::string const& temporary, FileIdentity const& know
                           std::string const& path) const {
     try {
         Parent const parent = parent_of(path);
-        std::string const from = temporary.substr(temporary.rfind('/') + 1);
+        std::string const from = last_component(temporary);
         int const folder = parent.folder.get();
         auto const there = look(temporary);
         if (!there || identity_of(*there) != known) {

@@ -19,7 +19,7 @@ void continue_chain(Repository& repository, Snapshot& snapshot) {
 
 void remember_published(Repository& repository, SessionId const& id, Snapshot const& snapshot,
                         GcState const& log, Progress const& progress) {
-    keep_local_state(repository, progress, [&](LocalState& state) {
+    repository.keep_local_state(&progress, [&](LocalState& state) {
         bool const is_own = state.writer == snapshot.writer;
         bool const is_newest = !is_own || snapshot.sequence >= state.sequence;
         if (is_newest) state.heads[snapshot.writer] = id;

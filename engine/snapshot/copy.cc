@@ -1,12 +1,12 @@
 #include "engine/copy.h"
 
 #include <algorithm>
-#include <tuple>
 
 #include "engine/repository/forgets.h"
 #include "engine/repository/names.h"
 #include "engine/repository/session.h"
 #include "engine/repository/snapshot_store.h"
+#include "engine/snapshot/arrivals.h"
 #include "engine/snapshot/chain.h"
 #include "engine/snapshot/parent.h"
 #include "engine/snapshot/save.h"
@@ -21,60 +21,6 @@ namespace {
 
 constexpr std::size_t read_cache = 16 * limits::mib;
 constexpr std::int64_t in_turn_ns = std::int64_t{100} * 24 * 3600 * second_ns;
-
-// The same in every repository that holds the snapshot.
-auto identity(Snapshot const& snapshot) {
-    return std::make_tuple(snapshot.host, snapshot.started_ns, snapshot.finished_ns,
-                           snapshot.root.digest);
-}
-using Identity = decltype(identity(Snapshot{}));
-
-// The snapshots of a repository by what they show, with those that others put there meanwhile.
-class Arrivals {
-public:
-    explicit Arrivals(Repository& repository) : repository_(repository) {}
-
-    // A message for each that cannot be read.
-    std::vector<std::string> list() {
-        auto list = list_snapshots(repository_);
-        seen_ = std::move(list.slots);
-        for (auto& named : list.snapshots) add(std::move(named));
-        return std::move(list.damaged);
-    }
-
-    // Reads what is new. What cannot be read shows nothing that could be there already.
-    void list_new() {
-        for (auto const& object : repository_.store().list("snapshots/")) {
-            auto const id = SessionId::parse(last_component(object.name));
-            if (!id || !seen_.insert(*id).second) continue;
-            std::vector<std::string> damaged;
-            use_listed(repository_, object.name, damaged, [&] {
-                auto slot = read_slot(repository_, object.name);
-                if (!slot.killed() && !has_forget(repository_, *id))
-                    add({*id, std::move(*slot.snapshot)});
-            });
-        }
-    }
-
-    // One that shows the same and is still there; or null.
-    NamedSnapshot const* twin_of(Snapshot const& snapshot) {
-        auto const found = known_.find(identity(snapshot));
-        if (found == known_.end()) return nullptr;
-        if (!has_forget(repository_, found->second.id)) return &found->second;
-        known_.erase(found);
-        return nullptr;
-    }
-
-    void add(NamedSnapshot named) {
-        seen_.insert(named.id);
-        known_.insert_or_assign(identity(named.snapshot), std::move(named));
-    }
-
-private:
-    Repository& repository_;
-    std::set<SessionId> seen_;
-    std::map<Identity, NamedSnapshot> known_;
-};
 
 // One snapshot's way into the repository `to`: a session like any other writer's. `there` is what
 // `to` has; null where only what the snapshot needs is wanted: then it is given up before it is
@@ -124,7 +70,9 @@ public:
         snapshot.root = std::move(saved.root);
         snapshot.statistics = saved.statistics;
         // Another run may have copied the same meanwhile. What this one has stored is collected.
-        if (auto const* const twin = twin_of(source.snapshot)) return *twin;
+        auto const* const twin =
+            there_ != nullptr ? there_->live_twin_of(source.snapshot) : nullptr;
+        if (twin != nullptr) return *twin;
         publishes_ = true;
         continue_chain(to_, snapshot);
         if (there_ == nullptr) put_forgets(to_, {session_.id()}, "repair");
@@ -136,12 +84,6 @@ public:
     }
 
 private:
-    NamedSnapshot const* twin_of(Snapshot const& snapshot) {
-        if (there_ == nullptr) return nullptr;
-        there_->list_new();
-        return there_->twin_of(snapshot);
-    }
-
     std::optional<CopiedSnapshot> choose_before(Snapshot const& snapshot,
                                                 std::vector<CopiedSnapshot> const& earlier) {
         auto const found = std::find_if(earlier.rbegin(), earlier.rend(), [&](auto const& pair) {
@@ -214,23 +156,23 @@ private:
         for (auto const& message : there_.list()) note(message);
         std::vector<NamedSnapshot> missing;
         for (auto& named : wanted.snapshots) {
-            if (!was_there(named)) missing.push_back(std::move(named));
+            if (!note_if_there(named, there_.twin_of(named.snapshot)))
+                missing.push_back(std::move(named));
         }
         return missing;
     }
 
-    bool was_there(NamedSnapshot const& named) {
-        auto const* const twin = there_.twin_of(named.snapshot);
+    bool note_if_there(NamedSnapshot const& named, NamedSnapshot const* twin) {
         if (twin == nullptr) return false;
         ++report_.were_there;
         earlier_.push_back({named, *twin, false});
         return true;
     }
 
-    // Another run may copy the same meanwhile.
+    // Another run may have copied the same meanwhile.
     bool copy_if_missing(CopiedSnapshot& copied) {
-        there_.list_new();
-        if (was_there(copied.from) || !copy_or_note(copied, &there_)) return false;
+        if (note_if_there(copied.from, there_.live_twin_of(copied.from.snapshot))) return false;
+        if (!copy_or_note(copied, &there_)) return false;
         there_.add(*copied.to);
         earlier_.push_back(copied);
         return true;
@@ -285,14 +227,14 @@ private:
             if (!is_hurt(*pair->to)) continue;
             CopiedSnapshot healed = *pair;
             healed.is_healed = true;
-            if (!request_.dry_run && !copy_for_its_chunks(pair->from)) continue;
             if (!request_.dry_run) {
+                if (!copy_for_its_chunks(pair->from)) continue;
                 known.clear();
                 with_sound_index(to_, [&] { note_lost_packs(to_, log, progress_); });
-            }
-            if (!request_.dry_run && is_hurt(*pair->to)) {
-                note("snapshot " + pair->to->id.hex() + " is still hurt");
-                continue;
+                if (is_hurt(*pair->to)) {
+                    note("snapshot " + pair->to->id.hex() + " is still hurt");
+                    continue;
+                }
             }
             ++report_.healed;
             if (on_copied) on_copied(healed);
@@ -331,7 +273,7 @@ private:
     }
 
     void remember_copies() {
-        keep_local_state(from_, progress_, [this](LocalState& state) {
+        from_.keep_local_state(&progress_, [this](LocalState& state) {
             CopyElsewhere& copy = state.copies[to_.id()];
             copy.destination = request_.destination;
             copy.copied_ns = now_ns();

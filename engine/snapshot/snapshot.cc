@@ -26,6 +26,10 @@ namespace coffre {
 
 namespace {
 
+constexpr char const* missed_stream =
+    "is empty, and was not before: did its command fail? If it is meant to be, save it once with "
+    "--force";
+
 constexpr unsigned most_looking_ahead = 4;
 
 std::string user_name() {
@@ -153,8 +157,7 @@ private:
                              auto const missed =
                                  read_streams(request_.streams, filled, repository_.chunker(),
                                               {pool, hand_on}, progress_);
-                             read_paths(pool, hand_on);
-                             for (auto const& name : missed) report_missed(name);
+                             read_paths(pool, hand_on, missed);
                          });
         snapshot_.root = std::move(saved.root);
         snapshot_.statistics = saved.statistics;
@@ -175,19 +178,9 @@ private:
         return filled;
     }
 
-    void report_missed(std::string const& stream) {
-        std::string const message =
-            "is empty, and was not before: did its command fail? If it is meant to be, save it "
-            "once "
-            "with --force";
-        ++snapshot_.failure_count;
-        if (snapshot_.failures.size() < listed_failures)
-            snapshot_.failures.push_back({"/" + stream, message});
-        progress_.report_failure("/" + stream, message);
-    }
-
     void read_paths(std::shared_ptr<PagePool> const& pool,
-                    std::function<void(Batch)> const& hand_on) {
+                    std::function<void(Batch)> const& hand_on,
+                    std::set<std::string> const& missed_streams) {
         Splitter split(repository_.chunker(), pool, hand_on);
         std::optional<ChunkReader> reader;
         std::optional<ParentTree> before;
@@ -200,8 +193,10 @@ private:
         LookAhead ahead(std::min(worker_count(request_.threads) - 1, most_looking_ahead));
         Walker walker(request_.exclude, before ? &*before : nullptr, ahead, split, progress_);
         walker.walk(paths_.outermost, paths_.named);
-        snapshot_.failures = walker.failures();
-        snapshot_.failure_count = walker.failure_count();
+        Failures& failures = walker.failures();
+        for (auto const& stream : missed_streams) failures.add("/" + stream, missed_stream);
+        snapshot_.failures = failures.list();
+        snapshot_.failure_count = failures.count();
         left_out_ = walker.left_out();
     }
 

@@ -17,7 +17,6 @@ namespace coffre {
 
 namespace {
 
-constexpr std::size_t listed_text_size = 4096;
 // In seconds: the kernel writes what is older, with the usual settings after 35.
 constexpr std::int64_t longest_unwritten = 60;
 constexpr unsigned most_settled = 64;  // files, one by one
@@ -34,12 +33,6 @@ bool is_cache_tag(int folder) {
 
 bool is_partial(Node const& folder) {
     return (folder.flags & node_flags::partial) != 0;
-}
-
-// For the list of failures, which the format bounds: the end of the text, if it is long.
-std::string shortened(std::string const& text) {
-    if (text.size() <= listed_text_size) return text;
-    return "..." + text.substr(text.size() - listed_text_size);
 }
 
 }  // namespace
@@ -76,7 +69,12 @@ char const* Walker::Place::entry() const {
 
 Walker::Walker(Exclusions const& exclude, ParentTree* parent, LookAhead& ahead, Splitter& split,
                Progress& progress)
-    : exclude_(exclude), parent_(parent), ahead_(ahead), split_(split), progress_(progress) {}
+    : exclude_(exclude),
+      parent_(parent),
+      ahead_(ahead),
+      split_(split),
+      progress_(progress),
+      failures_(progress) {}
 
 void Walker::fail(std::string const& path, std::string const& message) {
     is_partial_ = true;
@@ -84,11 +82,7 @@ void Walker::fail(std::string const& path, std::string const& message) {
 }
 
 void Walker::report(std::string const& path, std::string const& message) {
-    ++failure_count_;
-    if (failures_.size() < listed_failures) {
-        failures_.push_back({shortened(path), shortened(message)});
-    }
-    progress_.report_failure(path, message);
+    failures_.add(path, message);
 }
 
 void Walker::walk(std::vector<std::string> const& paths, std::vector<std::string> const& named) {

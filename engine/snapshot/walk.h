@@ -7,6 +7,7 @@
 #include "engine/repository/tree_reader.h"
 #include "engine/snapshot.h"
 #include "engine/snapshot/entries.h"
+#include "engine/snapshot/failures.h"
 #include "engine/snapshot/read_inodes.h"
 #include "engine/snapshot/source_node.h"
 #include "engine/snapshot/split.h"
@@ -36,8 +37,7 @@ public:
     // neither they nor the folders above them are left out, and one that is not met is a failure.
     void walk(std::vector<std::string> const& paths, std::vector<std::string> const& named);
 
-    std::vector<SourceFailure> const& failures() const { return failures_; }
-    std::uint64_t failure_count() const { return failure_count_; }
+    Failures& failures() { return failures_; }
     // Where the repository was met, and left out; empty: nowhere.
     std::string const& left_out() const { return left_out_; }
 
@@ -87,9 +87,8 @@ private:
     SourceNodes nodes_;
     std::set<std::string> named_;
     std::set<std::string> unreached_;  // of these, beneath others
-    std::vector<SourceFailure> failures_;
+    Failures failures_;
     std::string left_out_;
-    std::uint64_t failure_count_ = 0;
     bool is_partial_ = false;  // not all of the folder being walked is saved
     ReadInodes read_;
     unsigned settled_ = 0;     // files, one by one

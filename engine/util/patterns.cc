@@ -6,22 +6,13 @@
 #include <span>
 #include <stdexcept>
 
+#include "engine/util/paths.h"
+
 namespace coffre {
 
 namespace {
 
 using Components = std::span<std::string const>;
-
-std::vector<std::string> split_path(std::string const& path) {
-    std::vector<std::string> components;
-    for (std::size_t start = 0; start < path.size();) {
-        std::size_t const slash = std::min(path.find('/', start), path.size());
-        std::string component = path.substr(start, slash - start);
-        if (!component.empty()) components.push_back(std::move(component));
-        start = slash + 1;
-    }
-    return components;
-}
 
 bool component_matches(std::string const& pattern, std::string const& name) {
     return ::fnmatch(pattern.c_str(), name.c_str(), 0) == 0;
@@ -101,7 +92,7 @@ void PatternList::add(std::string const& text) {
     }
     require_closed_brackets(rest);
     pattern.anchored = rest.starts_with('/');
-    pattern.components = split_path(rest);
+    pattern.components = components_of(rest);
     std::erase(pattern.components, ".");
     if (pattern.components.empty()) {
         throw std::invalid_argument("pattern \"" + text + "\" names nothing");
@@ -127,8 +118,8 @@ bool PatternList::matches_all(Pattern const& pattern, std::vector<std::string> c
 }
 
 std::optional<bool> PatternList::decide(std::string const& path, std::string const& other) const {
-    auto const components = split_path(path);
-    auto const others = path == other ? components : split_path(other);
+    auto const components = components_of(path);
+    auto const others = path == other ? components : components_of(other);
     auto const deciding = std::find_if(patterns_.rbegin(), patterns_.rend(), [&](Pattern const& p) {
         return matches_all(p, components) || (path != other && matches_all(p, others));
     });
@@ -137,7 +128,7 @@ std::optional<bool> PatternList::decide(std::string const& path, std::string con
 }
 
 bool PatternList::may_match_beneath(std::string const& path) const {
-    auto const components = split_path(path);
+    auto const components = components_of(path);
     return std::any_of(patterns_.begin(), patterns_.end(), [&](Pattern const& p) {
         return !p.negated && walk_through(p.components, components).somewhere_before_the_end();
     });

@@ -80,8 +80,7 @@ SourceFile::SourceFile(int fd, struct stat const& status)
 
 std::size_t SourceFile::read(std::span<std::byte> into) {
     std::size_t filled = 0;
-    has_outgrown_ = at_ > 2 * static_cast<std::uint64_t>(before_.st_size) + most_growth;
-    while (filled < into.size() && !has_outgrown_) {
+    while (filled < into.size() && !has_outgrown()) {
         while (next_hole_ < holes_.size() && holes_[next_hole_].offset == at_) {
             at_ += holes_[next_hole_++].size;
         }
@@ -101,6 +100,10 @@ std::size_t SourceFile::read(std::span<std::byte> into) {
     return filled;
 }
 
+bool SourceFile::has_outgrown() const {
+    return at_ > 2 * static_cast<std::uint64_t>(before_.st_size) + most_growth;
+}
+
 // The file became shorter: the holes that it had behind its end are gone.
 void SourceFile::end_at(std::uint64_t offset) {
     std::erase_if(holes_, [&](Hole const& hole) { return hole.offset > offset; });
@@ -109,7 +112,7 @@ void SourceFile::end_at(std::uint64_t offset) {
 // A change whose mtime was put back shows in ctime, but so do another name, mode or owner, which
 // leave the contents alone: a file that is replaced by rename is read whole.
 bool SourceFile::has_changed() const {
-    if (has_outgrown_) return true;
+    if (has_outgrown()) return true;
     struct stat after {};
     if (::fstat(fd_, &after) != 0) throw SourceError("", errno_text());
     if (after.st_size != before_.st_size || !is_same(after.st_mtim, before_.st_mtim)) return true;

@@ -26,6 +26,7 @@ public:
     bool has_changed() const;
 
 private:
+    bool has_outgrown() const;
     void end_at(std::uint64_t offset);
 
     int fd_;
@@ -33,7 +34,6 @@ private:
     std::vector<Hole> holes_;
     std::size_t next_hole_ = 0;
     std::uint64_t at_ = 0;
-    bool has_outgrown_ = false;
 };
 
 }  // namespace coffre

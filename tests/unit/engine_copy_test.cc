@@ -9,6 +9,7 @@
 #include "engine/prune.h"
 #include "engine/repair.h"
 #include "engine/repository/forgets.h"
+#include "engine/snapshot/arrivals.h"
 #include "engine_test_repo.h"
 
 namespace coffre {
@@ -333,6 +334,30 @@ TEST_P(Copy, MayBeStoppedAnywhere) {
         EXPECT_EQ(to_.ids().size(), 2U) << "stopped at call " << calls;
         if (is_done) return;
     }
+}
+
+TEST(Arrivals, KnowWhatHasComeAndWhatHasGoneSince) {
+    TempFolder const source;
+    write_file(source / "file", "1");
+    TestRepo repo;
+    auto const first = repo.save(source.path());
+    Arrivals there(*repo);
+    EXPECT_EQ(there.list(), Names{});
+    ASSERT_NE(there.live_twin_of(first.snapshot), nullptr);
+    EXPECT_EQ(there.live_twin_of(first.snapshot)->id, *first.id);
+    write_file(source / "file", "22");
+    auto const second = repo.save(source.path());
+    EXPECT_EQ(there.twin_of(second.snapshot), nullptr);
+    ASSERT_NE(there.live_twin_of(second.snapshot), nullptr);
+    put_forgets(*repo, {*first.id}, "test");
+    PruneRequest request;
+    request.slots_per_checkpoint = 1;
+    Progress progress;
+    prune(*repo, request, progress);
+    EXPECT_EQ(repo.objects("snapshots/").size(), 1U) << "closed, and its forget with it";
+    EXPECT_EQ(repo.objects("forgets/"), Names{});
+    EXPECT_EQ(there.live_twin_of(first.snapshot), nullptr);
+    EXPECT_NE(there.live_twin_of(second.snapshot), nullptr);
 }
 
 TEST(CopyRefuses, TheRepositoryItself) {

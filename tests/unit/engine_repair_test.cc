@@ -1,11 +1,11 @@
 // Repair: what can be is made whole, what cannot is named, and nothing is destroyed.
-#include "engine/maintain/quarantine.h"
 #include "engine/repair.h"
 
 #include <gtest/gtest.h>
 
 #include "engine/forget.h"
 #include "engine/keys.h"
+#include "engine/maintain/quarantine.h"
 #include "engine/prune.h"
 #include "engine/repository/gc_state.h"
 #include "engine/repository/names.h"
@@ -461,18 +461,20 @@ TEST_P(Repair, ASweepReadsTheCopyThatItKeeps) {
     EXPECT_EQ(repo_.restored(second_.snapshot, source_.path()), image_);
 }
 
+std::shared_ptr<Repository> on_new_machine(TestRepo& repo, TempFolder const& cache) {
+    return open_repository(repo.observed(), repo.credentials(), {cache.path(), false, {}});
+}
+
 // What was sealed under a secret that is newer than the one in use is sound.
 TEST(RepairBesideRekey, TakesNothingForDamaged) {
     TempFolder const source;
     write_file(source / "file", random_bytes(1, 100'000));
     TestRepo repo(Mode::encrypted);
     TempFolder const cache;
-    auto const other =
-        open_repository(repo.observed(), repo.credentials(), {cache.path(), false, {}});
+    auto const other = on_new_machine(repo, cache);
     rekey(*other, {repo.credentials(), KdfStrength::standard, ""});
     TempFolder const newer;
-    auto const fresh =
-        open_repository(repo.observed(), repo.credentials(), {newer.path(), false, {}});
+    auto const fresh = on_new_machine(repo, newer);
     Progress progress;
     auto request = saving({source.path()});
     take_snapshot(*fresh, request, progress);
@@ -497,8 +499,7 @@ TEST(RepairUnderOldKeys, LeavesWhatOnlyALostSecretOpens) {
         old_keys[name] = get_whole(repo.store(), name, limits::mib);
     rekey(*repo, {repo.credentials(), KdfStrength::standard, ""});
     TempFolder const newer;
-    auto const fresh =
-        open_repository(repo.observed(), repo.credentials(), {newer.path(), false, {}});
+    auto const fresh = on_new_machine(repo, newer);
     Progress progress;
     auto request = saving({source.path()});
     auto const taken = take_snapshot(*fresh, request, progress);
@@ -511,8 +512,7 @@ TEST(RepairUnderOldKeys, LeavesWhatOnlyALostSecretOpens) {
     for (auto const& [name, slot] : old_keys) repo.put(name, slot);
 
     TempFolder const cache;
-    auto const stale =
-        open_repository(repo.observed(), repo.credentials(), {cache.path(), false, {}});
+    auto const stale = on_new_machine(repo, cache);
     auto const report = repair_repository(*stale, {true, true, 2}, progress);
     EXPECT_EQ(repo.objects("packs/"), packs);
     EXPECT_EQ(repo.objects("quarantine/"), Names{});
@@ -523,8 +523,7 @@ TEST(RepairUnderOldKeys, LeavesWhatOnlyALostSecretOpens) {
     for (auto const& [name, slot] : old_keys) repo.store().remove(name);
     for (auto const& [name, slot] : new_keys) repo.put(name, slot);
     TempFolder const again;
-    auto const right =
-        open_repository(repo.observed(), repo.credentials(), {again.path(), false, {}});
+    auto const right = on_new_machine(repo, again);
     EXPECT_EQ(check_repository(*right, CheckDepth::read_data, 2, progress).errors,
               std::vector<std::string>{});
 }

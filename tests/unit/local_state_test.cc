@@ -54,8 +54,7 @@ TEST(LocalState, KeepsWhatOtherRunsHaveSeenMeanwhile) {
     EXPECT_EQ(third.snapshot.sequence, second.snapshot.sequence + 1);
     auto const fourth = run(source.path());
     std::int64_t const records = 7;
-    Progress const progress;
-    keep_local_state(*repo, progress, [&](LocalState& state) { state.log_records = records; });
+    repo->keep_local_state(nullptr, [&](LocalState& state) { state.log_records = records; });
     auto const kept = load_local_state(repo->folder(), repo->id());
     EXPECT_EQ(kept.heads.at(kept.writer), *fourth.id);
     EXPECT_EQ(kept.sequence, fourth.snapshot.sequence);

@@ -1,0 +1,40 @@
+// What a repository has by now, where others may bring the same snapshots at once.
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <map>
+#include <set>
+#include <tuple>
+
+#include "engine/repository/repository.h"
+#include "engine/snapshots.h"
+
+namespace coffre {
+
+class Arrivals {
+public:
+    // `repository` outlives this.
+    explicit Arrivals(Repository& repository) : repository_(repository) {}
+
+    // Takes note of all that are there. Returns a message for each that cannot be read.
+    std::vector<std::string> list();
+    void add(NamedSnapshot named);
+
+    // The known one that shows the same, perhaps under other keys; or null. Valid until the next
+    // call.
+    NamedSnapshot const* twin_of(Snapshot const& snapshot) const;
+    // The same by now: lists what is new before, and knows whether it is still there.
+    NamedSnapshot const* live_twin_of(Snapshot const& snapshot);
+
+private:
+    // The same in every repository that holds the snapshot: host, begin and end, digest.
+    using Identity = std::tuple<std::string, std::int64_t, std::int64_t, Digest>;
+    static Identity identity(Snapshot const& snapshot);
+    void list_new();
+
+    Repository& repository_;
+    std::set<SessionId> seen_;
+    std::map<Identity, NamedSnapshot> known_;
+};
+
+}  // namespace coffre
