@@ -17,9 +17,10 @@ std::vector<std::string> Arrivals::list() {
     return std::move(list.damaged);
 }
 
-void Arrivals::add(NamedSnapshot named) {
-    seen_.insert(named.id);
+bool Arrivals::add(NamedSnapshot named) {
+    bool const is_new = seen_.insert(named.id).second;
     known_.insert_or_assign(identity(named.snapshot), std::move(named));
+    return is_new;
 }
 
 NamedSnapshot const* Arrivals::twin_of(Snapshot const& snapshot) const {

@@ -18,7 +18,8 @@ public:
 
     // Takes note of all that are there. Returns a message for each that cannot be read.
     std::vector<std::string> list();
-    void add(NamedSnapshot named);
+    // False when it was known.
+    bool add(NamedSnapshot named);
 
     // The known one that shows the same, perhaps under other keys; or null. Valid until the next
     // call.

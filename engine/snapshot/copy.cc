@@ -48,7 +48,8 @@ public:
         return copy(source, {});
     }
 
-    // `earlier`: snapshots that were copied before, the newest last.
+    // Or what is there by now and shows the same. `earlier`: snapshots that were copied before, the
+    // newest last.
     NamedSnapshot copy(NamedSnapshot const& source, std::vector<CopiedSnapshot> const& earlier) {
         auto const before = choose_before(source.snapshot, earlier);
         compares_ = before.has_value();
@@ -173,9 +174,10 @@ private:
     bool copy_if_missing(CopiedSnapshot& copied) {
         if (note_if_there(copied.from, there_.live_twin_of(copied.from.snapshot))) return false;
         if (!copy_or_note(copied, &there_)) return false;
-        there_.add(*copied.to);
         earlier_.push_back(copied);
-        return true;
+        bool const is_new = there_.add(*copied.to);
+        if (!is_new) ++report_.were_there;
+        return is_new;
     }
 
     SnapshotList chosen() {
