@@ -30,18 +30,21 @@ void print_counts(RepairReport const& report, bool apply) {
     auto const line = [](std::string const& what, std::uint64_t count, std::string const& done) {
         if (count > 0) print(fmt::format("{:<24}{:>9}  {}", what, number_text(count), done));
     };
+    std::string const aside = !apply               ? "to be set aside"
+                              : report.unmoved > 0 ? "set aside, but for what cannot be moved"
+                                                   : "set aside";
     line("packs", report.packs, "looked at");
-    line("damaged packs", report.damaged_packs.size(), apply ? "set aside" : "to be set aside");
+    line("damaged packs", report.damaged_packs.size(), aside);
     line("missing packs", report.missing_packs.size(), "no longer counted on");
     line("packs in no bundle", report.packs_without_bundle,
          apply         ? "in a new one"
          : report.hurt ? "left by an interrupted run"
                        : "to be put into a new one");
-    line("damaged bundles", report.damaged_bundles.size(), apply ? "set aside" : "to be set aside");
+    line("damaged bundles", report.damaged_bundles.size(), aside);
     line("damaged forget records", report.damaged_forgets.size(),
          "their snapshots are there again");
     line("damaged log records", report.damaged_log.size(), "no longer needed");
-    line("other files", report.strays.size(), apply ? "set aside" : "to be set aside");
+    line("other files", report.strays.size(), aside);
     line("lost snapshots", report.lost_snapshots.size(),
          report.needs_allow_many ? "more than are left"
          : apply                 ? "no longer looked for"
@@ -112,6 +115,7 @@ void print_json(RepairReport const& report, bool apply) {
                             {"chunks_saved", report.chunks_saved},
                             {"chunks_lost", report.chunks_lost},
                             {"needs_allow_many", report.needs_allow_many},
+                            {"unmoved", report.unmoved},
                             {"hurt_known", report.hurt.has_value()},
                             {"hurt", report.hurt ? report.hurt->size() : 0}};
     put_texts(document, "damaged_packs", report.damaged_packs);

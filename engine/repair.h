@@ -32,6 +32,7 @@ struct RepairReport {
     std::vector<std::string> lost_snapshots;   // of which something tells: they are given up
     bool has_damaged_slot = false;             // of a snapshot; it is among the next, too
     std::vector<std::string> beyond_repair;    // slots and keys: left as they are
+    std::uint64_t unmoved = 0;                 // that should be set aside; among those, too
     bool needs_allow_many = false;             // so they are not given up
     std::uint64_t packs = 0;
     std::uint64_t packs_without_bundle = 0;  // sound ones: they get one

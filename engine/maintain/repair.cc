@@ -357,6 +357,7 @@ private:
                 bool const ends = error.kind() == RepositoryFailure::no_space ||
                                   error.kind() == RepositoryFailure::fenced;
                 if (ends) throw;
+                ++report_.unmoved;
                 note(report_.beyond_repair, std::string(error.what()) + "; it stays where it is");
             }
         }

@@ -62,4 +62,15 @@ expect_output 'missing packs'
 expect_code 0 repo repair --apply --from src
 expect_code 0 repo check --read-data
 expect_code 0 repo prune
+
+# A folder in the place of a bundle cannot be moved, and is not said to be.
+stuck=store/bundles/$(printf '%032d' 0)
+mkdir "$stuck"
+expect_code 20 repo repair --apply
+expect_output 'set aside, but for what cannot be moved'
+expect_error "it stays where it is"
+expect_code 20 repo repair --apply --json
+expect_equal "$(field unmoved)" 1
+rmdir "$stuck"
+expect_code 0 repo repair
 echo "all as expected"
