@@ -1,7 +1,7 @@
 #include "cli/patterns.h"
 
 #include <filesystem>
-#include <optional>
+#include <stdexcept>
 
 namespace coffre::cli {
 
@@ -16,29 +16,42 @@ std::string without_wildcards(std::string const& path) {
     return text;
 }
 
-// "!./a" as "!FOLDER/a"; nothing for what does not begin with "./".
-std::optional<std::string> anchored(std::string const& pattern, std::string const& folder) {
-    std::string const negation = pattern.starts_with('!') ? "!" : "";
-    std::string const rest = pattern.substr(negation.size());
-    if (!rest.starts_with("./")) return std::nullopt;
-    return negation + without_wildcards(folder) + rest.substr(1);
+bool is_of_working_folder(std::string const& pattern) {
+    return pattern.starts_with("./") || pattern.starts_with("!./");
+}
+
+// "!./a" as "!FOLDER/a".
+std::string anchored(std::string const& pattern, std::string const& folder) {
+    std::size_t const dot = pattern.find('.');
+    return pattern.substr(0, dot) + without_wildcards(folder) + pattern.substr(dot + 1);
+}
+
+std::filesystem::path working_folder(std::string const& pattern) {
+    std::error_code gone;
+    auto const folder = std::filesystem::current_path(gone);
+    if (gone) {
+        throw std::invalid_argument("pattern \"" + pattern +
+                                    "\": the working folder: " + gone.message());
+    }
+    return folder;
 }
 
 }  // namespace
 
 void add_pattern(PatternList& patterns, std::string const& pattern) {
-    patterns.add(anchored(pattern, std::filesystem::current_path()).value_or(pattern));
+    patterns.add(is_of_working_folder(pattern) ? anchored(pattern, working_folder(pattern))
+                                               : pattern);
 }
 
 void add_restore_pattern(PatternList& patterns, std::string const& pattern,
                          std::string const& target) {
     add_pattern(patterns, pattern);
+    if (!is_of_working_folder(pattern)) return;
     std::error_code absent;
-    auto const here = std::filesystem::current_path().lexically_relative(
+    auto const here = working_folder(pattern).lexically_relative(
         std::filesystem::weakly_canonical(target, absent));
     if (here.empty() || *here.begin() == "..") return;
-    auto const there = anchored(pattern, here == "." ? "" : "/" + here.string());
-    if (there) patterns.add(*there);
+    patterns.add(anchored(pattern, here == "." ? "" : "/" + here.string()));
 }
 
 }  // namespace coffre::cli

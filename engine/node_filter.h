@@ -16,7 +16,7 @@ public:
 
     explicit NodeFilter(Case letters = Case::exact) : letters_(letters) {}
 
-    // Entries match that a PatternList of all patterns matches: one without '/' is about the name.
+    // Entries match that a PatternList of all patterns matches.
     // Throws std::invalid_argument.
     void add_pattern(std::string const& pattern);
 
@@ -42,8 +42,7 @@ private:
     Case letters_;
     PatternList patterns_;
     PatternList last_names_;  // what the patterns end in, but for those that take back
-    bool has_paths_ = false;
-    bool takes_back_ = false;
+    bool has_paths_ = false;  // not names alone
 };
 
 }  // namespace coffre

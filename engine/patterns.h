@@ -8,7 +8,8 @@
 
 namespace coffre {
 
-// Patterns in the order given; the last one that matches decides, and "!pattern" takes back.
+// Patterns in the order given; the last one that matches decides. "!pattern" takes back what it
+// matches, and all that lies beneath.
 //
 // `*`, `?` and `[a-z]` stand within one component of a path, `**` for any number of components.
 // A pattern that begins with '/' is matched from the root, any other at every depth. A directory
@@ -38,6 +39,7 @@ private:
         bool negated = false;
         bool is_last_literal = false;
     };
+    static bool is_about(Pattern const& pattern, std::vector<std::string> const& path);
     static bool matches_all(Pattern const& pattern, std::vector<std::string> const& path);
 
     std::vector<Pattern> patterns_;

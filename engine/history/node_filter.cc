@@ -20,10 +20,9 @@ std::string NodeFilter::as_compared(std::string text) const {
 void NodeFilter::add_pattern(std::string const& pattern) {
     std::string const text = as_compared(pattern);
     patterns_.add(text);
-    has_paths_ = has_paths_ || text.find('/') != std::string::npos;
-    if (text.starts_with('!')) {
-        takes_back_ = true;
-    } else {
+    bool const takes_back = text.starts_with('!');
+    has_paths_ = has_paths_ || takes_back || text.find('/') != std::string::npos;
+    if (!takes_back) {
         std::size_t const end = text.find_last_not_of('/') + 1;
         last_names_.add(text.substr(0, end).substr(text.rfind('/', end - 1) + 1));
     }
@@ -47,8 +46,7 @@ bool NodeFilter::matches_path(std::string const& folder, std::string const& name
     if (patterns_.empty()) return true;
     std::string const compared = "/" + as_compared(name);
     if (!last_names_.matches(compared)) return false;
-    if (!has_paths_) return !takes_back_ || patterns_.matches(compared);
-    return patterns_.matches(as_compared(folder) + compared);
+    return !has_paths_ || patterns_.matches(as_compared(folder) + compared);
 }
 
 bool NodeFilter::matches(std::string const& folder, Node const& node) const {

@@ -108,6 +108,15 @@ void PatternList::add(std::string const& text) {
     patterns_.push_back(std::move(pattern));
 }
 
+bool PatternList::is_about(Pattern const& pattern, std::vector<std::string> const& path) {
+    if (!pattern.negated) return matches_all(pattern, path);
+    Reached reached(pattern.components);
+    return std::any_of(path.begin(), path.end(), [&](std::string const& name) {
+        reached.step(name);
+        return reached.end();
+    });
+}
+
 // Most patterns are ruled out by the name alone.
 bool PatternList::matches_all(Pattern const& pattern, std::vector<std::string> const& path) {
     if (path.empty()) return false;
@@ -121,7 +130,7 @@ std::optional<bool> PatternList::decide(std::string const& path, std::string con
     auto const components = components_of(path);
     auto const others = path == other ? components : components_of(other);
     auto const deciding = std::find_if(patterns_.rbegin(), patterns_.rend(), [&](Pattern const& p) {
-        return matches_all(p, components) || (path != other && matches_all(p, others));
+        return is_about(p, components) || (path != other && is_about(p, others));
     });
     if (deciding == patterns_.rend()) return std::nullopt;
     return !deciding->negated;
