@@ -255,6 +255,17 @@ void warn_of_links(GlobalOptions const& options, std::vector<std::string> const&
     }
 }
 
+void warn_of_exclusions(GlobalOptions const& options, SnapshotResult const& result) {
+    if (!result.left_out.empty())
+        print_warning(options, result.left_out + ": the repository is left out");
+    if (result.spared.empty()) return;
+    std::string const others =
+        result.spared.size() == 1 ? "" : fmt::format(" (and {} more)", result.spared.size() - 1);
+    print_warning(options, result.spared[0] + others +
+                               ": an exclusion matches what is named itself; that is saved. Name "
+                               "the folder above it instead, and it is left out");
+}
+
 int run_snapshot(GlobalOptions const& options, SnapshotArguments const& arguments) {
     auto const repository = open(options);
     SnapshotRequest request = make_request(options, arguments);
@@ -270,8 +281,7 @@ int run_snapshot(GlobalOptions const& options, SnapshotArguments const& argument
         result = take_snapshot(*repository, request, progress);
         seconds = display.seconds();
     }
-    if (!result.left_out.empty() && !options.quiet)
-        print_warning(options, result.left_out + ": the repository is left out");
+    if (!options.quiet) warn_of_exclusions(options, result);
     print_summary(options, arguments, result, seconds);
     if (result.snapshot.failure_count == 0) return exit_code::ok;
     if (!options.json) {
@@ -345,7 +355,8 @@ void add_snapshot(CLI::App& app, Context& context) {
   repo snapshot -n -vv /srv/media                     names every file, saves nothing
 
 A command that fails leaves no snapshot (exit code 22). Files that cannot be read are named, and the
-rest is saved (exit code 3). A folder that is excluded is not entered: to keep one thing of it write
+rest is saved (exit code 3). A path that is named itself is saved, whatever the exclusions say. A
+folder that is excluded is not entered: to keep one thing of it, with all that is in it, write
 --exclude 'folder/**' --exclude '!folder/keep'.)");
     command->callback([&context, arguments] {
         arguments->words_after_dashes = context.words_after_dashes;

@@ -49,7 +49,8 @@ struct SnapshotResult {
     std::optional<SessionId> id;  // nothing after a dry run, or when nothing had changed
     bool unchanged = false;
     Snapshot snapshot;
-    std::string left_out;  // where the repository was met; empty: nowhere
+    std::string left_out;             // where the repository was met; empty: nowhere
+    std::vector<std::string> spared;  // named paths that an exclusion matches: saved all the same
 };
 
 // Reads everything once, stores what is new, and returns when the snapshot is durable and was read

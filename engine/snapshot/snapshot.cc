@@ -99,6 +99,7 @@ public:
         }
         result.snapshot = std::move(snapshot_);
         result.left_out = std::move(left_out_);
+        result.spared = std::move(spared_);
         return result;
     }
 
@@ -198,6 +199,7 @@ private:
         snapshot_.failures = failures.list();
         snapshot_.failure_count = failures.count();
         left_out_ = walker.left_out();
+        spared_ = walker.spared();
     }
 
     // Taking a file over is reuse: while a condemn record waits for its sweep, every chunk of it
@@ -220,6 +222,7 @@ private:
     std::uint64_t generation_ = 0;  // of the index in which the parent is whole
     ClaimedChunks claimed_;
     std::string left_out_;
+    std::vector<std::string> spared_;
     bool publishes_ = false;
     bool reads_streams_ = false;
 };

@@ -1,6 +1,8 @@
 #include "engine/snapshot/walk.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -35,6 +37,18 @@ bool is_partial(Node const& folder) {
     return (folder.flags & node_flags::partial) != 0;
 }
 
+// An overlay has no pages of its own, and says that they are written.
+bool is_on_overlay(int file) {
+    struct statfs system {};
+    return ::fstatfs(file, &system) == 0 && system.f_type == OVERLAYFS_SUPER_MAGIC;
+}
+
+void write_pages(int file) {
+    constexpr unsigned how =
+        SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+    if (is_on_overlay(file) || ::sync_file_range(file, 0, 0, how) != 0) ::fdatasync(file);
+}
+
 }  // namespace
 
 // What is written through a mapping after this changes the file's times again.
@@ -48,9 +62,7 @@ void Walker::settle(Fd const& file, struct stat const& status) {
         ::syncfs(file.get());
         return;
     }
-    constexpr unsigned how =
-        SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
-    ::sync_file_range(file.get(), 0, 0, how);
+    write_pages(file.get());
 }
 
 namespace {
@@ -106,7 +118,7 @@ void Walker::report_unreached(std::string const& path) {
 void Walker::walk_above(std::vector<std::string> const& paths, std::string const& path,
                         Node const* before) {
     std::size_t const slash = path.rfind('/');
-    Place place{AT_FDCWD, path == "/" ? "root" : path.substr(slash + 1), path, 0, true};
+    Place place{AT_FDCWD, path == "/" ? "root" : path.substr(slash + 1), path, 0};
     struct stat status {};
     if (::stat(path.c_str(), &status) != 0) return fail(path, errno_text());
     if (!S_ISDIR(status.st_mode)) return fail(path, "is no folder");
@@ -142,7 +154,7 @@ void Walker::walk_beneath(std::vector<std::string> const& paths, std::string con
         });
         Node const* const found = cursor ? cursor->seek(name) : nullptr;
         if (*first == child) {
-            walk_given({AT_FDCWD, name, child, 0, true}, found);
+            walk_given({AT_FDCWD, name, child, 0}, found);
         } else {
             std::optional<Node> const kept =
                 found != nullptr ? std::optional(*found) : std::nullopt;
@@ -168,9 +180,8 @@ void Walker::walk_entry(Place const& place, EntryLook const& look, Node const* b
     if (look.error != 0) return fail(place.path, errno_text(look.error));
     if (place.name.size() > limits::name_size) return fail(place.path, too_long_a_name);
     Node node = node_of(place, look.status);
-    if (!place.is_given && is_excluded(place.path, node)) return;
-    // Each snapshot would hold all that was stored by those before.
-    if (is_repository(node) && !is_named(place.path)) {
+    if (is_excluded(place.path, node)) return;
+    if (is_repository(look.status) && !is_named(place.path)) {
         left_out_ = place.path;
         return;
     }
@@ -205,9 +216,9 @@ Node Walker::node_of(Place const& place, struct stat const& status) {
     return node;
 }
 
-bool Walker::is_repository(Node const& node) const {
-    return node.is_directory() &&
-           exclude_.repository == std::pair<dev_t, ino_t>(node.device, node.inode);
+bool Walker::is_repository(struct stat const& status) const {
+    return S_ISDIR(status.st_mode) &&
+           exclude_.repository == std::pair(status.st_dev, status.st_ino);
 }
 
 bool Walker::is_named(std::string const& path) const {
@@ -216,14 +227,16 @@ bool Walker::is_named(std::string const& path) const {
     return beneath != named_.end() && lies_beneath(*beneath, path);
 }
 
-bool Walker::is_excluded(std::string const& path, Node const& node) const {
+bool Walker::is_excluded(std::string const& path, Node const& node) {
     bool const is_too_large =
         exclude_.larger_than && node.is_file() && node.size > *exclude_.larger_than;
-    return is_too_large ? !is_named(path) : matches_pattern(path);
+    if (!is_too_large && !matches_pattern(path)) return false;
+    if (named_.contains(path)) spared_.push_back(path);
+    return !is_named(path);
 }
 
 bool Walker::matches_pattern(std::string const& path) const {
-    return !exclude_.patterns.empty() && exclude_.patterns.matches(path) && !is_named(path);
+    return !exclude_.patterns.empty() && exclude_.patterns.matches(path);
 }
 
 // True when the folder is to be kept with nothing but the file `tag`.
@@ -287,13 +300,15 @@ void Walker::walk_entries(Place const& place, std::uint64_t device, Listing list
     // Other file systems are not listed ahead: one that hangs would be waited for even when the
     // walk does not enter it.
     Entries entries(ahead_, std::move(listing), [&](auto name, auto const& status) {
-        return status.st_dev == device && !matches_pattern(join_path(place.path, name));
+        if (status.st_dev != device) return false;
+        std::string const path = join_path(place.path, name);
+        return is_named(path) || (!matches_pattern(path) && !is_repository(status));
     });
     for (; !entries.at_end(); entries.next()) {
         std::string name(entries.name());
         Node const* const found = cursor ? cursor->seek(name) : nullptr;
         std::string path = join_path(place.path, name);
-        walk_entry({entries.folder(), std::move(name), std::move(path), device, false},
+        walk_entry({entries.folder(), std::move(name), std::move(path), device},
                    entries.look(), found, &entries);
     }
 }

@@ -40,6 +40,8 @@ public:
     Failures& failures() { return failures_; }
     // Where the repository was met, and left out; empty: nowhere.
     std::string const& left_out() const { return left_out_; }
+    // Named paths that an exclusion matches.
+    std::vector<std::string> const& spared() const { return spared_; }
 
 private:
     struct Place {        // an entry being looked at
@@ -47,7 +49,6 @@ private:
         std::string name;
         std::string path;
         std::uint64_t device = 0;   // of the folder that it is in
-        bool is_given = false;      // named by the user: no exclusion applies
         char const* entry() const;  // what to call it with `folder`
     };
     Node node_of(Place const& place, struct stat const& status);
@@ -70,8 +71,8 @@ private:
     void read_attributes(Place const& place, Attributes const& of, Node& node);
     bool is_named(std::string const& path) const;
     void report_if_no_folder(Place const& place, Node const& node, Node const* before);
-    bool is_repository(Node const& node) const;
-    bool is_excluded(std::string const& path, Node const& node) const;
+    bool is_repository(struct stat const& status) const;
+    bool is_excluded(std::string const& path, Node const& node);
     bool matches_pattern(std::string const& path) const;
     bool keeps_only_tag(int folder, std::string& tag) const;
     // A failure by which an entry is not in the snapshot; one by which it is, with a fault.
@@ -89,6 +90,7 @@ private:
     std::set<std::string> unreached_;  // of these, beneath others
     Failures failures_;
     std::string left_out_;
+    std::vector<std::string> spared_;
     bool is_partial_ = false;  // not all of the folder being walked is saved
     ReadInodes read_;
     unsigned settled_ = 0;     // files, one by one

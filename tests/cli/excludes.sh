@@ -47,7 +47,10 @@ without '^A\.JPG$' -e '[A-Z].JPG'
 without '^odd \[1\]/' -e 'odd \[1\]'
 without '^odd \[1\]/' -e 'odd [[]*'
 without '^logs/(2026|drop)' -e 'logs/**' -e '!logs/keep' # as the help says
-without '^logs/(2026/)?drop' -e 'logs/**' -e '!logs/2026' -e '!logs/**/keep'
+without '^logs/(keep|drop)' -e 'logs/**' -e '!logs/2026' # a folder is kept with all in it
+without '^logs/drop|^logs/2026/keep' -e 'logs/**' -e '!logs/2026' -e '!logs/keep' -e 2026/keep
+without '^(top|a/b/.*)\.tmp$' -e '*.tmp' -e '!/**/src/a/*.tmp'
+without '^top\.tmp$' -e '*.tmp' -e '!src/a'
 without '\.tmp$' -e '*.tmp' -e '!top.*' -e 'top.tmp'
 without '^(a/.*|top)\.jpg$' -e '*.jpg' -e '!*.JPG'
 without '^logs/' -e logs -e '!logs/keep' # a folder that is excluded is not entered
@@ -85,9 +88,23 @@ expect_code 0 repo ls latest
 expect_output "$work/src/cache/deep/data"
 expect_output "$work/src/marked/data"
 expect_code 0 repo snapshot src src/a/1.tmp src/logs -e '*.tmp' -e logs
+expect_error "$work/src/a/1.tmp (and 1 more): an exclusion matches what is named itself; that is saved"
 expect_code 0 repo ls latest
 expect_output "$work/src/a/1.tmp"
 expect_output "$work/src/logs/keep"
+
+expect_code 0 repo snapshot src src/a/1.tmp -e '*.jpg'
+expect_no_error
+
+# Patterns without ./ need no working folder.
+mkdir gone
+(
+    cd gone
+    rmdir ../gone
+    expect_code 0 repo snapshot -e '*.tmp' "$work/src"
+    expect_code 2 repo snapshot -e './*.tmp' "$work/src"
+    expect_error 'pattern "./*.tmp": the working folder: No such file or directory'
+)
 
 # Paths from files: lines, or ended by NUL.
 newline=$'src/new\nline'

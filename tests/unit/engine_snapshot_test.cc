@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <linux/magic.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/vfs.h>
 
 #include <filesystem>
@@ -384,13 +385,10 @@ TEST(Snapshot, ComparesWithTheOneThatHasMostOfThePaths) {
 
 // The kernel sets a file's times at the first such write, and not again before the page is on the
 // disk.
-TEST(Snapshot, SeesWhatIsWrittenThroughAMappingLater) {
-    TempFolder const source;
-    write_file(source / "file", std::string(8192, 'a'));
-    struct statfs system {};
-    ASSERT_EQ(::statfs(source.path().c_str(), &system), 0);
-    if (system.f_type == TMPFS_MAGIC) GTEST_SKIP() << "on tmpfs such writes change no times";
-    int const fd = ::open((source / "file").c_str(), O_RDWR);
+void expect_mapped_writes_are_seen(std::string const& folder) {
+    std::string const path = folder + "/file";
+    write_file(path, std::string(8192, 'a'));
+    int const fd = ::open(path.c_str(), O_RDWR);
     ASSERT_GE(fd, 0);
     void* const mapping = ::mmap(nullptr, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     ASSERT_NE(mapping, MAP_FAILED);
@@ -398,14 +396,40 @@ TEST(Snapshot, SeesWhatIsWrittenThroughAMappingLater) {
     ::fsync(fd);
     bytes[0] = '1';
     TestRepo repo;
-    auto const first = repo.save(source.path());
+    auto const first = repo.save(folder);
     repo.settle(first);
     bytes[0] = '2';
-    auto const second = repo.save(source.path());
-    EXPECT_EQ(repo.dumped(first.snapshot, source / "file").substr(0, 2), "1a");
-    EXPECT_EQ(repo.dumped(second.snapshot, source / "file").substr(0, 2), "2a");
+    auto const second = repo.save(folder);
+    EXPECT_EQ(repo.dumped(first.snapshot, path).substr(0, 2), "1a");
+    EXPECT_EQ(repo.dumped(second.snapshot, path).substr(0, 2), "2a");
     ::munmap(mapping, 8192);
     ::close(fd);
+}
+
+bool is_on_tmpfs(TempFolder const& folder) {
+    struct statfs system {};
+    return ::statfs(folder.path().c_str(), &system) == 0 && system.f_type == TMPFS_MAGIC;
+}
+
+TEST(Snapshot, SeesWhatIsWrittenThroughAMappingLater) {
+    TempFolder const source;
+    if (is_on_tmpfs(source)) GTEST_SKIP() << "on tmpfs such writes change no times";
+    expect_mapped_writes_are_seen(source.path());
+}
+
+// Where the kernel says nothing of the pages of the file system beneath.
+TEST(Snapshot, SeesWhatIsWrittenThroughAMappingOfAnOverlay) {
+    TempFolder const layers;
+    if (is_on_tmpfs(layers)) GTEST_SKIP() << "on tmpfs such writes change no times";
+    for (auto const* layer : {"/lower", "/upper", "/work", "/merged"})
+        make_folder(layers.path() + layer);
+    std::string const merged = layers / "merged";
+    std::string const options = "lowerdir=" + (layers / "lower") + ",upperdir=" + layers / "upper" +
+                                ",workdir=" + layers / "work";
+    if (::mount("overlay", merged.c_str(), "overlay", 0, options.c_str()) != 0)
+        GTEST_SKIP() << "an overlay cannot be mounted here";
+    expect_mapped_writes_are_seen(merged);
+    ::umount2(merged.c_str(), MNT_DETACH);
 }
 
 TEST(Snapshot, MissesWhatAnEmptyFolderHeldUntilThatIsMeant) {
@@ -755,9 +779,17 @@ INSTANTIATE_TEST_SUITE_P(
                     PatternCase{{"*.o", "!keep.o"}, "/keep.o", false},
                     PatternCase{{"*.o", "!keep.o"}, "/drop.o", true},
                     PatternCase{{"!keep.o", "*.o"}, "/keep.o", true},
-                    PatternCase{{"!a"}, "/a", false}, PatternCase{{"a\\*"}, "/a*", true},
-                    PatternCase{{"a\\*"}, "/ab", false}, PatternCase{{"**"}, "/a/b", true},
-                    PatternCase{{"x*y"}, "/x/y", false}));
+                    PatternCase{{"*.o", "!keep"}, "/keep/a/b.o", false},
+                    PatternCase{{"*.o", "!/keep"}, "/x/keep/b.o", true},
+                    PatternCase{{"!keep", "*.o"}, "/keep/b.o", true},
+                    PatternCase{{"a/**", "!a/b"}, "/a/b/c/d", false},
+                    PatternCase{{"a/**", "!a/b"}, "/a/bc/d", true},
+                    PatternCase{{"a/**", "!a/b/**"}, "/a/b", true},
+                    PatternCase{{"a/**", "!a/b/**"}, "/a/b/c/d", false},
+                    PatternCase{{"*", "!**"}, "/a", false},
+                    PatternCase{{"*", "!/**"}, "/a/b", false}, PatternCase{{"!a"}, "/a", false},
+                    PatternCase{{"a\\*"}, "/a*", true}, PatternCase{{"a\\*"}, "/ab", false},
+                    PatternCase{{"**"}, "/a/b", true}, PatternCase{{"x*y"}, "/x/y", false}));
 
 TEST_P(Patterns, Decide) {
     PatternList list;
