@@ -1,5 +1,7 @@
 #include "engine/repository/chunk_reader.h"
 
+#include <algorithm>
+
 #include "engine/repository/names.h"
 #include "format/limits.h"
 #include "format/mutant.h"
@@ -14,14 +16,6 @@ constexpr std::uint64_t held_at_once = 128 * limits::mib;
 constexpr std::uint64_t decoded_for_a_chunk = 4096;
 constexpr std::uint64_t bases_for_a_chunk = 256 * limits::mib;
 
-// The chunk's row; a directory that lists the chunk elsewhere than the index says is damaged.
-ChunkRow const& row_of(BlockRow const& block, ChunkId const& id) {
-    for (auto const& chunk : block.chunks) {
-        if (chunk.id == id) return chunk;
-    }
-    throw IndexDamaged("index: names a block for chunk " + id.hex() + " that does not hold it");
-}
-
 std::size_t memory_of(PackDirectory const& directory) {
     std::size_t bytes = sizeof directory;
     for (auto const& block : directory.blocks) {
@@ -32,6 +26,19 @@ std::size_t memory_of(PackDirectory const& directory) {
 }
 
 }  // namespace
+
+ChunkRow const* find_row(BlockRow const& block, ChunkId const& id, std::size_t& hint) {
+    auto const& rows = block.chunks;
+    auto const is_it = [&](ChunkRow const& row) { return row.id == id; };
+    auto const start = rows.begin() + static_cast<std::ptrdiff_t>(std::min(hint, rows.size()));
+    auto found = std::find_if(start, rows.end(), is_it);
+    if (found == rows.end()) {
+        found = std::find_if(rows.begin(), start, is_it);
+        if (found == start) return nullptr;
+    }
+    hint = static_cast<std::size_t>(found - rows.begin()) + 1;
+    return &*found;
+}
 
 ChunkReader::ChunkReader(Repository& repository, std::size_t cache_bytes)
     : repository_(repository),
@@ -95,9 +102,9 @@ BlockSource ChunkReader::source(ChunkPlace const& place) {
     source.pack = known->id;
     source.pack_name = names::pack(source.pack);
     source.kind = directory.kind;
-    source.row = directory.blocks[place.block];
+    source.row = {known, &directory.blocks[place.block]};
     naming(source.pack_name,
-           [&] { source.key = repository_.session_key(directory, source.row.key); });
+           [&] { source.key = repository_.session_key(directory, source.row->key); });
     return source;
 }
 
@@ -127,15 +134,15 @@ Bytes ChunkReader::delta_prefix(PackKind kind, BlockRow const& row) {
 }
 
 Bytes ChunkReader::decode(BlockSource const& source, ByteView stored) {
-    return decode_on(source, stored, delta_prefix(source.kind, source.row));
+    return decode_on(source, stored, delta_prefix(source.kind, *source.row));
 }
 
 Bytes ChunkReader::decode_on(BlockSource const& source, ByteView stored, ByteView prefix) const {
     try {
-        return decode_block(stored, source.row, *source.key, repository_.id(), prefix);
+        return decode_block(stored, *source.row, *source.key, repository_.id(), prefix);
     } catch (FormatError const& error) {
         repository_.note_damaged(source.pack);
-        throw corrupt(source.pack_name + ": at byte " + std::to_string(source.row.offset) + ": " +
+        throw corrupt(source.pack_name + ": at byte " + std::to_string(source.row->offset) + ": " +
                       error.what());
     }
 }
@@ -143,7 +150,7 @@ Bytes ChunkReader::decode_on(BlockSource const& source, ByteView stored, ByteVie
 Bytes ChunkReader::fetch(BlockSource const& source) const {
     Backend& store = repository_.store();
     try {
-        return store.get(source.pack_name, source.row.offset, source.row.stored_size);
+        return store.get(source.pack_name, source.row->offset, source.row->stored_size);
     } catch (RepositoryError const& error) {
         bool const is_damaged =
             error.kind() == RepositoryFailure::corrupt && store.stat(source.pack_name);
@@ -159,7 +166,7 @@ std::shared_ptr<Bytes const> ChunkReader::block(ChunkPlace const& place,
     if (++decoded_ > decoded_for_a_chunk) throw corrupt("a delta rests on too many blocks");
     Bytes const stored = fetch(source);
     auto const generation = index_generation_;
-    Bytes plain = decode_on(source, stored, read_bases(source.kind, source.row));
+    Bytes plain = decode_on(source, stored, read_bases(source.kind, *source.row));
     // Packs have other numbers once the index was built again, for a base.
     if (generation != index_generation_) return std::make_shared<Bytes const>(std::move(plain));
     std::size_t const weight = plain.size();
@@ -180,10 +187,13 @@ Bytes ChunkReader::read(PackKind kind, ChunkId const& id) {
 
 Bytes ChunkReader::read_at(ChunkPlace const& place, BlockSource const& from, ChunkId const& id) {
     auto const plain = block(place, from);
-    ChunkRow const& row = row_of(from.row, id);
-    if (std::uint64_t{row.offset} + row.size > plain->size())
+    auto const* const row = find_row(*from.row, id, next_row_);
+    if (row == nullptr) {
+        throw IndexDamaged("index: names a block for chunk " + id.hex() + " that does not hold it");
+    }
+    if (std::uint64_t{row->offset} + row->size > plain->size())
         throw corrupt(from.pack_name + ": a chunk ends behind its block");
-    ByteView const bytes = ByteView(*plain).subspan(row.offset, row.size);
+    ByteView const bytes = ByteView(*plain).subspan(row->offset, row->size);
     bool const is_it = repository_.namer().name(from.kind, bytes) == id;
     if (is_it || mutant("any-chunk")) return {bytes.begin(), bytes.end()};
     repository_.note_damaged(from.pack);
@@ -196,7 +206,7 @@ Bytes ChunkReader::read_at_depth(PackKind kind, ChunkId const& id, unsigned dept
     for (auto const& place : locate(id)) {
         try {
             BlockSource const from = source(place);
-            if (from.row.depth >= depth_limit || from.kind != kind) continue;
+            if (from.row->depth >= depth_limit || from.kind != kind) continue;
             return read_at(place, from, id);
         } catch (RepositoryError const& error) {
             if (error.kind() != RepositoryFailure::corrupt) throw;

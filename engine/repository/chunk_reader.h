@@ -19,9 +19,13 @@ struct BlockSource {
     PackId pack;
     std::string pack_name;
     PackKind kind = PackKind::data;
-    BlockRow row;
+    std::shared_ptr<BlockRow const> row;
     std::shared_ptr<SessionKey const> key;
 };
+
+// The chunk's row; null when the block has none. Looks at `hint` first, and sets it to the row that
+// follows: mostly chunks are asked for in their order.
+ChunkRow const* find_row(BlockRow const& block, ChunkId const& id, std::size_t& hint);
 
 // One thread at a time. Holds a view of the index: short-lived, or refreshed.
 class ChunkReader {
@@ -76,6 +80,7 @@ private:
     std::optional<Index::View> view_;
     LruCache<PackNumber, KnownPack> packs_;
     LruCache<std::pair<PackNumber, std::uint32_t>, Bytes> blocks_;
+    std::size_t next_row_ = 0;
     std::uint64_t held_ = 0;
     std::uint64_t decoded_ = 0;     // blocks, for the chunk being read
     std::uint64_t base_bytes_ = 0;  // plaintext of deltas' bases, for it

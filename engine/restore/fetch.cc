@@ -18,11 +18,11 @@ constexpr std::size_t copies_cache = 8 * limits::mib;
 constexpr std::uint64_t window_memory = 32 * limits::mib;  // paths and attributes may be long
 
 // The chunk's bytes, where the block's directory says they are; empty when it does not know it.
-ByteView chunk_in(BlockSource const& source, Bytes const& plain, ChunkId const& id) {
-    for (auto const& row : source.row.chunks) {
-        if (row.id == id && !plain.empty()) return ByteView(plain).subspan(row.offset, row.size);
-    }
-    return {};
+ByteView chunk_in(BlockSource const& source, Bytes const& plain, ChunkId const& id,
+                  std::size_t& hint) {
+    if (plain.empty()) return {};
+    auto const* const row = find_row(*source.row, id, hint);
+    return row == nullptr ? ByteView() : ByteView(plain).subspan(row->offset, row->size);
 }
 
 // Chunks that follow each other in the block as in the file are written as one.
@@ -137,9 +137,9 @@ Bytes Fetcher::read_block(BlockSource const& source) {
     Repository& repository = reader_.repository();
     try {
         Bytes const stored =
-            repository.store().get(source.pack_name, source.row.offset, source.row.stored_size);
-        if (source.row.bases.empty()) {
-            return decode_block(stored, source.row, *source.key, repository.id(), {});
+            repository.store().get(source.pack_name, source.row->offset, source.row->stored_size);
+        if (source.row->bases.empty()) {
+            return decode_block(stored, *source.row, *source.key, repository.id(), {});
         }
         std::lock_guard const lock(mutex_);
         return copies_.decode(source, stored);
@@ -155,8 +155,9 @@ void Fetcher::fetch(Job const& job) {
     Bytes const plain = read_block(job.source);
     ChunkNamer const& namer = reader_.repository().namer();
     WriteRun run(writer_);
+    std::size_t next_row = 0;
     for (auto const& write : job.writes) {
-        ByteView const bytes = chunk_in(job.source, plain, write.chunk);
+        ByteView const bytes = chunk_in(job.source, plain, write.chunk, next_row);
         bool const is_it = namer.name(PackKind::data, bytes) == write.chunk;
         if (bytes.size() == write.size && (is_it || mutant("any-chunk"))) {
             run.add(write, bytes);
