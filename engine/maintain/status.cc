@@ -25,16 +25,39 @@ std::optional<dev_t> device_of(std::string const& path) {
     return ::stat(path.c_str(), &status) == 0 ? std::optional(status.st_dev) : std::nullopt;
 }
 
-bool contains_all(std::vector<std::string> const& all, std::vector<std::string> const& some) {
-    return std::all_of(some.begin(), some.end(), [&](std::string const& one) {
-        return std::find(all.begin(), all.end(), one) != all.end();
-    });
-}
+// What a group saves, sorted.
+struct GroupSources {
+    std::string host;
+    std::vector<std::string> paths;
+    std::vector<std::string> streams;
 
-bool has_all_of(SnapshotGroup const& other, SnapshotGroup const& one) {
-    Snapshot const& a = other.newest.snapshot;
-    Snapshot const& b = one.newest.snapshot;
-    return a.host == b.host && contains_all(a.paths, b.paths) && contains_all(a.streams, b.streams);
+    explicit GroupSources(Snapshot const& snapshot)
+        : host(snapshot.host), paths(snapshot.paths), streams(snapshot.streams) {
+        std::sort(paths.begin(), paths.end());
+        std::sort(streams.begin(), streams.end());
+    }
+    bool has_all_of(GroupSources const& other) const {
+        return host == other.host && contains_all(paths, other.paths) &&
+               contains_all(streams, other.streams);
+    }
+
+private:
+    static bool contains_all(std::vector<std::string> const& all,
+                             std::vector<std::string> const& some) {
+        return std::includes(all.begin(), all.end(), some.begin(), some.end());
+    }
+};
+
+void mark_superseded(std::vector<SnapshotGroup>& groups) {
+    std::vector<GroupSources> sources;
+    sources.reserve(groups.size());
+    for (auto const& one : groups) sources.emplace_back(one.newest.snapshot);
+    for (std::size_t i = 0; i < groups.size(); ++i) {
+        for (std::size_t other = 0; other < groups.size() && !groups[i].is_superseded; ++other) {
+            groups[i].is_superseded = groups[other].newest_ns > groups[i].newest_ns &&
+                                      sources[other].has_all_of(sources[i]);
+        }
+    }
 }
 
 std::vector<SnapshotGroup> group(std::vector<NamedSnapshot> const& oldest_first,
@@ -55,11 +78,7 @@ std::vector<SnapshotGroup> group(std::vector<NamedSnapshot> const& oldest_first,
     std::vector<SnapshotGroup> list;
     list.reserve(groups.size());
     for (auto& [key, one] : groups) list.push_back(std::move(one));
-    for (auto& one : list) {
-        one.is_superseded = std::any_of(list.begin(), list.end(), [&](SnapshotGroup const& other) {
-            return other.newest_ns > one.newest_ns && has_all_of(other, one);
-        });
-    }
+    mark_superseded(list);
     return list;
 }
 
