@@ -68,16 +68,11 @@ int run_tag(GlobalOptions const& options, TagArguments& arguments) {
     read_change(arguments);
     auto const repository = open(options);
     Progress progress;
-    std::size_t changed = 0;
     auto const list = chosen(options, *repository, arguments);
-    for (auto const& named : list.snapshots) {
-        auto const done = change_tags(*repository, named, arguments.change, progress);
-        if (!done) continue;
-        ++changed;
-        print_change(options, *done);
-    }
+    auto const changed = change_tags(*repository, list.snapshots, arguments.change, progress,
+                                     [&](Republished const& done) { print_change(options, done); });
     if (!options.quiet && !options.json) {
-        print(fmt::format("changed {} snapshot{}", changed, changed == 1 ? "" : "s"));
+        print(fmt::format("changed {} snapshot{}", changed.size(), changed.size() == 1 ? "" : "s"));
     }
     return list.damaged.empty() ? exit_code::ok : exit_code::integrity;
 }

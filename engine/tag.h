@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <functional>
 #include <optional>
 
 #include "engine/progress.h"
@@ -24,10 +25,14 @@ struct Republished {
     NamedSnapshot now;
 };
 
-// Publishes the snapshot with that change and gives the old one up. Nothing when the change would
-// change nothing. Throws RepositoryError.
-std::optional<Republished> change_tags(Repository& repository, NamedSnapshot const& named,
-                                       TagChange const& change, Progress& progress);
+// Publishes each of the snapshots with that change and gives the old one up; leaves those in which
+// the change would change nothing. Returns those that it changed, and calls `on_changed` with each
+// at once. Throws RepositoryError: {failed} for one that was given up or changed since it was
+// listed; those before it are changed.
+std::vector<Republished> change_tags(Repository& repository,
+                                     std::vector<NamedSnapshot> const& snapshots,
+                                     TagChange const& change, Progress& progress,
+                                     std::function<void(Republished const&)> const& on_changed);
 
 // The snapshots that are forgotten and of which nothing is collected, or about to be, but for those
 // of which there is a newer slot: with other tags, or taken back. Walks their trees.

@@ -151,20 +151,64 @@ private:
     GcState log_;
 };
 
+// Those in whose place another one was published, whether somebody came to give them up or not.
+class Replaced {
+public:
+    explicit Replaced(Repository& repository) : repository_(repository) {}
+
+    // By now.
+    bool contains(SessionId const& id) {
+        for (auto const& object : repository_.store().list("snapshots/")) {
+            auto const slot = SessionId::parse(last_component(object.name));
+            if (slot && seen_.insert(*slot).second) read(object.name);
+        }
+        return replaced_.contains(id);
+    }
+
+private:
+    void read(std::string const& name) {
+        std::vector<std::string> damaged;  // told by whoever lists
+        use_listed(repository_, name, damaged, [&] {
+            auto const slot = read_slot(repository_, name);
+            if (!slot.killed() && slot.snapshot->was) replaced_.insert(*slot.snapshot->was);
+        });
+    }
+
+    Repository& repository_;
+    std::set<SessionId> seen_;
+    std::set<SessionId> replaced_;
+};
+
+// It may have been given up since it was listed.
+void require_there(Repository& repository, SessionId const& id, Replaced& replaced) {
+    if (is_live(repository, id, read_gc_log(repository.store(), repository.keys())) &&
+        !replaced.contains(id))
+        return;
+    throw RepositoryError(RepositoryFailure::failed,
+                          "there is no such snapshot any more: " + id.hex() +
+                              " was forgotten or changed since it was listed");
+}
+
 }  // namespace
 
-std::optional<Republished> change_tags(Repository& repository, NamedSnapshot const& named,
-                                       TagChange const& change, Progress& progress) {
-    Snapshot changed = named.snapshot;
-    apply(change, changed);
-    if (changed == named.snapshot) return std::nullopt;
-    Republication republication(repository, progress);
-    // Listed again: it may have been given up since.
-    auto const listed = find_snapshot(repository, named.id.hex(), {});
-    auto done = republication.publish({listed.id, listed.snapshot}, std::move(changed),
-                                      Republication::Trust::listed);
-    give_up(repository, {named.id}, "replaced");
-    return done;
+std::vector<Republished> change_tags(Repository& repository,
+                                     std::vector<NamedSnapshot> const& snapshots,
+                                     TagChange const& change, Progress& progress,
+                                     std::function<void(Republished const&)> const& on_changed) {
+    std::vector<Republished> all;
+    Replaced replaced(repository);
+    for (auto const& named : snapshots) {
+        Snapshot changed = named.snapshot;
+        apply(change, changed);
+        if (changed == named.snapshot) continue;
+        Republication republication(repository, progress);
+        require_there(repository, named.id, replaced);
+        all.push_back(
+            republication.publish(named, std::move(changed), Republication::Trust::listed));
+        give_up(repository, {named.id}, "replaced");
+        if (on_changed) on_changed(all.back());
+    }
+    return all;
 }
 
 namespace {

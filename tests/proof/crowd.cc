@@ -277,8 +277,9 @@ private:
         Progress progress;
         try {
             auto const found = find_snapshot(*machine, id.hex(), {});
-            auto const done = change_tags(*machine, {found.id, found.snapshot}, change, progress);
-            acknowledged_[done ? done->now.id : id] = taken.second;
+            auto const done =
+                change_tags(*machine, {{found.id, found.snapshot}}, change, progress, {});
+            acknowledged_[done.empty() ? id : done[0].now.id] = taken.second;
             cases_.add("tagged");
         } catch (RepositoryError const& error) {
             if (error.kind() != RepositoryFailure::fenced) throw;

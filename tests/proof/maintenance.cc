@@ -39,9 +39,7 @@ void pin_all(Repository& repository) {
     TagChange change;
     change.add = {"kept"};
     change.pin = true;
-    for (auto const& named : list_snapshots(repository).snapshots) {
-        change_tags(repository, named, change, progress);
-    }
+    change_tags(repository, list_snapshots(repository).snapshots, change, progress, {});
 }
 
 void prune_all(Repository& repository) {

@@ -1194,16 +1194,16 @@ TEST_P(Prune, IsTakenBackOnce) {
     EXPECT_EQ(unforget(*repo_, first_.id->hex(), progress).now.id, back.now.id);
     TagChange change;
     change.add = {"kept"};
-    auto const tagged = change_tags(*repo_, back.now, change, progress);
-    EXPECT_EQ(unforget(*repo_, back.now.id.hex(), progress).now.id, tagged->now.id);
-    forget_named(*repo_, tagged->now.id);
+    auto const tagged = change_tags(*repo_, {back.now}, change, progress, {}).at(0);
+    EXPECT_EQ(unforget(*repo_, back.now.id.hex(), progress).now.id, tagged.now.id);
+    forget_named(*repo_, tagged.now.id);
     EXPECT_TRUE(contains(message_of([&] { unforget(*repo_, back.now.id.hex(), progress); }),
                          "take that one back"));
     auto const forgotten = forgotten_snapshots(*repo_).snapshots;
     ASSERT_EQ(forgotten.size(), 1U);
-    EXPECT_EQ(forgotten[0].id, tagged->now.id);
+    EXPECT_EQ(forgotten[0].id, tagged.now.id);
     EXPECT_EQ(repo_.ids().size(), 1U);
-    unforget(*repo_, tagged->now.id.hex(), progress);
+    unforget(*repo_, tagged.now.id.hex(), progress);
     EXPECT_EQ(repo_.ids().size(), 2U);
 }
 
@@ -1278,12 +1278,18 @@ TEST_P(Prune, TagsAndPinsMakeAnotherSnapshotOfTheSameTrees) {
     TagChange change;
     change.add = {"before-upgrade"};
     change.pin = true;
-    auto const done = change_tags(*repo_, {*second_.id, second_.snapshot}, change, progress);
-    ASSERT_TRUE(done);
-    EXPECT_EQ(repo_.ids(), Names{done->now.id.hex()});
+    auto const changed =
+        change_tags(*repo_, {{*second_.id, second_.snapshot}}, change, progress, {});
+    ASSERT_EQ(changed.size(), 1U);
+    auto const& done = changed[0];
+    EXPECT_EQ(repo_.ids(), Names{done.now.id.hex()});
     EXPECT_EQ(repo_.find("latest").snapshot.tags, Names{"before-upgrade"});
-    EXPECT_EQ(failure_of([&] { forget_named(*repo_, done->now.id); }), RepositoryFailure::failed);
-    EXPECT_EQ(change_tags(*repo_, done->now, change, progress), std::nullopt);
+    EXPECT_EQ(failure_of([&] { forget_named(*repo_, done.now.id); }), RepositoryFailure::failed);
+    EXPECT_TRUE(change_tags(*repo_, {done.now}, change, progress, {}).empty());
+    EXPECT_EQ(failure_of([&] {
+                  change_tags(*repo_, {{*second_.id, second_.snapshot}}, change, progress, {});
+              }),
+              RepositoryFailure::failed);
     prune_all(*repo_);
     expect_all_is_well();
 }
@@ -1299,7 +1305,7 @@ TEST_P(Prune, ATagThatWasKilledLeavesOneSnapshot) {
             if (verb == Verb::put && name.starts_with("forgets/"))
                 throw RepositoryError(RepositoryFailure::failed, "killed");
         });
-        EXPECT_EQ(failure_of([&] { change_tags(*repo_, named, change, progress); }),
+        EXPECT_EQ(failure_of([&] { change_tags(*repo_, {named}, change, progress, {}); }),
                   RepositoryFailure::failed);
         repo_.observe_nothing();
         ASSERT_EQ(repo_.ids().size(), 1U);

@@ -380,7 +380,8 @@ TEST_P(Repair, LetsAPinnedSnapshotGoThatCannotBeRead) {
     TagChange pin;
     pin.pin = true;
     auto const first = repo_.find(first_.id->hex());
-    auto const pinned = change_tags(*repo_, {first.id, first.snapshot}, pin, progress)->now;
+    auto const pinned =
+        change_tags(*repo_, {{first.id, first.snapshot}}, pin, progress, {}).at(0).now;
     ForgetRequest request;
     request.names = {pinned.id.hex()};
     request.allow_many = true;
@@ -390,7 +391,7 @@ TEST_P(Repair, LetsAPinnedSnapshotGoThatCannotBeRead) {
         if (!holds_data(name)) repo_.store().remove(name);
     }
     pin.pin = false;
-    EXPECT_EQ(failure_of([&] { change_tags(*repo_, pinned, pin, progress); }),
+    EXPECT_EQ(failure_of([&] { change_tags(*repo_, {pinned}, pin, progress, {}); }),
               RepositoryFailure::corrupt);
     EXPECT_EQ(repo_.ids(), ids);
     request.names = {pinned.id.hex().substr(0, 12)};
