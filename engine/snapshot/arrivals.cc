@@ -29,11 +29,13 @@ NamedSnapshot const* Arrivals::twin_of(Snapshot const& snapshot) const {
 }
 
 NamedSnapshot const* Arrivals::live_twin_of(Snapshot const& snapshot) {
-    list_new();
-    auto const* const twin = twin_of(snapshot);
-    if (twin == nullptr || is_live(repository_, twin->id, {})) return twin;
-    known_.erase(identity(snapshot));
-    return nullptr;
+    for (;;) {
+        list_new();
+        auto const* const twin = twin_of(snapshot);
+        if (twin == nullptr || is_live(repository_, twin->id, {})) return twin;
+        // What it was replaced by since then is listed by now.
+        known_.erase(identity(snapshot));
+    }
 }
 
 // What cannot be read shows nothing that could be there already.
