@@ -73,9 +73,10 @@ void print_group(ForgetArguments const& arguments, ForgetGroup const& group,
         std::string const freed = report.is_measured && reasons.empty()
                                       ? "frees " + size_text(report.freed.at(named.id))
                                       : "";
-        print(fmt::format("  {}  {}  {}  {}", reasons.empty() ? "remove" : "keep  ",
+        print(fmt::format("  {}  {}  {}  {}{}", reasons.empty() ? "remove" : "keep  ",
                           named.id.hex().substr(0, 8), time_text(named.snapshot.time_ns),
-                          reasons.empty() ? freed : joined(reasons, ", ")));
+                          reasons.empty() ? freed : joined(reasons, ", "),
+                          named.snapshot.failure_count > 0 ? "  (incomplete)" : ""));
     }
 }
 

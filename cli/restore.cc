@@ -59,6 +59,7 @@ void print_json_summary(FoundSnapshot const& from, RestoreResult const& result, 
                         bool dry_run) {
     print(nlohmann::json{{"message_type", "summary"},
                          {"snapshot_id", from.id.hex()},
+                         {"failures", from.snapshot.failure_count},
                          {"total_files", result.files},
                          {"files_restored", result.files_restored},
                          {"files_unchanged", result.files_unchanged},
@@ -126,6 +127,14 @@ void print_choice(RestoreArguments const& arguments, SnapshotList const& list,
     print("note: there are snapshots of other hosts or paths, too: --host, --path or an ID choose");
 }
 
+void warn_of_incomplete(GlobalOptions const& options, Snapshot const& snapshot) {
+    if (snapshot.failure_count == 0) return;
+    print_warning(options, fmt::format("this snapshot is incomplete: {} source{} could not be read "
+                                       "whole when it was made; `repo snapshots` shows others",
+                                       number_text(snapshot.failure_count),
+                                       snapshot.failure_count == 1 ? "" : "s"));
+}
+
 int run_restore(GlobalOptions const& options, RestoreArguments const& arguments) {
     auto const repository = open(options);
     auto const list = list_snapshots(*repository);
@@ -133,6 +142,7 @@ int run_restore(GlobalOptions const& options, RestoreArguments const& arguments)
         make_request(options, arguments, find_snapshot(list, arguments.snapshot, arguments.filter));
     for (auto const& message : list.damaged) print_warning(options, message);
     if (!options.json && !options.quiet) print_choice(arguments, list, request.from);
+    warn_of_incomplete(options, request.from.snapshot);
     Progress progress;
     progress.total_bytes =
         request.from.sub_path.empty() ? request.from.snapshot.statistics.bytes : 0;

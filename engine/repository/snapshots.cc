@@ -141,9 +141,12 @@ SnapshotList list_snapshots(Repository& repository) {
         });
     }
     leave_out_replaced(list.snapshots);
-    std::stable_sort(
-        list.snapshots.begin(), list.snapshots.end(),
-        [](auto const& a, auto const& b) { return a.snapshot.time_ns < b.snapshot.time_ns; });
+    // Of one moment, as a user may give the same to many, the one that was made later.
+    std::stable_sort(list.snapshots.begin(), list.snapshots.end(),
+                     [](auto const& a, auto const& b) {
+                         return std::pair(a.snapshot.time_ns, a.snapshot.started_ns) <
+                                std::pair(b.snapshot.time_ns, b.snapshot.started_ns);
+                     });
     given_up.merge(read);
     remember_heads(repository, list, given_up, closed);
     return list;

@@ -68,6 +68,7 @@ private:
     std::vector<Folder> folders_;  // from the start down
     Bytes buffer_;
     std::uint64_t foreseen_bytes_ = 0;  // of a dry run
+    std::set<std::string> foreseen_;    // in a dry run: files of several names, made anew
 };
 
 }  // namespace coffre

@@ -123,6 +123,10 @@ expect_error "1 source could not be read whole; the rest is saved"
 repo cat "latest:$work/src/numbers" | cmp - src/numbers
 expect_code 0 repo snapshots
 expect_output "(incomplete)"
+expect_code 0 repo forget --keep-last 1 --allow-many --dry-run
+expect_output "(incomplete)"
+expect_code 0 repo restore latest -q --target incomplete
+expect_error "this snapshot is incomplete: 1 source could not be read whole when it was made"
 if is_root; then
     skip "unreadable file: root reads everything"
 else

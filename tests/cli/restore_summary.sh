@@ -83,6 +83,20 @@ else
     skip "a target that may not be used: only root can become an ordinary user"
 fi
 
+# A dry run knows what becomes of all names of a file.
+mkdir named partly
+echo one >named/a
+ln named/a named/b
+expect_code 0 repo snapshot named
+echo 'two!' >partly/a
+ln partly/a partly/b
+expect_code 0 repo restore "latest:$work/named" -t partly -n --json
+expect_equal "$(field files_restored) $(field files_unchanged)" "2 0"
+expect_code 0 repo restore "latest:$work/named" -t partly --json
+expect_equal "$(field files_restored) $(field files_unchanged)" "2 0"
+expect_code 0 repo restore "latest:$work/named" -t partly -n --json
+expect_equal "$(field files_restored) $(field files_unchanged)" "0 2"
+
 # An ordinary user gets attributes back of what he may not write to himself.
 mkdir forbidden
 echo text >forbidden/file

@@ -195,4 +195,14 @@ mv moved there
 ln -s there moved
 expect_code 3 repo snapshot -q moved
 expect_error "moved: was a folder before, and is a symbolic link: name what it leads to"
+
+# Of one moment the one that was made last counts.
+mkdir dated
+for n in $(seq 6); do
+    echo "$n" >dated/file
+    expect_code 0 repo snapshot -q --time 2020-02-02 dated
+done
+expect_equal "$(repo cat "latest:$work/dated/file" --path "$work/dated")" 6
+expect_code 0 repo forget --path "$work/dated" --keep-daily 1 --allow-many
+expect_equal "$(repo cat "latest:$work/dated/file" --path "$work/dated")" 6
 echo "all as expected"
