@@ -43,6 +43,8 @@ void print_counts(RepairReport const& report, bool apply) {
     line("damaged bundles", report.damaged_bundles.size(), aside);
     line("damaged forget records", report.damaged_forgets.size(),
          "their snapshots are there again");
+    line("damaged session records", report.damaged_sessions.size(),
+         apply ? "ended" : "to be ended: a writer tries once more");
     line("damaged log records", report.damaged_log.size(), "no longer needed");
     line("other files", report.strays.size(), aside);
     line("lost snapshots", report.lost_snapshots.size(),
@@ -122,6 +124,7 @@ void print_json(RepairReport const& report, bool apply) {
     put_texts(document, "missing_packs", report.missing_packs);
     put_texts(document, "damaged_bundles", report.damaged_bundles);
     put_texts(document, "damaged_forgets", report.damaged_forgets);
+    put_texts(document, "damaged_sessions", report.damaged_sessions);
     put_texts(document, "damaged_log", report.damaged_log);
     put_texts(document, "strays", report.strays);
     put_texts(document, "lost_snapshots", report.lost_snapshots);

@@ -26,14 +26,15 @@ struct RepairReport {
     std::vector<std::string> damaged_packs;
     std::vector<std::string> missing_packs;
     std::vector<std::string> damaged_bundles;
-    std::vector<std::string> damaged_forgets;  // their snapshots are there again
-    std::vector<std::string> damaged_log;      // records that are missing, too: done without
-    std::vector<std::string> strays;           // that are no objects of a repository
-    std::vector<std::string> lost_snapshots;   // of which something tells: they are given up
-    bool has_damaged_slot = false;             // of a snapshot; it is among the next, too
-    std::vector<std::string> beyond_repair;    // slots and keys: left as they are
-    std::uint64_t unmoved = 0;                 // that should be set aside; among those, too
-    bool needs_allow_many = false;             // so they are not given up
+    std::vector<std::string> damaged_forgets;   // their snapshots are there again
+    std::vector<std::string> damaged_sessions;  // these are ended; a writer tries once more
+    std::vector<std::string> damaged_log;       // records that are missing, too: done without
+    std::vector<std::string> strays;            // that are no objects of a repository
+    std::vector<std::string> lost_snapshots;    // of which something tells: they are given up
+    bool has_damaged_slot = false;              // of a snapshot; it is among the next, too
+    std::vector<std::string> beyond_repair;     // slots and keys: left as they are
+    std::uint64_t unmoved = 0;                  // that should be set aside; among those, too
+    bool needs_allow_many = false;              // so they are not given up
     std::uint64_t packs = 0;
     std::uint64_t packs_without_bundle = 0;  // sound ones: they get one
     std::uint64_t chunks_saved = 0;          // that were only in damaged packs; stored anew
@@ -45,8 +46,8 @@ struct RepairReport {
     // what an interrupted run left: the next prune removes them.
     bool is_needed() const {
         return !damaged_packs.empty() || !missing_packs.empty() || !damaged_bundles.empty() ||
-               !damaged_forgets.empty() || !damaged_log.empty() || !strays.empty() ||
-               !lost_snapshots.empty() || (packs_without_bundle > 0 && !hurt);
+               !damaged_forgets.empty() || !damaged_sessions.empty() || !damaged_log.empty() ||
+               !strays.empty() || !lost_snapshots.empty() || (packs_without_bundle > 0 && !hurt);
     }
     bool is_whole() const {
         return beyond_repair.empty() && !needs_allow_many && hurt && hurt->empty();

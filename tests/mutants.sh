@@ -54,6 +54,7 @@ set-ids-for-all         tests  *HostileTree*
 stale-wait              tests  *Prune.WaitsAnew*
 trust-fresh-times       tests  Snapshot.ReadsAFileAgainThatIsYoungerThanTheParent
 unbounded               tests  *HostileContents*Shape*
+unended-session         tests  *Repair.EndsASession*
 undo-unchecked          tests  *Prune.A*Snapshot*Back*
 unlogged-sweep          tests  *Prune.LeavesNoTrace*
 unread-copies           tests  *Repair.A*ReadsTheCopy*

@@ -263,15 +263,25 @@ private:
             is_sound(report_.beyond_repair, object.name,
                      [&] { examine_small_object(repository_, object.name); });
         }
+        look_at_sessions();
         look_for_strays();
+    }
+
+    void look_at_sessions() {
+        for (auto const& object : store_.list("sessions/")) {
+            if (!session_of(object.name)) {
+                add_stray(object, "session");
+                continue;
+            }
+            bool const sound = is_sound(report_.damaged_sessions, object.name,
+                                        [&] { examine_small_object(repository_, object.name); });
+            if (!sound) found_.going.push_back(object.name);
+        }
     }
 
     void look_for_strays() {
         for (auto const& object : store_.list("snapshots/")) {
             if (!SessionId::parse(last_component(object.name))) add_stray(object, "snapshot");
-        }
-        for (auto const& object : store_.list("sessions/")) {
-            if (!session_of(object.name)) add_stray(object, "session");
         }
         store_.each("packs/", [this](ObjectInfo const& object) {
             if (!names::pack_of(object.name)) add_stray(object, "pack");
@@ -295,12 +305,22 @@ private:
             report_.chunks_saved = salvaged.saved;
             report_.chunks_lost = salvaged.lost;
         }
+        end_damaged_sessions();
         set_aside();
         require_session();
         while (set_rows_aside()) continue;
         require_session();
         repository_.refresh_index();
         found_.bad.clear();
+    }
+
+    // Before their records go: nobody may rely on what a session that is open and not listed needs.
+    void end_damaged_sessions() {
+        if (mutant("unended-session")) return;
+        for (auto const& name : found_.going) {
+            auto const id = name.starts_with("sessions/") ? session_of(name) : std::nullopt;
+            if (id && !log_.closed.contains(*id)) end_session(store_, repository_.keys(), *id);
+        }
     }
 
     // False when no bundle names a bad pack: a collection may have written one anew meanwhile.

@@ -63,6 +63,16 @@ expect_code 0 repo repair --apply --from src
 expect_code 0 repo check --read-data
 expect_code 0 repo prune
 
+# A record of a session that cannot be read keeps no collection waiting.
+echo junk >"store/sessions/$(printf '%032d' 0)"
+expect_code 20 repo check
+expect_code 20 repo repair
+expect_output 'damaged session records'
+expect_code 0 repo repair --apply
+expect_code 0 repo check
+expect_code 0 repo prune
+expect_code 0 repo check
+
 # A folder in the place of a bundle cannot be moved, and is not said to be.
 stuck=store/bundles/$(printf '%032d' 0)
 mkdir "$stuck"

@@ -260,7 +260,7 @@ private:
     void expect_no_damage(RepairReport const& report) {
         for (auto const* damage :
              {&report.damaged_packs, &report.missing_packs, &report.damaged_bundles,
-              &report.damaged_forgets, &report.beyond_repair}) {
+              &report.damaged_forgets, &report.damaged_sessions, &report.beyond_repair}) {
             cases_.expect(damage->empty(), "a repair met damage: " + joined(*damage));
         }
         bool const is_hurt = report.hurt && !report.hurt->empty();

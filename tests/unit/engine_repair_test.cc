@@ -374,6 +374,37 @@ TEST_P(Repair, GivesUpMoreThanIsLeftOnlyWhenThatIsMeant) {
     EXPECT_FALSE(repair().is_needed());
 }
 
+// Its writer would otherwise be waited for, or, once the record is away, not be known of.
+TEST_P(Repair, EndsASessionWhoseRecordCannotBeRead) {
+    std::string record;
+    repo_.observe([&](Verb verb, std::string const& name) {
+        if (verb != Verb::put || !name.starts_with("bundles/") || !record.empty()) return;
+        std::set<std::string> settled;
+        for (auto const& slot : repo_.objects("snapshots/")) settled.insert(last_component(slot));
+        for (auto const& session : repo_.objects("sessions/")) {
+            if (!settled.contains(last_component(session))) record = session;
+        }
+        flip(record, 60);
+        TempFolder const cache;
+        auto const store = std::shared_ptr<Backend>(&repo_.store(), [](Backend*) {});
+        auto const other = open_repository(store, repo_.credentials(), {cache.path(), false, {}});
+        Progress progress;
+        auto const report = repair_repository(*other, {true, true, 2}, progress);
+        ASSERT_EQ(report.damaged_sessions.size(), 1U);
+        EXPECT_TRUE(contains(report.damaged_sessions[0], record));
+        EXPECT_FALSE(repo_.store().stat(record));
+        EXPECT_TRUE(repo_.store().stat("snapshots/" + last_component(record))) << "not ended";
+    });
+    write_file(source_ / "more", random_bytes(7, 30'000));
+    auto const third = repo_.save(source_.path());
+    repo_.observe_nothing();
+    ASSERT_FALSE(record.empty());
+    EXPECT_NE(third.id->hex(), last_component(record)) << "a second attempt was due";
+    EXPECT_FALSE(repair(false).is_needed());
+    EXPECT_EQ(repo_.restored(third.snapshot, source_.path()), image_of(source_.path()));
+    expect_whole();
+}
+
 // A pin cannot be taken from it, nor does the attempt leave anything behind.
 TEST_P(Repair, LetsAPinnedSnapshotGoThatCannotBeRead) {
     Progress progress;
