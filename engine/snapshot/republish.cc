@@ -151,7 +151,7 @@ private:
     GcState log_;
 };
 
-// Those in whose place another one was published, whether somebody came to give them up or not.
+// Those in whose place another one stands, whether somebody came to give them up or not.
 class Replaced {
 public:
     explicit Replaced(Repository& repository) : repository_(repository) {}
@@ -159,18 +159,20 @@ public:
     // By now.
     bool contains(SessionId const& id) {
         for (auto const& object : repository_.store().list("snapshots/")) {
-            auto const slot = SessionId::parse(last_component(object.name));
-            if (slot && seen_.insert(*slot).second) read(object.name);
+            auto const other = SessionId::parse(last_component(object.name));
+            if (other && seen_.insert(*other).second) read(*other);
         }
         return replaced_.contains(id);
     }
 
 private:
-    void read(std::string const& name) {
+    void read(SessionId const& id) {
         std::vector<std::string> damaged;  // told by whoever lists
-        use_listed(repository_, name, damaged, [&] {
-            auto const slot = read_slot(repository_, name);
-            if (!slot.killed() && slot.snapshot->was) replaced_.insert(*slot.snapshot->was);
+        use_listed(repository_, names::snapshot(id), damaged, [&] {
+            auto const slot = read_slot(repository_, names::snapshot(id));
+            bool const counts =
+                !slot.killed() && slot.snapshot->was && !has_forget(repository_, id);
+            if (counts) replaced_.insert(*slot.snapshot->was);
         });
     }
 
