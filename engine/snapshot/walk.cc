@@ -308,8 +308,8 @@ void Walker::walk_entries(Place const& place, std::uint64_t device, Listing list
         std::string name(entries.name());
         Node const* const found = cursor ? cursor->seek(name) : nullptr;
         std::string path = join_path(place.path, name);
-        walk_entry({entries.folder(), std::move(name), std::move(path), device},
-                   entries.look(), found, &entries);
+        walk_entry({entries.folder(), std::move(name), std::move(path), device}, entries.look(),
+                   found, &entries);
     }
 }
 
