@@ -2,6 +2,7 @@
 
 #include "engine/copy.h"
 #include "engine/forget.h"
+#include "engine/keys.h"
 #include "engine/prune.h"
 #include "engine/repair.h"
 #include "engine/repository/snapshot_store.h"
@@ -76,6 +77,7 @@ private:
         if (schedule_.draw(3) > 0) add(&Crowd::forget_or_take_back);
         static constexpr std::array<Action, 5> others{&Crowd::read, &Crowd::look, &Crowd::mend,
                                                       &Crowd::tag, &Crowd::copy};
+        if (mode_ == Mode::encrypted) add(&Crowd::change_secret);
         for (auto more = schedule_.draw(3) == 0 ? 1 : 2; more > 0; --more) {
             bool const is_writer = schedule_.draw(2) == 0;
             Action const other = others.at(schedule_.draw(others.size()));
@@ -181,6 +183,10 @@ private:
     void note(RepositoryError const& error) {
         bool const is_stopped = contains(error.what(), "the machine stopped");
         if (is_stopped) return cases_.add("stopped");
+        // What began before a rekey does not read what was stored after it.
+        bool const is_outdated =
+            error.kind() == RepositoryFailure::wrong_key && mode_ == Mode::encrypted;
+        if (is_outdated) return cases_.add("outdated");
         cases_.add("refused");
         cases_.expect(
             error.kind() == RepositoryFailure::failed || error.kind() == RepositoryFailure::fenced,
@@ -287,6 +293,12 @@ private:
         }
     }
 
+    // What is stored from now on needs the new one, which the same key opens.
+    void change_secret(Machine& machine) {
+        rekey(*machine, {repo_.credentials(), KdfStrength::standard, ""});
+        cases_.add("rekeyed");
+    }
+
     void copy(Machine& machine) { copy_from_elsewhere(*machine, {}); }
 
     void copy_from_elsewhere(Repository& to, Names names) {
@@ -376,7 +388,8 @@ private:
     Trace trace_;
     Cases& cases_;
     TempFolder folder_;
-    TestRepo repo_{Mode::none, {4096, 16384, 65536}};
+    Mode const mode_ = schedule_.draw(4) == 0 ? Mode::encrypted : Mode::none;
+    TestRepo repo_{mode_, {4096, 16384, 65536}};
     bool const is_deadly_ = schedule_.draw(2) == 0;  // machines stop, or are thought to have
     unsigned const busy_ = any_tree();               // saved more often than the others
     PruneRequest tidy_;
