@@ -262,8 +262,8 @@ void warn_of_exclusions(GlobalOptions const& options, SnapshotResult const& resu
     std::string const others =
         result.spared.size() == 1 ? "" : fmt::format(" (and {} more)", result.spared.size() - 1);
     print_warning(options, result.spared[0] + others +
-                               ": an exclusion matches what is named itself; that is saved. Name "
-                               "the folder above it instead, and it is left out");
+                               ": saved although an exclusion matches, since it is named itself, "
+                               "or lies above what is; name a folder above it to leave it out");
 }
 
 int run_snapshot(GlobalOptions const& options, SnapshotArguments const& arguments) {

@@ -39,6 +39,7 @@ private:
         bool negated = false;
         bool is_last_literal = false;
     };
+    static bool may_end_at(Pattern const& pattern, std::string const& name);
     static bool is_about(Pattern const& pattern, std::vector<std::string> const& path);
     static bool matches_all(Pattern const& pattern, std::vector<std::string> const& path);
 

@@ -50,7 +50,8 @@ struct SnapshotResult {
     bool unchanged = false;
     Snapshot snapshot;
     std::string left_out;             // where the repository was met; empty: nowhere
-    std::vector<std::string> spared;  // named paths that an exclusion matches: saved all the same
+    // Saved although an exclusion matches it: what is named, and folders above what is.
+    std::vector<std::string> spared;
 };
 
 // Reads everything once, stores what is new, and returns when the snapshot is durable and was read

@@ -29,13 +29,10 @@ std::size_t memory_of(PackDirectory const& directory) {
 
 ChunkRow const* find_row(BlockRow const& block, ChunkId const& id, std::size_t& hint) {
     auto const& rows = block.chunks;
-    auto const is_it = [&](ChunkRow const& row) { return row.id == id; };
-    auto const start = rows.begin() + static_cast<std::ptrdiff_t>(std::min(hint, rows.size()));
-    auto found = std::find_if(start, rows.end(), is_it);
-    if (found == rows.end()) {
-        found = std::find_if(rows.begin(), start, is_it);
-        if (found == start) return nullptr;
-    }
+    if (hint < rows.size() && rows[hint].id == id) return &rows[hint++];
+    auto const found =
+        std::find_if(rows.begin(), rows.end(), [&](ChunkRow const& row) { return row.id == id; });
+    if (found == rows.end()) return nullptr;
     hint = static_cast<std::size_t>(found - rows.begin()) + 1;
     return &*found;
 }

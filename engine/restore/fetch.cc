@@ -118,6 +118,8 @@ void Fetcher::hand_on_window() {
     for (auto& [place, writes] : window_) {
         auto source = source_of({place.first, place.second});
         if (source) {
+            // Its pack's whole directory would be held, too.
+            source->row = std::make_shared<BlockRow const>(*source->row);
             running_->push(std::make_shared<Job>(Job{std::move(*source), std::move(writes)}));
             continue;
         }

@@ -231,8 +231,9 @@ bool Walker::is_excluded(std::string const& path, Node const& node) {
     bool const is_too_large =
         exclude_.larger_than && node.is_file() && node.size > *exclude_.larger_than;
     if (!is_too_large && !matches_pattern(path)) return false;
-    if (named_.contains(path)) spared_.push_back(path);
-    return !is_named(path);
+    if (!is_named(path)) return true;
+    spared_.push_back(path);
+    return false;
 }
 
 bool Walker::matches_pattern(std::string const& path) const {

@@ -40,7 +40,7 @@ public:
     Failures& failures() { return failures_; }
     // Where the repository was met, and left out; empty: nowhere.
     std::string const& left_out() const { return left_out_; }
-    // Named paths that an exclusion matches.
+    // What an exclusion matches, and is named or lies above what is.
     std::vector<std::string> const& spared() const { return spared_; }
 
 private:

@@ -108,8 +108,15 @@ void PatternList::add(std::string const& text) {
     patterns_.push_back(std::move(pattern));
 }
 
+bool PatternList::may_end_at(Pattern const& pattern, std::string const& name) {
+    std::string const& last = pattern.components.back();
+    return pattern.is_last_literal ? last == name : component_matches(last, name);
+}
+
 bool PatternList::is_about(Pattern const& pattern, std::vector<std::string> const& path) {
     if (!pattern.negated) return matches_all(pattern, path);
+    auto const may_be = [&](std::string const& name) { return may_end_at(pattern, name); };
+    if (std::none_of(path.begin(), path.end(), may_be)) return false;
     Reached reached(pattern.components);
     return std::any_of(path.begin(), path.end(), [&](std::string const& name) {
         reached.step(name);
@@ -119,11 +126,8 @@ bool PatternList::is_about(Pattern const& pattern, std::vector<std::string> cons
 
 // Most patterns are ruled out by the name alone.
 bool PatternList::matches_all(Pattern const& pattern, std::vector<std::string> const& path) {
-    if (path.empty()) return false;
-    std::string const& last = pattern.components.back();
-    bool const may_be =
-        pattern.is_last_literal ? last == path.back() : component_matches(last, path.back());
-    return may_be && walk_through(pattern.components, path).end();
+    return !path.empty() && may_end_at(pattern, path.back()) &&
+           walk_through(pattern.components, path).end();
 }
 
 std::optional<bool> PatternList::decide(std::string const& path, std::string const& other) const {

@@ -88,7 +88,9 @@ expect_code 0 repo ls latest
 expect_output "$work/src/cache/deep/data"
 expect_output "$work/src/marked/data"
 expect_code 0 repo snapshot src src/a/1.tmp src/logs -e '*.tmp' -e logs
-expect_error "$work/src/a/1.tmp (and 1 more): an exclusion matches what is named itself; that is saved"
+expect_error "$work/src/a/1.tmp (and 1 more): saved although an exclusion matches"
+expect_code 0 repo snapshot src src/logs/2026/keep -e logs
+expect_error "$work/src/logs: saved although an exclusion matches"
 expect_code 0 repo ls latest
 expect_output "$work/src/a/1.tmp"
 expect_output "$work/src/logs/keep"

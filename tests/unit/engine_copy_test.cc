@@ -10,6 +10,7 @@
 #include "engine/repair.h"
 #include "engine/repository/forgets.h"
 #include "engine/snapshot/arrivals.h"
+#include "engine/tag.h"
 #include "engine_test_repo.h"
 
 namespace coffre {
@@ -359,6 +360,32 @@ TEST(Arrivals, KnowWhatHasComeAndWhatHasGoneSince) {
     EXPECT_EQ(repo.objects("forgets/"), Names{});
     EXPECT_EQ(there.live_twin_of(first.snapshot), nullptr);
     EXPECT_NE(there.live_twin_of(second.snapshot), nullptr);
+}
+
+// What was there when the slots were listed may have another id when it is asked for.
+TEST(Arrivals, KnowWhatIsTaggedAtThatMoment) {
+    TempFolder const source;
+    write_file(source / "file", "1");
+    TestRepo repo;
+    auto const first = repo.save(source.path());
+    Arrivals there(*repo);
+    EXPECT_EQ(there.list(), Names{});
+    std::vector<Republished> tagged;
+    repo.observe([&](Verb, std::string const& name) {
+        if (!name.starts_with("forgets/") || !tagged.empty()) return;
+        TempFolder const cache;
+        auto const store = std::shared_ptr<Backend>(&repo.store(), [](Backend*) {});
+        auto const other = open_repository(store, repo.credentials(), {cache.path(), false, {}});
+        TagChange change;
+        change.add = {"x"};
+        Progress progress;
+        tagged = change_tags(*other, {{*first.id, first.snapshot}}, change, progress, {});
+    });
+    auto const* const twin = there.live_twin_of(first.snapshot);
+    repo.observe_nothing();
+    ASSERT_EQ(tagged.size(), 1U);
+    ASSERT_NE(twin, nullptr);
+    EXPECT_EQ(twin->id, tagged[0].now.id);
 }
 
 TEST(CopyRefuses, TheRepositoryItself) {

@@ -1309,6 +1309,9 @@ TEST_P(Prune, ATagThatWasKilledLeavesOneSnapshot) {
                   RepositoryFailure::failed);
         repo_.observe_nothing();
         ASSERT_EQ(repo_.ids().size(), 1U);
+        // Whoever has listed it before does not tag it beside the other one.
+        EXPECT_EQ(failure_of([&] { change_tags(*repo_, {named}, change, progress, {}); }),
+                  RepositoryFailure::failed);
         named = {repo_.find("latest").id, repo_.find("latest").snapshot};
     }
     EXPECT_EQ(named.snapshot.tags, (Names{"one", "two"}));
