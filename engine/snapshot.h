@@ -49,7 +49,7 @@ struct SnapshotResult {
     std::optional<SessionId> id;  // nothing after a dry run, or when nothing had changed
     bool unchanged = false;
     Snapshot snapshot;
-    std::string left_out;             // where the repository was met; empty: nowhere
+    std::string left_out;  // where the repository was met; empty: nowhere
     // Saved although an exclusion matches it: what is named, and folders above what is.
     std::vector<std::string> spared;
 };
