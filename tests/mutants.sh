@@ -75,15 +75,15 @@ TABLE
 # trees of the earlier one are gone, too.
 crowds() {
     cat <<'TABLE'
-ignore-fence            50-69
-log-before-session      50-59
-no-relist               0-19
-no-wait                 0-19
-repair-unannounced      1140-1149
-reuse-condemned         0-9
-sessions-before-condemn 110-119
-stale-wait              40-49
-undo-unchecked          0-19
+ignore-fence            60-69
+log-before-session      150-159
+no-relist               0-9
+no-wait                 0-9
+repair-unannounced      10-19
+reuse-condemned         30-39
+sessions-before-condemn 540-549
+stale-wait              50-59
+undo-unchecked          0-9
 unlogged-sweep          0-9
 TABLE
 }

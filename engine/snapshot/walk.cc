@@ -303,7 +303,7 @@ void Walker::walk_entries(Place const& place, std::uint64_t device, Listing list
     Entries entries(ahead_, std::move(listing), [&](auto name, auto const& status) {
         if (status.st_dev != device) return false;
         std::string const path = join_path(place.path, name);
-        return is_named(path) || (!matches_pattern(path) && !is_repository(status));
+        return (!matches_pattern(path) && !is_repository(status)) || is_named(path);
     });
     for (; !entries.at_end(); entries.next()) {
         std::string name(entries.name());

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
+#include <mutex>
 #include <thread>
 
 namespace coffre::proof {
@@ -11,17 +13,27 @@ namespace coffre::proof {
 namespace {
 
 std::mutex random_mutex;
-std::mt19937_64 random_source;
+std::uint64_t random_step = 0;
+// One for each size: keys and nonces may be drawn by other threads than ids, which are what the
+// order of calls rests on.
+std::map<std::size_t, std::mt19937_64> random_sources;
+
+std::mt19937_64& source_for(std::size_t size) {
+    auto const [source, is_new] = random_sources.try_emplace(size);
+    if (is_new) source->second.seed(random_of(random_step)() + size);
+    return source->second;
+}
 
 std::uint32_t seeded_word() {
     std::lock_guard const lock(random_mutex);
-    return static_cast<std::uint32_t>(random_source());
+    return static_cast<std::uint32_t>(source_for(sizeof(std::uint32_t))());
 }
 
 void seeded_bytes(void* const into, std::size_t size) {
     std::lock_guard const lock(random_mutex);
+    auto& source = source_for(size);
     for (auto& byte : std::span(static_cast<unsigned char*>(into), size)) {
-        byte = static_cast<unsigned char>(random_source());
+        byte = static_cast<unsigned char>(source());
     }
 }
 
@@ -164,7 +176,8 @@ Schedule::Machine Schedule::anyone() {
 SeededRandomness::SeededRandomness(std::uint64_t step) {
     if (::sodium_init() < 0)
         throw std::runtime_error("libsodium cannot be used");  // it draws, once
-    random_source = random_of(step);
+    random_sources.clear();
+    random_step = step;
     ::randombytes_set_implementation(&seeded);
 }
 
