@@ -156,7 +156,8 @@ pack=$(find damaged-data/packs -type f -size +2M | head -n 1)
 printf 'damage' | dd of="$pack" bs=1 seek=1000 conv=notrunc status=none
 expect_code 20 repo restore --json -r damaged-data "latest:$work/src" -t from-damaged
 expect_json out summary
-expect_json err error
+expect_json err error warning # it is of an incomplete snapshot, too
+expect_equal "$(query out 'last["failures"]')" 1
 expect_equal "$(query out 'last["files_damaged"] > 0')" True
 rm "$pack"
 expect_code 20 repo check --json -r damaged-data
