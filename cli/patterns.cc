@@ -28,7 +28,7 @@ std::string anchored(std::string const& pattern, std::string const& folder) {
 
 std::filesystem::path working_folder(std::string const& pattern) {
     std::error_code gone;
-    auto const folder = std::filesystem::current_path(gone);
+    auto folder = std::filesystem::current_path(gone);
     if (gone) {
         throw std::invalid_argument("pattern \"" + pattern +
                                     "\": the working folder: " + gone.message());
