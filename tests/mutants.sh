@@ -54,8 +54,8 @@ set-ids-for-all         tests  *HostileTree*
 stale-wait              tests  *Prune.WaitsAnew*
 trust-fresh-times       tests  Snapshot.ReadsAFileAgainThatIsYoungerThanTheParent
 unbounded               tests  *HostileContents*Shape*
-unended-session         tests  *Repair.EndsASession*
 undo-unchecked          tests  *Prune.A*Snapshot*Back*
+unended-session         tests  *Repair.EndsASession*
 unlogged-sweep          tests  *Prune.LeavesNoTrace*
 unread-copies           tests  *Repair.A*ReadsTheCopy*
 unreadable-is-unneeded  tests  *PruneRefuses.WhenASlot*
