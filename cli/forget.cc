@@ -76,7 +76,7 @@ void print_group(ForgetArguments const& arguments, ForgetGroup const& group,
         print(fmt::format("  {}  {}  {}  {}{}", reasons.empty() ? "remove" : "keep  ",
                           named.id.hex().substr(0, 8), time_text(named.snapshot.time_ns),
                           reasons.empty() ? freed : joined(reasons, ", "),
-                          named.snapshot.failure_count > 0 ? "  (incomplete)" : ""));
+                          incomplete_mark(named.snapshot)));
     }
 }
 

@@ -261,6 +261,15 @@ std::string verification_text(Verification const& verification, std::int64_t now
     return text;
 }
 
+std::string incomplete_mark(Snapshot const& snapshot) {
+    return snapshot.failure_count > 0 ? "  (incomplete)" : "";
+}
+
+std::string unread_text(Snapshot const& snapshot) {
+    return fmt::format("{} source{} could not be read whole", number_text(snapshot.failure_count),
+                       snapshot.failure_count == 1 ? "" : "s");
+}
+
 std::string same_disk_text(std::vector<std::string> const& paths) {
     std::string const more =
         paths.size() > 1 ? fmt::format(" and {} more", paths.size() - 1) : std::string();

@@ -44,6 +44,10 @@ void print_warning(GlobalOptions const& options, std::string const& message);
 nlohmann::json snapshot_json(NamedSnapshot const& named);
 // "all packs; the oldest 20 days ago"
 std::string verification_text(Verification const& verification, std::int64_t now_s);
+// "  (incomplete)" of a snapshot whose sources could not all be read whole, else "".
+std::string incomplete_mark(Snapshot const& snapshot);
+// "2 sources could not be read whole"
+std::string unread_text(Snapshot const& snapshot);
 // That a repository lies beside these paths.
 std::string same_disk_text(std::vector<std::string> const& paths);
 

@@ -129,10 +129,8 @@ void print_choice(RestoreArguments const& arguments, SnapshotList const& list,
 
 void warn_of_incomplete(GlobalOptions const& options, Snapshot const& snapshot) {
     if (snapshot.failure_count == 0) return;
-    print_warning(options, fmt::format("this snapshot is incomplete: {} source{} could not be read "
-                                       "whole when it was made; `repo snapshots` shows others",
-                                       number_text(snapshot.failure_count),
-                                       snapshot.failure_count == 1 ? "" : "s"));
+    print_warning(options, "this snapshot is incomplete: " + unread_text(snapshot) +
+                               " when it was made; `repo snapshots` shows others");
 }
 
 int run_restore(GlobalOptions const& options, RestoreArguments const& arguments) {

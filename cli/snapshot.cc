@@ -284,11 +284,7 @@ int run_snapshot(GlobalOptions const& options, SnapshotArguments const& argument
     if (!options.quiet) warn_of_exclusions(options, result);
     print_summary(options, arguments, result, seconds);
     if (result.snapshot.failure_count == 0) return exit_code::ok;
-    if (!options.json) {
-        print_error(fmt::format("repo: {} source{} could not be read whole; the rest is saved",
-                                result.snapshot.failure_count,
-                                result.snapshot.failure_count == 1 ? "" : "s"));
-    }
+    if (!options.json) print_error("repo: " + unread_text(result.snapshot) + "; the rest is saved");
     return exit_code::incomplete;
 }
 

@@ -12,10 +12,7 @@ namespace coffre::cli {
 namespace {
 
 std::string marks_of(Snapshot const& snapshot) {
-    std::string marks;
-    if (snapshot.pinned) marks += "  (pinned)";
-    if (snapshot.failure_count > 0) marks += "  (incomplete)";
-    return marks;
+    return (snapshot.pinned ? "  (pinned)" : "") + incomplete_mark(snapshot);
 }
 
 void print_table(std::vector<NamedSnapshot> const& snapshots) {

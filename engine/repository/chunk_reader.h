@@ -19,7 +19,7 @@ struct BlockSource {
     PackId pack;
     std::string pack_name;
     PackKind kind = PackKind::data;
-    std::shared_ptr<BlockRow const> row;
+    std::shared_ptr<BlockRow const> row;  // from source(): holds all of its pack's directory
     std::shared_ptr<SessionKey const> key;
 };
 
@@ -80,7 +80,7 @@ private:
     std::optional<Index::View> view_;
     LruCache<PackNumber, KnownPack> packs_;
     LruCache<std::pair<PackNumber, std::uint32_t>, Bytes> blocks_;
-    std::size_t next_row_ = 0;
+    std::size_t next_row_ = 0;  // for find_row(), of whichever block
     std::uint64_t held_ = 0;
     std::uint64_t decoded_ = 0;     // blocks, for the chunk being read
     std::uint64_t base_bytes_ = 0;  // plaintext of deltas' bases, for it

@@ -19,6 +19,9 @@ bool is_live(Repository& repository, SessionId const& id, GcState const& log);
 // Whether it was given up, by now.
 bool is_given_up(Repository& repository, SessionId const& id);
 
+// By their times; of one time, which a user may give to many, by when they were made.
+void sort_oldest_first(std::vector<NamedSnapshot>& snapshots);
+
 // Does something with a slot or a forget that was listed: damage, and what may not be read, is
 // told of. One that is gone was closed by a collector.
 template <class Action>

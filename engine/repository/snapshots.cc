@@ -121,6 +121,13 @@ void leave_out_replaced(std::vector<NamedSnapshot>& snapshots) {
 
 }  // namespace
 
+void sort_oldest_first(std::vector<NamedSnapshot>& snapshots) {
+    std::stable_sort(snapshots.begin(), snapshots.end(), [](auto const& a, auto const& b) {
+        return std::pair(a.snapshot.time_ns, a.snapshot.started_ns) <
+               std::pair(b.snapshot.time_ns, b.snapshot.started_ns);
+    });
+}
+
 SnapshotList list_snapshots(Repository& repository) {
     SnapshotList list;
     std::set<SessionId> given_up = read_forgets(repository, list.damaged);
@@ -141,12 +148,7 @@ SnapshotList list_snapshots(Repository& repository) {
         });
     }
     leave_out_replaced(list.snapshots);
-    // Of one moment, as a user may give the same to many, the one that was made later.
-    std::stable_sort(list.snapshots.begin(), list.snapshots.end(),
-                     [](auto const& a, auto const& b) {
-                         return std::pair(a.snapshot.time_ns, a.snapshot.started_ns) <
-                                std::pair(b.snapshot.time_ns, b.snapshot.started_ns);
-                     });
+    sort_oldest_first(list.snapshots);
     given_up.merge(read);
     remember_heads(repository, list, given_up, closed);
     return list;

@@ -246,7 +246,7 @@ void ContentsPass::foresee_name(std::string const& path, std::string const& firs
     auto const there = look(path);
     auto const file = look(first);
     bool const is_linked =
-        there && file && identity_of(*there) == identity_of(*file) && !foreseen_.contains(first);
+        there && file && identity_of(*there) == identity_of(*file) && !made_anew_.contains(first);
     if (!is_linked) return count_restored(there ? "changed" : "new", path);
     ++context_.result.files_unchanged;
 }
@@ -273,7 +273,7 @@ void ContentsPass::create_file(std::string const& path, Node const& node) {
 // What is there stays until the new one is complete: it may be all that is left, or be in use.
 void ContentsPass::replace_file(std::string const& path, Node const& node) {
     context_.require_removable(path);
-    if (context_.request.dry_run && node.links > 1) foreseen_.insert(path);
+    if (context_.request.dry_run && node.links > 1) made_anew_.insert(path);
     auto const file = begin_file(path, node);
     file->temporary = Target::temporary_beside(path);
     if (context_.request.delete_extra && !folders_.empty()) {

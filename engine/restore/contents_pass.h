@@ -68,7 +68,7 @@ private:
     std::vector<Folder> folders_;  // from the start down
     Bytes buffer_;
     std::uint64_t foreseen_bytes_ = 0;  // of a dry run
-    std::set<std::string> foreseen_;    // in a dry run: files of several names, made anew
+    std::set<std::string> made_anew_;   // in a dry run: files of several names
 };
 
 }  // namespace coffre

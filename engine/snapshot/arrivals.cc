@@ -19,6 +19,7 @@ std::vector<std::string> Arrivals::list() {
 
 bool Arrivals::add(NamedSnapshot named) {
     bool const is_new = seen_.insert(named.id).second;
+    if (named.snapshot.was) replaced_.insert(*named.snapshot.was);
     known_.insert_or_assign(identity(named.snapshot), std::move(named));
     return is_new;
 }
@@ -36,6 +37,11 @@ NamedSnapshot const* Arrivals::live_twin_of(Snapshot const& snapshot) {
         // What it was replaced by since then is listed by now.
         known_.erase(identity(snapshot));
     }
+}
+
+bool Arrivals::is_replaced(SessionId const& id) {
+    list_new();
+    return replaced_.contains(id);
 }
 
 // What cannot be read shows nothing that could be there already.

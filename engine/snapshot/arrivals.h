@@ -1,4 +1,4 @@
-// What a repository has by now, where others may bring the same snapshots at once.
+// What a repository has by now, where others may bring or change the same snapshots at once.
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
@@ -26,6 +26,8 @@ public:
     NamedSnapshot const* twin_of(Snapshot const& snapshot) const;
     // The same by now: lists what is new before, and knows whether it is still there.
     NamedSnapshot const* live_twin_of(Snapshot const& snapshot);
+    // Whether another one stands in its place by now, be it given up or not.
+    bool is_replaced(SessionId const& id);
 
 private:
     // The same in every repository that holds the snapshot: host, begin and end, digest.
@@ -36,6 +38,7 @@ private:
     Repository& repository_;
     std::set<SessionId> seen_;
     std::map<Identity, NamedSnapshot> known_;
+    std::set<SessionId> replaced_;
 };
 
 }  // namespace coffre

@@ -48,8 +48,8 @@ public:
         return copy(source, {});
     }
 
-    // Or what is there by now and shows the same. `earlier`: snapshots that were copied before, the
-    // newest last.
+    // Returns the copy, or what is there by now and shows the same. `earlier`: snapshots that were
+    // copied before, the newest last.
     NamedSnapshot copy(NamedSnapshot const& source, std::vector<CopiedSnapshot> const& earlier) {
         auto const before = choose_before(source.snapshot, earlier);
         compares_ = before.has_value();

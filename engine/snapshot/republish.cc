@@ -7,6 +7,7 @@
 #include "engine/repository/session.h"
 #include "engine/repository/snapshot_store.h"
 #include "engine/repository/stored_packs.h"
+#include "engine/snapshot/arrivals.h"
 #include "engine/snapshot/chain.h"
 #include "engine/snapshot/publish.h"
 #include "engine/tag.h"
@@ -112,6 +113,14 @@ public:
           session_(repository.store(), repository.keys()),
           log_(read_gc_log(repository.store(), repository.keys())) {}
 
+    // It may have been given up since it was listed.
+    void require_there(SessionId const& id, Arrivals& arrivals) {
+        if (is_live(repository_, id, log_) && !arrivals.is_replaced(id)) return;
+        throw RepositoryError(RepositoryFailure::failed,
+                              "there is no such snapshot any more: " + id.hex() +
+                                  " was forgotten or changed since it was listed");
+    }
+
     // `trust`: the snapshot was listed in this session, so that what it needs is not removed while
     // no condemn record is open.
     enum class Trust { listed, none };
@@ -151,46 +160,6 @@ private:
     GcState log_;
 };
 
-// Those in whose place another one stands, whether somebody came to give them up or not.
-class Replaced {
-public:
-    explicit Replaced(Repository& repository) : repository_(repository) {}
-
-    // By now.
-    bool contains(SessionId const& id) {
-        for (auto const& object : repository_.store().list("snapshots/")) {
-            auto const other = SessionId::parse(last_component(object.name));
-            if (other && seen_.insert(*other).second) read(*other);
-        }
-        return replaced_.contains(id);
-    }
-
-private:
-    void read(SessionId const& id) {
-        std::vector<std::string> damaged;  // told by whoever lists
-        use_listed(repository_, names::snapshot(id), damaged, [&] {
-            auto const slot = read_slot(repository_, names::snapshot(id));
-            bool const counts =
-                !slot.killed() && slot.snapshot->was && !has_forget(repository_, id);
-            if (counts) replaced_.insert(*slot.snapshot->was);
-        });
-    }
-
-    Repository& repository_;
-    std::set<SessionId> seen_;
-    std::set<SessionId> replaced_;
-};
-
-// It may have been given up since it was listed.
-void require_there(Repository& repository, SessionId const& id, Replaced& replaced) {
-    if (is_live(repository, id, read_gc_log(repository.store(), repository.keys())) &&
-        !replaced.contains(id))
-        return;
-    throw RepositoryError(RepositoryFailure::failed,
-                          "there is no such snapshot any more: " + id.hex() +
-                              " was forgotten or changed since it was listed");
-}
-
 }  // namespace
 
 std::vector<Republished> change_tags(Repository& repository,
@@ -198,13 +167,13 @@ std::vector<Republished> change_tags(Repository& repository,
                                      TagChange const& change, Progress& progress,
                                      std::function<void(Republished const&)> const& on_changed) {
     std::vector<Republished> all;
-    Replaced replaced(repository);
+    Arrivals arrivals(repository);
     for (auto const& named : snapshots) {
         Snapshot changed = named.snapshot;
         apply(change, changed);
         if (changed == named.snapshot) continue;
         Republication republication(repository, progress);
-        require_there(repository, named.id, replaced);
+        republication.require_there(named.id, arrivals);
         all.push_back(
             republication.publish(named, std::move(changed), Republication::Trust::listed));
         give_up(repository, {named.id}, "replaced");
@@ -230,9 +199,7 @@ SnapshotList all_forgotten(Repository& repository) {
             list.damaged.emplace_back(error.what());
         }
     }
-    std::stable_sort(found.begin(), found.end(), [](auto const& a, auto const& b) {
-        return a.snapshot.time_ns < b.snapshot.time_ns;
-    });
+    sort_oldest_first(found);
     return list;
 }
 

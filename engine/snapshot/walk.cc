@@ -1,14 +1,11 @@
 #include "engine/snapshot/walk.h"
 
 #include <fcntl.h>
-#include <linux/magic.h>
-#include <sys/statfs.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 
-#include "engine/util/clock.h"
 #include "engine/util/fd.h"
 #include "engine/util/paths.h"
 #include "engine/util/source_file.h"
@@ -19,9 +16,6 @@ namespace coffre {
 
 namespace {
 
-// In seconds: the kernel writes what is older, with the usual settings after 35.
-constexpr std::int64_t longest_unwritten = 60;
-constexpr unsigned most_settled = 64;  // files, one by one
 // File systems of 255 characters, not bytes, have them.
 constexpr char const* too_long_a_name = "its name is longer than 255 bytes";
 constexpr std::string_view cache_signature = "Signature: 8a477f597d28d172789f06886806bc55";
@@ -36,36 +30,6 @@ bool is_cache_tag(int folder) {
 bool is_partial(Node const& folder) {
     return (folder.flags & node_flags::partial) != 0;
 }
-
-// An overlay has no pages of its own, and says that they are written.
-bool is_on_overlay(int file) {
-    struct statfs system {};
-    return ::fstatfs(file, &system) == 0 && system.f_type == OVERLAYFS_SUPER_MAGIC;
-}
-
-void write_pages(int file) {
-    constexpr unsigned how =
-        SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
-    if (is_on_overlay(file) || ::sync_file_range(file, 0, 0, how) != 0) ::fdatasync(file);
-}
-
-}  // namespace
-
-// What is written through a mapping after this changes the file's times again.
-void Walker::settle(Fd const& file, struct stat const& status) {
-    auto const changed = std::max(status.st_mtim.tv_sec, status.st_ctim.tv_sec);
-    if (now_ns() / second_ns - changed > longest_unwritten) return;
-    // What changed after that is read again by the next run anyway.
-    if (synced_.contains(status.st_dev)) return;
-    if (++settled_ > most_settled) {
-        synced_.insert(status.st_dev);
-        ::syncfs(file.get());
-        return;
-    }
-    write_pages(file.get());
-}
-
-namespace {
 
 // The component of `path` that follows the folder `above` it.
 std::string component_after(std::string const& path, std::string const& above) {
@@ -346,7 +310,7 @@ void Walker::read_file(Place const& place, Fd const& file, std::string name, Nod
     if (::fstat(file.get(), &status) != 0) return fail(place.path, errno_text());
     if (!S_ISREG(status.st_mode)) return fail(place.path, "was replaced while it was looked at");
     ::posix_fadvise(file.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
-    settle(file, status);
+    unwritten_.write(file, status);
     Node node = node_of(place, status);
     node.name = std::move(name);
     read_attributes(place, Attributes::of_open(file.get()), node);

@@ -11,6 +11,7 @@
 #include "engine/snapshot/read_inodes.h"
 #include "engine/snapshot/source_node.h"
 #include "engine/snapshot/split.h"
+#include "engine/snapshot/unwritten_pages.h"
 #include "engine/util/attributes.h"
 #include "engine/util/fd.h"
 
@@ -65,7 +66,6 @@ private:
     void save_file(Place const& place, Node node, Node const* before);
     void inherit_file(Place const& place, Node node, Node const& before);
     void read_file(Place const& place, Fd const& file, std::string name, Node const* before);
-    void settle(Fd const& file, struct stat const& status);
     EndFile read_contents(Place const& place, Fd const& file, struct stat const& status);
     void save_other(Place const& place, Node node, Node const* before);
     void read_attributes(Place const& place, Attributes const& of, Node& node);
@@ -93,8 +93,7 @@ private:
     std::vector<std::string> spared_;
     bool is_partial_ = false;  // not all of the folder being walked is saved
     ReadInodes read_;
-    unsigned settled_ = 0;     // files, one by one
-    std::set<dev_t> synced_;   // file systems, as a whole
+    UnwrittenPages unwritten_;
     std::uint64_t depth_ = 0;  // of what is being walked: the root's is 0
 };
 

@@ -144,8 +144,7 @@ private:
 
     void collect_now() {
         TempFolder const cache;
-        auto const store = std::shared_ptr<Backend>(&repo_.store(), [](Backend*) {});
-        auto const machine = open_repository(store, repo_.credentials(), {cache.path(), false, {}});
+        auto const machine = repo_.on_other_machine(cache);
         Progress progress;
         prune(*machine, tidy_, progress);
     }

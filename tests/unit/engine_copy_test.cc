@@ -295,9 +295,7 @@ TEST_P(Copy, OfTwoAtOnceOneStays) {
             to_.observe([=, this](Verb verb, std::string const& name) {
                 if (verb != Verb::put || !name.starts_with(moment) || done->exchange(true)) return;
                 TempFolder const cache;
-                std::shared_ptr<Backend> const store(&to_.store(), [](Backend*) {});
-                auto const other =
-                    open_repository(store, to_.credentials(), {cache.path(), false, {}});
+                auto const other = to_.on_other_machine(cache);
                 Progress progress;
                 copy_snapshots(*from_, *other, {}, progress, {});
             });
@@ -338,54 +336,59 @@ TEST_P(Copy, MayBeStoppedAnywhere) {
     }
 }
 
-TEST(Arrivals, KnowWhatHasComeAndWhatHasGoneSince) {
-    TempFolder const source;
-    write_file(source / "file", "1");
-    TestRepo repo;
-    auto const first = repo.save(source.path());
-    Arrivals there(*repo);
-    EXPECT_EQ(there.list(), Names{});
-    ASSERT_NE(there.live_twin_of(first.snapshot), nullptr);
-    EXPECT_EQ(there.live_twin_of(first.snapshot)->id, *first.id);
-    write_file(source / "file", "22");
-    auto const second = repo.save(source.path());
-    EXPECT_EQ(there.twin_of(second.snapshot), nullptr);
-    ASSERT_NE(there.live_twin_of(second.snapshot), nullptr);
-    put_forgets(*repo, {*first.id}, "test");
+// One snapshot is there from the beginning.
+class Arriving : public testing::Test {
+protected:
+    void SetUp() override {
+        first_ = save("1");
+        EXPECT_EQ(there_.list(), Names{});
+    }
+    SnapshotResult save(std::string const& content) {
+        write_file(source_ / "file", content);
+        return repo_.save(source_.path());
+    }
+
+    TempFolder source_;
+    TestRepo repo_;
+    Arrivals there_{*repo_};
+    SnapshotResult first_;
+    Progress progress_;
+};
+
+TEST_F(Arriving, IsKnownAndWhatHasGoneSince) {
+    ASSERT_NE(there_.live_twin_of(first_.snapshot), nullptr);
+    EXPECT_EQ(there_.live_twin_of(first_.snapshot)->id, *first_.id);
+    auto const second = save("22");
+    EXPECT_EQ(there_.twin_of(second.snapshot), nullptr);
+    ASSERT_NE(there_.live_twin_of(second.snapshot), nullptr);
+    put_forgets(*repo_, {*first_.id}, "test");
     PruneRequest request;
     request.slots_per_checkpoint = 1;
-    Progress progress;
-    prune(*repo, request, progress);
-    EXPECT_EQ(repo.objects("snapshots/").size(), 1U) << "closed, and its forget with it";
-    EXPECT_EQ(repo.objects("forgets/"), Names{});
-    EXPECT_EQ(there.live_twin_of(first.snapshot), nullptr);
-    EXPECT_NE(there.live_twin_of(second.snapshot), nullptr);
+    prune(*repo_, request, progress_);
+    EXPECT_EQ(repo_.objects("snapshots/").size(), 1U) << "closed, and its forget with it";
+    EXPECT_EQ(repo_.objects("forgets/"), Names{});
+    EXPECT_EQ(there_.live_twin_of(first_.snapshot), nullptr);
+    EXPECT_NE(there_.live_twin_of(second.snapshot), nullptr);
 }
 
 // What was there when the slots were listed may have another id when it is asked for.
-TEST(Arrivals, KnowWhatIsTaggedAtThatMoment) {
-    TempFolder const source;
-    write_file(source / "file", "1");
-    TestRepo repo;
-    auto const first = repo.save(source.path());
-    Arrivals there(*repo);
-    EXPECT_EQ(there.list(), Names{});
+TEST_F(Arriving, IsFoundWhenItIsTaggedAtThatMoment) {
+    EXPECT_FALSE(there_.is_replaced(*first_.id));
     std::vector<Republished> tagged;
-    repo.observe([&](Verb, std::string const& name) {
+    repo_.observe([&](Verb, std::string const& name) {
         if (!name.starts_with("forgets/") || !tagged.empty()) return;
         TempFolder const cache;
-        auto const store = std::shared_ptr<Backend>(&repo.store(), [](Backend*) {});
-        auto const other = open_repository(store, repo.credentials(), {cache.path(), false, {}});
         TagChange change;
         change.add = {"x"};
-        Progress progress;
-        tagged = change_tags(*other, {{*first.id, first.snapshot}}, change, progress, {});
+        tagged = change_tags(*repo_.on_other_machine(cache), {{*first_.id, first_.snapshot}},
+                             change, progress_, {});
     });
-    auto const* const twin = there.live_twin_of(first.snapshot);
-    repo.observe_nothing();
+    auto const* const twin = there_.live_twin_of(first_.snapshot);
+    repo_.observe_nothing();
     ASSERT_EQ(tagged.size(), 1U);
     ASSERT_NE(twin, nullptr);
     EXPECT_EQ(twin->id, tagged[0].now.id);
+    EXPECT_TRUE(there_.is_replaced(*first_.id));
 }
 
 TEST(CopyRefuses, TheRepositoryItself) {

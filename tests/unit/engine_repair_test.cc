@@ -386,8 +386,7 @@ TEST_P(Repair, EndsASessionWhoseRecordCannotBeRead) {
         }
         flip(record, 60);
         TempFolder const cache;
-        auto const store = std::shared_ptr<Backend>(&repo_.store(), [](Backend*) {});
-        auto const other = open_repository(store, repo_.credentials(), {cache.path(), false, {}});
+        auto const other = repo_.on_other_machine(cache);
         Progress progress;
         auto const report = repair_repository(*other, {true, true, 2}, progress);
         ASSERT_EQ(report.damaged_sessions.size(), 1U);
@@ -493,20 +492,16 @@ TEST_P(Repair, ASweepReadsTheCopyThatItKeeps) {
     EXPECT_EQ(repo_.restored(second_.snapshot, source_.path()), image_);
 }
 
-std::shared_ptr<Repository> on_new_machine(TestRepo& repo, TempFolder const& cache) {
-    return open_repository(repo.observed(), repo.credentials(), {cache.path(), false, {}});
-}
-
 // What was sealed under a secret that is newer than the one in use is sound.
 TEST(RepairBesideRekey, TakesNothingForDamaged) {
     TempFolder const source;
     write_file(source / "file", random_bytes(1, 100'000));
     TestRepo repo(Mode::encrypted);
     TempFolder const cache;
-    auto const other = on_new_machine(repo, cache);
+    auto const other = repo.on_other_machine(cache);
     rekey(*other, {repo.credentials(), KdfStrength::standard, ""});
     TempFolder const newer;
-    auto const fresh = on_new_machine(repo, newer);
+    auto const fresh = repo.on_other_machine(newer);
     Progress progress;
     auto request = saving({source.path()});
     take_snapshot(*fresh, request, progress);
@@ -531,7 +526,7 @@ TEST(RepairUnderOldKeys, LeavesWhatOnlyALostSecretOpens) {
         old_keys[name] = get_whole(repo.store(), name, limits::mib);
     rekey(*repo, {repo.credentials(), KdfStrength::standard, ""});
     TempFolder const newer;
-    auto const fresh = on_new_machine(repo, newer);
+    auto const fresh = repo.on_other_machine(newer);
     Progress progress;
     auto request = saving({source.path()});
     auto const taken = take_snapshot(*fresh, request, progress);
@@ -544,7 +539,7 @@ TEST(RepairUnderOldKeys, LeavesWhatOnlyALostSecretOpens) {
     for (auto const& [name, slot] : old_keys) repo.put(name, slot);
 
     TempFolder const cache;
-    auto const stale = on_new_machine(repo, cache);
+    auto const stale = repo.on_other_machine(cache);
     auto const report = repair_repository(*stale, {true, true, 2}, progress);
     EXPECT_EQ(repo.objects("packs/"), packs);
     EXPECT_EQ(repo.objects("quarantine/"), Names{});
@@ -555,7 +550,7 @@ TEST(RepairUnderOldKeys, LeavesWhatOnlyALostSecretOpens) {
     for (auto const& [name, slot] : old_keys) repo.store().remove(name);
     for (auto const& [name, slot] : new_keys) repo.put(name, slot);
     TempFolder const again;
-    auto const right = on_new_machine(repo, again);
+    auto const right = repo.on_other_machine(again);
     EXPECT_EQ(check_repository(*right, CheckDepth::read_data, 2, progress).errors,
               std::vector<std::string>{});
 }
@@ -582,9 +577,7 @@ TEST_P(Repair, HasNothingToMendOfWhatIsSavedMeanwhile) {
             if (saved > 0 || verb != Verb::list || name != folder) return;
             ++saved;
             TempFolder const cache;
-            auto const store = std::shared_ptr<Backend>(&repo_.store(), [](Backend*) {});
-            auto const elsewhere =
-                open_repository(store, repo_.credentials(), {cache.path(), false, {}});
+            auto const elsewhere = repo_.on_other_machine(cache);
             Progress progress;
             auto request = saving({source_.path()});
             take_snapshot(*elsewhere, request, progress);
@@ -603,9 +596,7 @@ TEST_P(Repair, LetsACollectionWait) {
         if (done || verb != Verb::put || !name.starts_with("quarantine/")) return;
         done = true;
         TempFolder const cache;
-        auto const store = std::shared_ptr<Backend>(&repo_.store(), [](Backend*) {});
-        auto const elsewhere =
-            open_repository(store, repo_.credentials(), {cache.path(), false, {}});
+        auto const elsewhere = repo_.on_other_machine(cache);
         auto const gone = SessionId::parse(last_component(repo_.objects("snapshots/")[0]));
         ForgetRequest request;
         request.names = {gone->hex()};

@@ -212,6 +212,11 @@ void TestRepo::reopen_elsewhere() {
     reopen();
 }
 
+std::shared_ptr<Repository> TestRepo::on_other_machine(TempFolder const& cache) {
+    std::shared_ptr<Backend> const store(&store_, [](Backend*) {});
+    return open_repository(store, credentials(), {cache.path(), false, {}});
+}
+
 void TestRepo::reset_to(std::map<std::string, Bytes> objects) {
     observe_nothing();
     store_.replace_all(std::move(objects));

@@ -107,6 +107,9 @@ public:
     // As the next run on this machine, and as the first one on another machine.
     void reopen();
     void reopen_elsewhere();
+    // As another machine sees it, which nobody observes, with `cache` as its cache folder. Both
+    // outlive it.
+    std::shared_ptr<Repository> on_other_machine(TempFolder const& cache);
     // Back to what `objects` holds, on a machine that has never seen the repository.
     void reset_to(std::map<std::string, Bytes> objects);
 
