@@ -88,16 +88,25 @@ std::size_t SourceFile::read(std::span<std::byte> into) {
         if (next_hole_ < holes_.size()) {
             wanted = std::min<std::uint64_t>(wanted, holes_[next_hole_].offset - at_);
         }
-        ssize_t const size = pread_full(fd_, into.subspan(filled, wanted), static_cast<off_t>(at_));
-        if (size < 0) throw SourceError("", errno_text());
-        filled += static_cast<std::size_t>(size);
-        at_ += static_cast<std::uint64_t>(size);
-        if (static_cast<std::size_t>(size) < wanted) {
+        std::size_t const size = read_some(into.subspan(filled, wanted));
+        filled += size;
+        at_ += size;
+        // Most files are small: what is short right at the end is not asked again.
+        bool const is_at_end = at_ == static_cast<std::uint64_t>(before_.st_size);
+        if (size == 0 || (size < wanted && is_at_end)) {
             end_at(at_);
             break;
         }
     }
     return filled;
+}
+
+std::size_t SourceFile::read_some(std::span<std::byte> into) const {
+    for (;;) {
+        ssize_t const size = ::pread(fd_, into.data(), into.size(), static_cast<off_t>(at_));
+        if (size >= 0) return static_cast<std::size_t>(size);
+        if (errno != EINTR) throw SourceError("", errno_text());
+    }
 }
 
 bool SourceFile::has_outgrown() const {

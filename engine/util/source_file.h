@@ -26,6 +26,7 @@ public:
     bool has_changed() const;
 
 private:
+    std::size_t read_some(std::span<std::byte> into) const;
     bool has_outgrown() const;
     void end_at(std::uint64_t offset);
 
