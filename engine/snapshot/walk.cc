@@ -18,6 +18,7 @@ namespace {
 
 // File systems of 255 characters, not bytes, have them.
 constexpr char const* too_long_a_name = "its name is longer than 255 bytes";
+constexpr off_t usual_read_ahead = off_t{128} << 10;  // what the kernel reads anyway
 constexpr std::string_view cache_signature = "Signature: 8a477f597d28d172789f06886806bc55";
 
 bool is_cache_tag(int folder) {
@@ -309,7 +310,9 @@ void Walker::read_file(Place const& place, Fd const& file, std::string name, Nod
     struct stat status {};
     if (::fstat(file.get(), &status) != 0) return fail(place.path, errno_text());
     if (!S_ISREG(status.st_mode)) return fail(place.path, "was replaced while it was looked at");
-    ::posix_fadvise(file.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
+    if (status.st_size > usual_read_ahead) {
+        ::posix_fadvise(file.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
+    }
     unwritten_.write(file, status);
     Node node = node_of(place, status);
     node.name = std::move(name);
