@@ -49,9 +49,18 @@ struct SnapshotArguments {
 
 constexpr char const* blanks = " \t\r";
 
+// NAME or NAME:TEXT
+FolderTag parse_tag(std::string const& text) {
+    std::size_t const colon = text.find(':');
+    if (colon == std::string::npos) return {text, ""};
+    return {text.substr(0, colon), text.substr(colon + 1)};
+}
+
 // Each folder holds ".", and what has a slash may be anywhere.
-std::string check_name(std::string const& name) {
-    bool const is_name = name != "." && name != ".." && name.find('/') == std::string::npos;
+std::string check_tag_file(std::string const& text) {
+    std::string const name = parse_tag(text).name;
+    bool const is_name =
+        !name.empty() && name != "." && name != ".." && name.find('/') == std::string::npos;
     return is_name ? "" : "\"" + name + "\" is no name of a file";
 }
 
@@ -156,8 +165,10 @@ SnapshotRequest make_request(GlobalOptions const& options, SnapshotArguments con
     SnapshotRequest request;
     add_sources(request, arguments);
     request.exclude.patterns = exclude_patterns(arguments);
-    request.exclude.caches = arguments.exclude_caches;
-    request.exclude.if_present = arguments.if_present;
+    if (arguments.exclude_caches) request.exclude.tags.push_back(FolderTag::of_caches());
+    for (auto const& text : arguments.if_present) {
+        request.exclude.tags.push_back(parse_tag(text));
+    }
     if (!arguments.larger_than.empty()) {
         request.exclude.larger_than = parse_size(arguments.larger_than);
     }
@@ -304,8 +315,9 @@ void add_options(CLI::App& command, SnapshotArguments& a) {
                      "leave out contents of folders with a CACHEDIR.TAG");
     command
         .add_option("--exclude-if-present", a.if_present,
-                    "leave out contents of folders that hold this file")
-        ->check(check_name);
+                    "leave out contents of folders that hold this file (NAME:TEXT: that begins "
+                    "with TEXT)")
+        ->check(check_tag_file);
     command.add_option("--exclude-larger-than", a.larger_than,
                        "leave out files above this size (10M)");
     command.add_flag("-x,--one-file-system", a.one_file_system,

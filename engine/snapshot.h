@@ -14,11 +14,19 @@
 
 namespace coffre {
 
+// A file that marks the folder it is in.
+struct FolderTag {
+    std::string name;
+    std::string begins_with;  // the file's contents
+
+    // CACHEDIR.TAG, as https://bford.info/cachedir defines it.
+    static FolderTag of_caches();
+};
+
 // What is left out of the paths. A path named by the user is never left out.
 struct Exclusions {
     PatternList patterns;
-    bool caches = false;                       // contents of folders with a valid CACHEDIR.TAG
-    std::vector<std::string> if_present;       // contents of folders that hold such a file
+    std::vector<FolderTag> tags;  // all in folders that hold one of these, but for that file
     std::optional<std::uint64_t> larger_than;  // files above this many bytes
     bool other_file_systems = false;           // stay on the file systems of the paths
     // The folder of the repository, which is saved only where it is named.

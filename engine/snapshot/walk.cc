@@ -19,13 +19,14 @@ namespace {
 // File systems of 255 characters, not bytes, have them.
 constexpr char const* too_long_a_name = "its name is longer than 255 bytes";
 constexpr off_t usual_read_ahead = off_t{128} << 10;  // what the kernel reads anyway
-constexpr std::string_view cache_signature = "Signature: 8a477f597d28d172789f06886806bc55";
 
-bool is_cache_tag(int folder) {
-    Fd const tag(::openat(folder, "CACHEDIR.TAG", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-    Bytes head(cache_signature.size());
-    return tag && read_full(tag.get(), head) == static_cast<ssize_t>(head.size()) &&
-           to_text(head) == cache_signature;
+bool holds(int folder, FolderTag const& tag) {
+    char const* const name = tag.name.c_str();
+    if (tag.begins_with.empty()) return ::faccessat(folder, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+    Fd const file(::openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    Bytes head(tag.begins_with.size());
+    return file && read_full(file.get(), head) == static_cast<ssize_t>(head.size()) &&
+           to_text(head) == tag.begins_with;
 }
 
 bool is_partial(Node const& folder) {
@@ -39,6 +40,10 @@ std::string component_after(std::string const& path, std::string const& above) {
 }
 
 }  // namespace
+
+FolderTag FolderTag::of_caches() {
+    return {"CACHEDIR.TAG", "Signature: 8a477f597d28d172789f06886806bc55"};
+}
 
 char const* Walker::Place::entry() const {
     return folder == AT_FDCWD ? path.c_str() : name.c_str();
@@ -205,19 +210,11 @@ bool Walker::matches_pattern(std::string const& path) const {
     return !exclude_.patterns.empty() && exclude_.patterns.matches(path);
 }
 
-// True when the folder is to be kept with nothing but the file `tag`.
-bool Walker::keeps_only_tag(int folder, std::string& tag) const {
-    if (exclude_.caches && is_cache_tag(folder)) {
-        tag = "CACHEDIR.TAG";
-        return true;
-    }
-    for (auto const& name : exclude_.if_present) {
-        if (::faccessat(folder, name.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
-            tag = name;
-            return true;
-        }
-    }
-    return false;
+// The only file of the folder that is to be kept; null when all is.
+FolderTag const* Walker::tag_of(int folder) const {
+    auto const found = std::find_if(exclude_.tags.begin(), exclude_.tags.end(),
+                                    [&](FolderTag const& tag) { return holds(folder, tag); });
+    return found == exclude_.tags.end() ? nullptr : &*found;
 }
 
 void Walker::walk_directory(Place const& place, Node node, Node const* before, Entries* beside) {
@@ -246,9 +243,8 @@ void Walker::walk_directory(Place const& place, Node node, Node const* before, E
 void Walker::walk_entries(Place const& place, std::uint64_t device, Listing listing,
                           Node const* before) {
     if (listing.names_error != 0) fail(place.path, errno_text(listing.names_error));
-    std::string tag;
-    if (keeps_only_tag(listing.folder.get(), tag)) {
-        listing.names.keep_only(tag);
+    if (auto const* const tag = tag_of(listing.folder.get())) {
+        listing.names.keep_only(tag->name);
         listing.looks = look_at_entries(listing.folder.get(), listing.names, 0);
         is_partial_ = true;
     }

@@ -74,7 +74,7 @@ private:
     bool is_repository(struct stat const& status) const;
     bool is_excluded(std::string const& path, Node const& node);
     bool matches_pattern(std::string const& path) const;
-    bool keeps_only_tag(int folder, std::string& tag) const;
+    FolderTag const* tag_of(int folder) const;
     // A failure by which an entry is not in the snapshot; one by which it is, with a fault.
     void fail(std::string const& path, std::string const& message);
     void report(std::string const& path, std::string const& message);

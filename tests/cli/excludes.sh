@@ -62,6 +62,8 @@ without '^a/.*\.tmp$|^logs/drop' --exclude-file patterns --exclude-file more-pat
 
 without '^cache/(data|deep)' --exclude-caches
 without '^marked/(data|deep)' --exclude-if-present .nobackup
+without '^false-cache/data' --exclude-if-present 'CACHEDIR.TAG:Signature: some'
+without '^$' --exclude-if-present CACHEDIR.TAG:signature
 without '^marked/(data|deep)|^odd' --exclude-if-present .nobackup --exclude-if-present x -e 'odd*/x'
 without '^more$' --exclude-larger-than 10K
 without '^more$|^ten$' --exclude-larger-than 10239
@@ -177,6 +179,7 @@ touch dotless/a/mine
 )
 [ -e dotless/a/mine ] || fail "./ was taken for another folder"
 expect_code 2 repo snapshot --exclude-if-present . src
+expect_code 2 repo snapshot --exclude-if-present :text src
 expect_code 2 repo snapshot --exclude-if-present /etc/passwd src
 expect_code 2 repo snapshot -e ../b src
 

@@ -73,7 +73,7 @@ protected:
     // Of the folder no more than this name.
     void save_without_the_rest_of(std::string const& kept) {
         auto request = saving({source_.path()});
-        request.exclude.if_present = {kept};
+        request.exclude.tags = {{kept, ""}};
         repo_.take(std::move(request));
     }
     void remove_packs_but(Lines const& kept) {

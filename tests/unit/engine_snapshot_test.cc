@@ -190,27 +190,29 @@ TEST(Snapshot, SavesAPathThatIsNamedAlthoughAPatternNamesItToo) {
     EXPECT_EQ(names_in(repo, taken.snapshot, source.path()), (Names{"one", "one/file"}));
 }
 
-TEST(Snapshot, KeepsOnlyTheTagOfCaches) {
+TEST(Snapshot, KeepsOnlyTheTagOfAMarkedFolder) {
     TempFolder const source;
-    write_tree(source.path(), {"real/x", "false/x", "marked/x", "plain/x"});
+    write_tree(source.path(), {"real/x", "false/x", "marked/x", "kept/x", "scratch/x"});
     write_file(source / "real/CACHEDIR.TAG", "Signature: 8a477f597d28d172789f06886806bc55\n");
     write_file(source / "false/CACHEDIR.TAG", "Signature: something else\n");
     write_file(source / "marked/.nobackup", "");
+    write_file(source / "scratch/TAG", "scratch: yes\n");
+    write_file(source / "kept/TAG", "scratch: no\n");
     TestRepo repo;
     auto request = saving({source.path()});
-    request.exclude.caches = true;
-    request.exclude.if_present = {".nobackup"};
+    request.exclude.tags = {FolderTag::of_caches(), {"TAG", "scratch: yes"}, {".nobackup", ""}};
     auto const taken = repo.take(std::move(request));
-    EXPECT_EQ(names_in(repo, taken.snapshot, source.path()),
-              (Names{"false", "false/CACHEDIR.TAG", "false/x", "marked", "marked/.nobackup",
-                     "plain", "plain/x", "real", "real/CACHEDIR.TAG"}));
+    EXPECT_EQ(
+        names_in(repo, taken.snapshot, source.path()),
+        (Names{"false", "false/CACHEDIR.TAG", "false/x", "kept", "kept/TAG", "kept/x", "marked",
+               "marked/.nobackup", "real", "real/CACHEDIR.TAG", "scratch", "scratch/TAG"}));
     EXPECT_EQ(taken.snapshot.failure_count, 0U);
     Names partial;
     walk_snapshot(*repo, taken.snapshot, source.path(), [&](std::string const&, Node const& node) {
         if ((node.flags & node_flags::partial) != 0) partial.push_back(node.name);
         return true;
     });
-    EXPECT_EQ(partial, (Names{"marked", "real"}));
+    EXPECT_EQ(partial, (Names{"marked", "real", "scratch"}));
 }
 
 TEST(Snapshot, LeavesOutLargeFilesOnly) {
