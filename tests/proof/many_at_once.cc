@@ -1,38 +1,12 @@
 // Crowds of machines on one store, each stopped for good at some call or not: what was acknowledged
 // and not forgotten stays, whole, and nobody ever meets damage. Each call of the store is a point
 // where another machine may go ahead.
-#include <linux/magic.h>
-#include <sys/statfs.h>
-
 #include <cstdlib>
 
 #include "crowd.h"
 
 namespace coffre::proof {
 namespace {
-
-// Where there is room, temporary folders are in memory: machines keep little on disk, and would
-// wait for it most of the time.
-class InMemory {
-public:
-    InMemory() {
-        struct statfs shared {};
-        is_set_ = std::getenv("TMPDIR") == nullptr && ::statfs(folder, &shared) == 0 &&
-                  shared.f_type == TMPFS_MAGIC &&
-                  shared.f_bavail * static_cast<std::uint64_t>(shared.f_bsize) > needed;
-        if (is_set_) ::setenv("TMPDIR", folder, 1);
-    }
-    InMemory(InMemory const&) = delete;
-    InMemory& operator=(InMemory const&) = delete;
-    ~InMemory() {
-        if (is_set_) ::unsetenv("TMPDIR");
-    }
-
-private:
-    static constexpr char const* folder = "/dev/shm";
-    static constexpr std::uint64_t needed = std::uint64_t{512} << 20U;
-    bool is_set_ = false;
-};
 
 // In parts that may run beside each other.
 constexpr std::uint64_t parts = 4;
@@ -59,9 +33,7 @@ Crowds crowds_of(std::uint64_t part) {
     return {part, all, parts};
 }
 
-class ManyAtOnce : public testing::TestWithParam<std::uint64_t> {
-    InMemory const in_memory_;
-};
+class ManyAtOnce : public testing::TestWithParam<std::uint64_t> {};
 INSTANTIATE_TEST_SUITE_P(Part, ManyAtOnce, testing::Range(std::uint64_t{0}, parts));
 
 TEST_P(ManyAtOnce, LoseNothing) {
@@ -87,7 +59,6 @@ std::string difference(Names const& first, Names const& again) {
 constexpr int attempts = 3;
 
 TEST(ManyAtOnceAgain, AreReplayedCallByCall) {
-    InMemory const in_memory;
     Cases cases("many at once, again", "crowds");
     for (std::uint64_t step = 0; step < 20 / thinning; ++step) {
         cases.run("crowd " + std::to_string(step), [&] {
