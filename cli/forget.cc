@@ -243,9 +243,10 @@ void add_forget(CLI::App& app, Context& context) {
     add_filter(*command, request.filter);
     command->footer(
         "While a rule has fewer than N, it keeps the oldest snapshot, too.\n"
-        "No rule removes pinned snapshots (`repo tag --pin`) or those dated in the future. Hours "
-        "and\n"
-        "days are those of this machine's time zone, or of TZ.\n\n"
+        "No rule removes pinned snapshots (`repo tag --pin`), those dated in the future, or the "
+        "newest\n"
+        "complete one while newer ones are incomplete. Hours and days are those of this machine's\n"
+        "time zone, or of TZ.\n\n"
         "Examples:\n"
         "  repo forget --keep-hourly 48 --keep-daily 14 --keep-monthly 12 --dry-run\n"
         "  repo forget --keep-within 30d --keep-yearly unlimited --prune\n"

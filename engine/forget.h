@@ -57,7 +57,8 @@ struct RetentionDecision {
 };
 
 // `group`: oldest first. Pinned snapshots, and those dated after `now_ns`, are kept and count for
-// no rule. Returns the newest first.
+// no rule. Kept is also the newest complete one when newer ones are incomplete. Returns the newest
+// first.
 std::vector<RetentionDecision> apply_rules(std::vector<NamedSnapshot> const& group,
                                            RetentionRules const& rules, std::int64_t now_ns);
 

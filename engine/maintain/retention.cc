@@ -102,6 +102,22 @@ std::vector<std::string> exemptions(Snapshot const& snapshot, std::int64_t now_n
     return reasons;
 }
 
+// While sources cannot be read whole, the last snapshot of all that they held is not to go.
+class NewestComplete {
+public:
+    // To be asked of each, from the newest on; false when there is no newer one at all.
+    bool is(Snapshot const& snapshot) {
+        if (is_found_) return false;
+        is_found_ = snapshot.failure_count == 0;
+        has_newer_ |= !is_found_;
+        return is_found_ && has_newer_;
+    }
+
+private:
+    bool is_found_ = false;
+    bool has_newer_ = false;
+};
+
 std::vector<std::string> names_of_keeping(std::vector<Rule>& rules, Snapshot const& snapshot,
                                           bool is_oldest) {
     std::vector<std::string> names;
@@ -147,6 +163,7 @@ std::vector<RetentionDecision> apply_rules(std::vector<NamedSnapshot> const& gro
                                            RetentionRules const& rules, std::int64_t now_ns) {
     std::vector<RetentionDecision> decisions;
     std::optional<std::vector<Rule>> active;
+    NewestComplete newest_complete;
     SnapshotFilter const tagged{"", {}, rules.tags};
     for (auto named = group.rbegin(); named != group.rend(); ++named) {
         Snapshot const& snapshot = named->snapshot;
@@ -156,6 +173,8 @@ std::vector<RetentionDecision> apply_rules(std::vector<NamedSnapshot> const& gro
             reasons = names_of_keeping(*active, snapshot, std::next(named) == group.rend());
         }
         if (!rules.tags.empty() && tagged.matches(snapshot)) reasons.emplace_back("tagged");
+        bool const is_ahead = snapshot.time_ns > now_ns;
+        if (!is_ahead && newest_complete.is(snapshot)) reasons.emplace_back("newest complete");
         decisions.push_back({*named, std::move(reasons)});
     }
     return decisions;

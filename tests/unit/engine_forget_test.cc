@@ -124,6 +124,22 @@ TEST(Retention, WhatIsDatedInTheFuturePushesNobodyOut) {
     EXPECT_EQ(kept(group, rules, parse_time("2026-01-03")), (Places{0, 1, 2}));
 }
 
+TEST(Retention, KeepsTheNewestCompleteOneBehindIncompleteOnes) {
+    auto group = at_times({"2026-01-01", "2026-01-02", "2026-01-03", "2026-01-04", "2030-01-01"});
+    RetentionRules rules;
+    rules.count.last = 1;
+    auto const now = parse_time("2026-01-05");
+    EXPECT_EQ(kept(group, rules, now), (Places{3, 4}));
+    group[3].snapshot.failure_count = 1;
+    EXPECT_EQ(kept(group, rules, now), (Places{2, 3, 4}));
+    group[2].snapshot.failure_count = 7;
+    EXPECT_EQ(kept(group, rules, now), (Places{1, 3, 4}));
+    EXPECT_EQ(apply_rules(group, rules, now)[3].reasons,
+              (std::vector<std::string>{"newest complete"}));
+    for (auto& named : group) named.snapshot.failure_count = 1;
+    EXPECT_EQ(kept(group, rules, now), (Places{3, 4}));
+}
+
 // Hours are as long as they are: this one the clocks of Berlin show twice.
 TEST(Retention, CountsHoursAlsoWhereClocksAreSetBack) {
     char const* const zone = std::getenv("TZ");
