@@ -73,6 +73,16 @@ std::vector<std::string> split(std::istream& file, char separator) {
     return items;
 }
 
+// Without comments, and what editors of other systems add.
+void tidy(std::vector<std::string>& lines) {
+    bool const is_marked = !lines.empty() && lines[0].starts_with(byte_order_mark);
+    if (is_marked) lines[0].erase(0, byte_order_mark.size());
+    std::erase_if(lines, [](std::string const& line) { return line.starts_with('#'); });
+    for (auto& line : lines) {
+        if (line.ends_with('\r')) line.pop_back();
+    }
+}
+
 std::vector<std::string> read_list(std::string const& path, char separator) {
     bool const is_stdin = path == "-";
     std::ifstream named;
@@ -81,11 +91,7 @@ std::vector<std::string> read_list(std::string const& path, char separator) {
     auto items = split(is_stdin ? std::cin : named, separator);
     if (is_stdin ? std::ferror(stdin) != 0 : named.bad())
         throw SourceError(path, path + ": cannot be read to its end");
-    if (separator == '\n') {
-        bool const is_marked = !items.empty() && items[0].starts_with(byte_order_mark);
-        if (is_marked) items[0].erase(0, byte_order_mark.size());
-        std::erase_if(items, [](std::string const& line) { return line.starts_with('#'); });
-    }
+    if (separator == '\n') tidy(items);
     std::erase(items, "");
     return items;
 }

@@ -113,7 +113,7 @@ mkdir gone
 # Paths from files: lines, or ended by NUL.
 newline=$'src/new\nline'
 echo 1 >"$newline"
-printf '# comment\n\n%s\n' src/a/b src/top.jpg >list
+printf '# comment\r\n\r\n%s\r\n%s\n' src/a/b src/top.jpg >list
 expect_code 0 repo snapshot --files-from list src/logs/keep
 expect_code 0 repo snapshots --json
 expect_equal "$(python3 -c 'import json; print(*json.load(open("out"))[-1]["paths"])')" \
