@@ -17,7 +17,7 @@ namespace coffre {
 // A file that marks the folder it is in.
 struct FolderTag {
     std::string name;
-    std::string begins_with;  // the file's contents
+    std::string begins_with;  // what the file must begin with; empty: anything
 
     // CACHEDIR.TAG, as https://bford.info/cachedir defines it.
     static FolderTag of_caches();

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # `snapshot` is killed at moments spread over its whole run; nothing acknowledged is ever lost.
 #
-# KILL_MOMENTS (15): how many. Each takes about 70 MB in TMPDIR and three times a run's duration.
+# KILL_MOMENTS (25): how many. Each takes about 70 MB in TMPDIR and three times a run's duration.
 # shellcheck source=tests/cli/lib.bash
 . "$(dirname "$0")/lib.bash"
 
-moments=${KILL_MOMENTS:-15}
+moments=${KILL_MOMENTS:-25}
 deep_every=10
 new_repository store
 

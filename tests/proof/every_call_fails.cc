@@ -103,13 +103,11 @@ protected:
             });
     }
 
-    // Fails `action` at call 1, 2, ... until none of its calls is left (thinned, each kind of fault
-    // begins elsewhere). It gets the failing store and returns whether it claims success; `look`
-    // sees what is left, the fault being over.
+    // Fails `action` at call 1, 2, ... until none of its calls is left. It gets the failing store
+    // and returns whether it claims success; `look` sees what is left, the fault being over.
     template <class Action, class Look>
     void fail_at_every(Cases& cases, Action const& action, Look const& look) {
-        auto const first = 1 + GetParam().number % thinning;
-        for (std::uint64_t call = first; call < call_limit; call += thinning) {
+        for (std::uint64_t call = 1; call < call_limit; ++call) {
             store_->replace_all(sound_);
             cache_ = std::make_unique<TempFolder>();
             cases.run("call " + std::to_string(call), [&] {

@@ -87,7 +87,7 @@ protected:
     // is told whether that is all.
     template <class Action, class Look>
     void kill_at_every(Cases& cases, Calls which, Action const& action, Look const& look) {
-        for (std::uint64_t call = 1; call < call_limit; call += thinning) {
+        for (std::uint64_t call = 1; call < call_limit; ++call) {
             put_state_back();
             bool is_over = false;
             cases.run("call " + std::to_string(call), [&] {

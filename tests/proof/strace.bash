@@ -7,7 +7,7 @@ strace -f --seccomp-bpf -o "$work/trace" -e inject=fsync:error=EIO:when=1 true 2
 
 limit=400 # of N: more than any run makes
 stride=1
-[ "${COFFRE_PROOF_LONG-}" = 1 ] || stride=3
+[ "${COFFRE_PROOF_LONG-}" = 1 ] || stride=2
 runs=0 failed_runs=0
 
 make_source() {

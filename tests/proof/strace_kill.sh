@@ -2,7 +2,7 @@
 # `repo snapshot` and `repo init` are killed at, or given an error by, their N-th call of the system that changes
 # anything, for N = 1, 2, ... until they end by themselves: done and sound, or failed and nothing lost.
 #
-# COFFRE_PROOF_LONG=1: every N; else every third one. Each call has a pass of its own.
+# COFFRE_PROOF_LONG=1: every N; else every second one. Each call has a pass of its own.
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/cli/lib.bash
 . "$here/../cli/lib.bash"

@@ -3,7 +3,7 @@
 # that changes anything, for N = 1, 2, ... until they end by themselves. Then the same command does its work, and
 # nothing that was not forgotten is lost.
 #
-# COFFRE_PROOF_LONG=1: every N; else every third one.
+# COFFRE_PROOF_LONG=1: every N; else every second one.
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/cli/lib.bash
 . "$here/../cli/lib.bash"
