@@ -14,8 +14,6 @@ namespace coffre {
 
 namespace {
 
-constexpr std::size_t drawn_at_once = 4096;
-
 // Places for keys in pages of libsodium's guarded memory. A page of its own for each key would take
 // four mappings, of which a process may have some ten thousands; a repository has a key of each run
 // that stored anything.
@@ -106,10 +104,12 @@ void wipe(std::string& text) {
 
 void fill_random(std::span<std::byte> bytes) {
     prepare_crypto();
-    if (bytes.size() <= drawn_at_once) return ::randombytes_buf(bytes.data(), bytes.size());
-    // The kernel's are slow: a stream cipher makes many of few.
+    ::randombytes_buf(bytes.data(), bytes.size());
+}
+
+void fill_noise(std::span<std::byte> bytes) {
     std::array<unsigned char, randombytes_SEEDBYTES> seed;
-    ::randombytes_buf(seed.data(), seed.size());
+    fill_random(std::as_writable_bytes(std::span(seed)));
     ::randombytes_buf_deterministic(bytes.data(), bytes.size(), seed.data());
     ::sodium_memzero(seed.data(), seed.size());
 }

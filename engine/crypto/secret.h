@@ -36,7 +36,10 @@ private:
 void wipe(std::span<std::byte> bytes);
 void wipe(std::string& text);
 
+// The system's random bytes: for keys, names and salts.
 void fill_random(std::span<std::byte> bytes);
+// What only has to look random, in any amount: a stream cipher's output, of a key that is drawn.
+void fill_noise(std::span<std::byte> bytes);
 
 template <class IdType>
 IdType random_id() {

@@ -176,7 +176,7 @@ void Stages::restore_block(std::size_t block) const {
 
 double measure_writing(std::string const& folder, Progress& progress) {
     Bytes pack(full_pack_bytes);
-    fill_random(pack);
+    fill_noise(pack);
     auto const start = std::chrono::steady_clock::now();
     for (int i = 0; i < packs; ++i) {
         progress.check_stop();

@@ -22,7 +22,7 @@ std::uint64_t footer_checksum(ByteView table, PackFooter const& footer) {
 
 // Random bytes, not zeros: whoever holds no key cannot tell them from blocks.
 void add_padding(PageBuffer& bytes) {
-    fill_random(bytes.extend(padme(bytes.size()) - bytes.size()));
+    fill_noise(bytes.extend(padme(bytes.size()) - bytes.size()));
 }
 
 // Compares the pack with its checksums. Throws FormatError.

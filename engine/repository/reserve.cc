@@ -8,7 +8,7 @@ namespace coffre {
 void make_reserve(Backend& store) {
     if (store.stat(names::reserve)) return;
     Bytes bytes(reserve_size);
-    fill_random(bytes);  // a file system that compresses must not make it smaller
+    fill_noise(bytes);  // a file system that compresses must not make it smaller
     try {
         store.put(names::reserve, bytes);
     } catch (RepositoryError const& error) {

@@ -4,6 +4,10 @@
 #include <cstdlib>
 
 #include "crowd.h"
+#include "engine/repository/names.h"
+#include "engine/repository/pack_builder.h"
+#include "engine/repository/packer.h"
+#include "schedule.h"
 
 namespace coffre::proof {
 namespace {
@@ -62,6 +66,35 @@ TEST(ManyAtOnceAgain, AreReplayedCallByCall) {
             auto const again = run_crowd(step, cases);
             auto const found = difference(first, again);
             cases.expect(found.empty(), found);
+        });
+    }
+}
+
+std::string name_of_pack(Repository& repository, SessionKeys const& keys, std::uint32_t size) {
+    OpenPack pack = begin_pack(PackKind::meta, SessionId{}, keys.wrapped_meta, Pages(4096));
+    BlockRow row;
+    row.stored_size = size;
+    row.plain_size = size;
+    row.chunks = {{ChunkId{}, 0, size}};
+    place_block(pack, std::move(row));
+    return finish_pack(repository.keys(), std::move(pack)).name;
+}
+
+// Trees are of other sizes each time, for the times and inodes in them; so is the padding.
+TEST(ManyAtOnceAgain, NamesDoNotRestOnSizes) {
+    Cases cases("many at once, names", "packs");
+    TestRepo repo{Mode::encrypted};
+    SessionKeys const keys(repo->keys());
+    constexpr std::uint32_t sizes = 600;
+    Names drawn;
+    {
+        SeededRandomness const randomness(0);
+        while (drawn.size() < sizes) drawn.push_back(names::pack(random_id<PackId>()));
+    }
+    SeededRandomness const randomness(0);
+    for (std::uint32_t size = 1; size <= sizes; ++size) {
+        cases.run("a block of " + std::to_string(size), [&] {
+            cases.expect(name_of_pack(*repo, keys, size) == drawn[size - 1], "another name");
         });
     }
 }
