@@ -61,7 +61,8 @@ private:
 };
 
 // push() -> `work` on any worker -> `sink` on one thread, in push order.
-// The first exception of either stops the stage; push() and finish() rethrow it.
+// The first exception of either stops the stage; push() and finish() rethrow it. What is queued
+// behind an input that fails is not begun, unless another worker has begun it already.
 template <class In, class Out>
 class OrderedStage {
 public:
@@ -89,7 +90,7 @@ public:
 
     void push(In item) {
         std::packaged_task<Out()> task(
-            [this, item = std::move(item)]() mutable { return work_(std::move(item)); });
+            [this, item = std::move(item)]() mutable { return run(std::move(item)); });
         if (results_.push(task.get_future()) && tasks_.push(std::move(task))) return;
         finish();
         throw std::logic_error("a stage was given work after its end");
@@ -104,8 +105,21 @@ public:
     }
 
 private:
+    // Behind a failure nothing is begun: only what was pushed later is still queued then.
     void run_tasks() {
-        while (auto task = tasks_.pop()) (*task)();
+        while (!has_failed_) {
+            auto task = tasks_.pop();
+            if (!task) return;
+            (*task)();
+        }
+    }
+    Out run(In item) {
+        try {
+            return work_(std::move(item));
+        } catch (...) {
+            has_failed_ = true;
+            throw;
+        }
     }
     void drain() {
         try {
@@ -126,6 +140,7 @@ private:
     BoundedQueue<std::packaged_task<Out()>> tasks_;
     BoundedQueue<std::future<Out>> results_;
     std::exception_ptr failure_;
+    std::atomic<bool> has_failed_{false};  // in `work_`
     std::atomic<bool> abandoned_{false};
     std::vector<std::jthread> workers_;
     std::jthread drain_;

@@ -115,6 +115,25 @@ TEST(ThreadsOrderedStage, AFailureInWorkReachesFinish) {
     EXPECT_EQ(failure_of(stage, 8), "seven");
 }
 
+TEST(ThreadsOrderedStage, BeginsNothingBehindAFailure) {
+    std::promise<void> all_are_queued;
+    auto const queued = all_are_queued.get_future().share();
+    std::atomic<int> begun = 0;
+    Stage stage(
+        1, 100,
+        [&begun, queued](int value) {
+            queued.wait();
+            ++begun;
+            throw std::runtime_error("the first");
+            return value;
+        },
+        [](int) {});
+    for (int i = 0; i < 50; ++i) stage.push(i);
+    all_are_queued.set_value();
+    EXPECT_THROW(stage.finish(), std::runtime_error);
+    EXPECT_EQ(begun, 1);
+}
+
 TEST(ThreadsOrderedStage, AFailureInTheSinkReachesTheProducer) {
     int passed = 0;
     Stage stage(3, 2, uneven_work, [&](int value) {
