@@ -57,6 +57,7 @@ unbounded               tests  *HostileContents*Shape*
 undo-unchecked          tests  *Prune.A*Snapshot*Back*
 unended-session         tests  *Repair.EndsASession*
 unlogged-sweep          tests  *Prune.LeavesNoTrace*
+untold-publication      tests  *PruneRefuses.WhileTheNewest*
 unread-copies           tests  *Repair.A*ReadsTheCopy*
 unreadable-is-unneeded  tests  *PruneRefuses.WhenASlot*
 write-to-exchanged      tests  *GoesToNoOtherFileOfTheName*

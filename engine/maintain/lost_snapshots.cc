@@ -1,6 +1,7 @@
 #include "engine/maintain/lost_snapshots.h"
 
 #include "engine/index/index.h"
+#include "engine/maintain/open_sessions.h"
 #include "engine/repository/forgets.h"
 #include "engine/repository/names.h"
 #include "engine/repository/snapshot_store.h"
@@ -34,6 +35,16 @@ std::map<SessionId, PackId> owners_of_packs(Repository& repository, GcState cons
     return owners;
 }
 
+// The sessions that have said that their slots are there.
+std::vector<SessionId> published(Repository& repository) {
+    std::vector<SessionId> ids;
+    for (auto const& object : repository.store().list("sessions/")) {
+        auto const id = session_of(object.name);
+        if (id && object.name == names::published(*id)) ids.push_back(*id);
+    }
+    return ids;
+}
+
 }  // namespace
 
 LostSnapshots lost_before(Repository& repository, SnapshotList const& list, GcState const& log) {
@@ -47,11 +58,15 @@ LostSnapshots lost_before(Repository& repository, SnapshotList const& list, GcSt
         if (auto const previous = previous_of(repository, id)) followed.emplace(*previous, id);
     }
     LostSnapshots lost;
+    auto const require = [&](SessionId const& id, std::string const& why) {
+        bool const is_known = list.slots.contains(id) || log.closed.contains(id);
+        if (!is_known && !is_there(repository, id)) lost.emplace(id, why);
+    };
     for (auto const& [previous, follower] : followed) {
-        bool const is_known =
-            previous.is_zero() || list.slots.contains(previous) || log.closed.contains(previous);
-        if (is_known || is_there(repository, previous)) continue;
-        lost.emplace(previous, names::snapshot(follower) + " followed it");
+        if (!previous.is_zero()) require(previous, names::snapshot(follower) + " followed it");
+    }
+    for (auto const& id : published(repository)) {
+        require(id, names::published(id) + " says that it was there");
     }
     return lost;
 }

@@ -14,9 +14,9 @@ namespace coffre {
 // Each with the object that says that it was there.
 using LostSnapshots = std::map<SessionId, std::string>;
 
-// Those that a slot names as the one before it, forgotten slots too, and that are neither there
-// nor given up. `list` is not older than `log`. Throws RepositoryError when a slot cannot be read
-// though it is not damaged.
+// Those that a slot names as the one before it, forgotten slots too, or whose session says that it
+// was published, and that are neither there nor given up. `list` is not older than `log`. Throws
+// RepositoryError when a slot cannot be read though it is not damaged.
 LostSnapshots lost_before(Repository& repository, SnapshotList const& list, GcState const& log);
 
 // Those that packs of the index were stored for: a session's record is there until its slot is, and

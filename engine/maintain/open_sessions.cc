@@ -64,16 +64,20 @@ SessionsListing list_sessions(Repository& repository, GcState const& log) {
     }
     SessionsListing listing;
     std::map<SessionId, std::int64_t> open;
+    std::vector<SessionId> lost;  // lost_before() tells of them
     for (auto const& object : records) {
         auto const id = session_of(object.name);
         if (!id) continue;
         if (slots.contains(*id) || log.closed.contains(*id)) {
             listing.settled.push_back(object.name);
+        } else if (object.name == names::published(*id)) {
+            lost.push_back(*id);
         } else {
             auto& seen = open[*id];
             seen = std::max(seen, object.modified_ns);
         }
     }
+    for (auto const& id : lost) open.erase(id);
     for (auto const& [id, seen] : open) listing.open.push_back({id, seen});
     return listing;
 }

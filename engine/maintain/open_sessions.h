@@ -16,10 +16,10 @@ struct SessionsListing {
         std::int64_t seen_ns = 0;  // the newest of its record and heartbeats
     };
     std::vector<Open> open;            // neither published nor ended
-    std::vector<std::string> settled;  // records and heartbeats of all others
+    std::vector<std::string> settled;  // all records of sessions that have a slot or are closed
 };
 
-// Of "sessions/<id>" or "sessions/<id>.<beat>"; nothing for another name.
+// Of "sessions/<id>", whatever follows after a full stop; nothing for another name.
 std::optional<SessionId> session_of(std::string const& name);
 
 // What the session's writer said of itself in this record or heartbeat. Throws

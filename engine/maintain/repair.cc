@@ -319,7 +319,9 @@ private:
         if (mutant("unended-session")) return;
         for (auto const& name : found_.going) {
             auto const id = name.starts_with("sessions/") ? session_of(name) : std::nullopt;
-            if (id && !log_.closed.contains(*id)) end_session(store_, repository_.keys(), *id);
+            bool const is_over = id && name == names::published(*id);
+            if (id && !is_over && !log_.closed.contains(*id))
+                end_session(store_, repository_.keys(), *id);
         }
     }
 

@@ -35,6 +35,9 @@ inline std::string session(SessionId const& id) {
 inline std::string heartbeat(SessionId const& id, std::uint64_t beat) {
     return session(id) + "." + std::to_string(beat);
 }
+inline std::string published(SessionId const& id) {
+    return session(id) + ".published";
+}
 inline std::string snapshot(SessionId const& id) {
     return "snapshots/" + id.hex();
 }

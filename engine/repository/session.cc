@@ -7,6 +7,7 @@
 #include "engine/util/clock.h"
 #include "engine/util/host.h"
 #include "engine/util/process.h"
+#include "format/mutant.h"
 #include "format/snapshot.h"
 
 namespace coffre {
@@ -58,12 +59,27 @@ Session::~Session() {
     }
 }
 
+void Session::has_published() {
+    has_published_ = true;
+    if (mutant("untold-publication")) return;
+    std::lock_guard const lock(mutex_);
+    try {
+        put(names::published(id_));
+    } catch (std::exception const&) {
+        // Then the loss of the slot is noticed later: once the session's record is removed.
+    }
+}
+
 void Session::announce(std::string const& name) {
+    put(name);
+    store_.barrier();
+}
+
+void Session::put(std::string const& name) {
     Bytes const object = keys_.seal_object(ObjectKind::session, name, encode_session(record_));
     if (store_.put(name, object) != PutResult::stored) {
         throw RepositoryError(RepositoryFailure::failed, name + ": exists already");
     }
-    store_.barrier();
 }
 
 void Session::beat(std::stop_token const& stop) {

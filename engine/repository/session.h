@@ -30,11 +30,13 @@ public:
     ~Session();
 
     SessionId const& id() const { return id_; }
-    void has_published() { has_published_ = true; }
+    // The slot is durable: one that is missing from now on is a loss, not a run that was cut off.
+    void has_published();
 
 private:
     void beat(std::stop_token const& stop);
     void announce(std::string const& name);
+    void put(std::string const& name);
 
     Backend& store_;
     KeyRing const& keys_;

@@ -143,7 +143,7 @@ NAMES = {
     KEY: re.compile(f"keys/{ID}"),
     PACK: re.compile(r"packs/([0-9a-f]{2})/\1[0-9a-f]{30}"),
     BUNDLE: re.compile(f"bundles/{ID}"),
-    SESSION: re.compile(f"sessions/{ID}([.][1-9][0-9]*)?"),
+    SESSION: re.compile(f"sessions/{ID}([.]([1-9][0-9]*|published))?"),
     SNAPSHOT: re.compile(f"snapshots/{ID}"),
     FORGET: re.compile(f"forgets/{ID}"),
     LOG: re.compile("gclog/[0-9]{16}"),

@@ -137,10 +137,12 @@ TEST_F(Protocol, CommitsInOrder) {
     EXPECT_TRUE(calls.has_barrier_between(bundle, slot));
     EXPECT_LT(bundle, census);
     EXPECT_LT(census, slot);
-    EXPECT_EQ(slot, calls.last(Verb::put, ""));
     EXPECT_LT(slot, read_back);
     EXPECT_TRUE(calls.has_barrier_between(slot, read_back));
     EXPECT_LT(read_back, calls.last(Verb::get, "packs/"));  // and the root tree with it
+    auto const told = calls.first(Verb::put, names::published(*taken.id));
+    EXPECT_LT(read_back, told);
+    EXPECT_EQ(told, calls.last(Verb::put, ""));
 }
 
 TEST_F(Protocol, ASessionThatWasFencedPublishesNothing) {

@@ -756,6 +756,20 @@ TEST_P(PruneRefuses, WhileASnapshotOfASilentWriterIsMissing) {
     expect_all_is_well();
 }
 
+// Nobody followed it, this machine has never seen it, and no collection has run since.
+TEST_P(PruneRefuses, WhileTheNewestSnapshotIsMissing) {
+    std::string const slot = names::snapshot(*second_.id);
+    Bytes const bytes = repo_.store().objects().at(slot);
+    repo_.store().remove(slot);
+    repo_.store().set_modified(names::session(*second_.id), 1);
+    repo_.reopen_elsewhere();
+    expect_named_and_refused(slot);
+    EXPECT_FALSE(repo_.store().stat(slot)) << "its session was ended";
+    repo_.put(slot, bytes);
+    EXPECT_GT(prune_all(*repo_).removed.packs, 0U);
+    expect_all_is_well();
+}
+
 // Who followed it is no snapshot any more, at first by a record, then without a trace.
 TEST_P(PruneRefuses, WhileASnapshotIsMissingWhoseFollowerWasForgotten) {
     auto const third = repo_.save(source_.path());

@@ -382,7 +382,8 @@ TEST_P(Repair, EndsASessionWhoseRecordCannotBeRead) {
         std::set<std::string> settled;
         for (auto const& slot : repo_.objects("snapshots/")) settled.insert(last_component(slot));
         for (auto const& session : repo_.objects("sessions/")) {
-            if (!settled.contains(last_component(session))) record = session;
+            auto const id = SessionId::parse(last_component(session));
+            if (id && !settled.contains(id->hex())) record = session;
         }
         flip(record, 60);
         TempFolder const cache;
