@@ -50,7 +50,7 @@ struct FoundSnapshot {
 // `name` is a hex prefix of an id, "latest", "latest~2" (two before it) or "latest@2026-08-02
 // 13:00" (the newest not after that moment; none that is ahead is one of them, unless all are),
 // each optionally followed by ":path/in/the/snapshot". Throws RepositoryError when none or several
-// fit, naming what is there.
+// fit, naming what is there, or when the filter does not choose the one that is meant.
 FoundSnapshot find_snapshot(Repository& repository, std::string const& name,
                             SnapshotFilter const& filter);
 // The same in a list.

@@ -64,6 +64,11 @@ NamedSnapshot const& by_prefix(std::vector<NamedSnapshot> const& all, std::strin
                     "\"; see `repo snapshots`, and `repo snapshots --forgotten`");
 }
 
+RepositoryError not_chosen(NamedSnapshot const& found) {
+    return not_there("snapshot " + found.id.hex().substr(0, 8) + " of host " + found.snapshot.host +
+                     " is none of those that --host, --path and --tag choose");
+}
+
 std::size_t parse_count(std::string const& text) {
     bool const digits =
         !text.empty() && text.size() < 10 &&
@@ -147,6 +152,7 @@ FoundSnapshot find_snapshot(SnapshotList const& list, std::string const& name,
     }
     try {
         NamedSnapshot const& found = resolve(is_latest ? candidates : list.snapshots, key);
+        if (!filter.matches(found.snapshot)) throw not_chosen(found);
         return {found.id, found.snapshot, sub_path};
     } catch (RepositoryError const& error) {
         if (list.damaged.empty()) throw;

@@ -954,6 +954,18 @@ TEST_F(FindSnapshot, UnderstandsNames) {
     EXPECT_EQ(found(middle_), middle_);
 }
 
+TEST_F(FindSnapshot, RefusesOneThatTheFilterDoesNotChoose) {
+    Snapshot tagged;
+    tagged.host = "web1";
+    tagged.tags = {"weekly"};
+    add(old_, "2026-08-01T00:00:00Z", tagged);
+    EXPECT_EQ(found("aa", {"web1", {}, {"weekly"}}), old_);
+    for (auto const& filter : {SnapshotFilter{"web2", {}, {}}, SnapshotFilter{"", {}, {"daily"}},
+                               SnapshotFilter{"", {"/srv"}, {}}}) {
+        EXPECT_EQ(failure_of([&] { found("aa", filter); }), RepositoryFailure::failed);
+    }
+}
+
 // One that is dated ahead was there from when it began.
 TEST_F(FindSnapshot, GoesBySameTimeWithAndWithoutAMoment) {
     Snapshot ahead;
