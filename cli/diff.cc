@@ -67,16 +67,14 @@ std::string totals_text(EntryTotals const& totals) {
 }
 
 void print_summary(GlobalOptions const& options, FoundSnapshot const& before,
-                   FoundSnapshot const& after, DiffSummary const& summary) {
+                   FoundSnapshot const& after, DiffDepth depth, DiffSummary const& summary) {
     if (options.json) {
-        nlohmann::json document{{"message_type", "statistics"},
-                                {"source_snapshot", before.id.hex()},
-                                {"target_snapshot", after.id.hex()},
-                                {"changed", summary.changed},
-                                {"metadata_changed", summary.metadata_changed},
-                                {"types_changed", summary.types_changed},
-                                {"added", json_of(summary.added)},
-                                {"removed", json_of(summary.removed)}};
+        nlohmann::json document{
+            {"message_type", "statistics"},           {"source_snapshot", before.id.hex()},
+            {"target_snapshot", after.id.hex()},      {"changed", summary.changed},
+            {"types_changed", summary.types_changed}, {"added", json_of(summary.added)},
+            {"removed", json_of(summary.removed)}};
+        if (depth == DiffDepth::metadata) document["metadata_changed"] = summary.metadata_changed;
         put_texts(document, "partial", summary.partial);
         return print(document.dump());
     }
@@ -89,9 +87,11 @@ void print_summary(GlobalOptions const& options, FoundSnapshot const& before,
     print("");
     print("added:    " + totals_text(summary.added));
     print("removed:  " + totals_text(summary.removed));
-    print(fmt::format("changed:  {} contents, {} types, {} metadata only",
-                      number_text(summary.changed), number_text(summary.types_changed),
-                      number_text(summary.metadata_changed)));
+    print(fmt::format("changed:  {} contents, {} types{}", number_text(summary.changed),
+                      number_text(summary.types_changed),
+                      depth == DiffDepth::metadata
+                          ? ", " + number_text(summary.metadata_changed) + " metadata only"
+                          : "; --metadata compares modes, owners and times, too"));
 }
 
 int run_diff(GlobalOptions const& options, DiffArguments const& arguments) {
@@ -103,7 +103,7 @@ int run_diff(GlobalOptions const& options, DiffArguments const& arguments) {
     auto const summary =
         diff_snapshots(*repository, before, after, depth,
                        [&](Change const& change) { print_change(options, change); });
-    print_summary(options, before, after, summary);
+    print_summary(options, before, after, depth, summary);
     return exit_code::ok;
 }
 

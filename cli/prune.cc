@@ -73,6 +73,8 @@ void print_text(PruneReport const& report, bool dry_run) {
                           report.ended_sessions, report.ended_sessions == 1 ? "" : "s"));
     }
     print_waiting(report);
+    if (report.postponed.packs > 0)
+        print("postponed   " + amount_text(report.postponed) + "  stay where they are for now");
     if (!dry_run) print("removed     " + amount_text(report.removed));
 }
 
@@ -88,6 +90,7 @@ nlohmann::json json_of(PruneReport const& report, bool dry_run) {
                             {"total", json_of(report.total)},
                             {"unneeded", json_of(report.unneeded)},
                             {"repacked", json_of(report.repacked)},
+                            {"postponed", json_of(report.postponed)},
                             {"unused_bytes", report.unused},
                             {"freed_bytes", report.frees},
                             {"kept_for_writers", json_of(report.kept_for_writers)},

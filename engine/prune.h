@@ -53,6 +53,7 @@ struct OpenSession {
 
 struct PruneReport : PruneSums {
     Amount removed;                        // in this run, also what an earlier one had condemned
+    Amount postponed;                      // was to be moved, and stays where it is for now
     std::uint64_t ended_sessions = 0;      // that showed no sign of life
     std::vector<OpenSession> waiting_for;  // what is condemned goes once these have ended
     bool resumed = false;  // an earlier run's collection was finished: `unneeded` is what it had

@@ -275,13 +275,18 @@ private:
 
     // Not all that was planned may have been moved.
     void sum_up(std::vector<PackUse> const& planned, std::vector<PackUse> const& moved) {
-        report_.repacked = {};
-        for (auto const& use : planned) report_.unused += use.unused;
+        report_.repacked = report_.postponed = {};
+        for (auto const& use : planned) {
+            report_.unused += use.unused;
+            report_.postponed.bytes += use.needed;
+        }
         for (auto const& use : moved) {
             ++report_.repacked.packs;
             report_.repacked.bytes += use.needed;
             report_.unused -= use.unused;
         }
+        report_.postponed.packs = planned.size() - moved.size();
+        report_.postponed.bytes -= report_.repacked.bytes;
     }
 
     PruneSums& sums() { return report_; }

@@ -45,7 +45,7 @@ expect_code 0 repo diff latest~3 latest~2
 expect_output "M $work/src/docs/a.txt"
 expect_output "+ $work/src/docs/c.txt"
 expect_output "added:    1 files, 0 folders, 0 others, 13 B"
-expect_output "changed:  1 contents, 0 types, 0 metadata only"
+expect_output "changed:  1 contents, 0 types; --metadata compares modes, owners and times, too"
 expect_equal "$(grep -c "$work" out)" 2
 expect_code 0 repo diff "${ids[3]}" "${ids[4]:0:10}" "$work/src/pictures" -q
 expect_lines out "- $work/src/pictures/2026/" "- $work/src/pictures/2026/big.JPG" \
@@ -64,8 +64,10 @@ expect_equal "$(query '[(x["modifier"], x["size_before"], x["size_after"]) for x
     "[('-', 4, None), ('+', None, 4), ('T', 0, 0), ('-', 5000, None), ('+', None, 5000)]"
 expect_equal "$(query 'last["added"], last["removed"]')" \
     "({'bytes': 5004, 'dirs': 1, 'files': 2, 'others': 0}, {'bytes': 5004, 'dirs': 1, 'files': 2, 'others': 0})"
-expect_equal "$(query 'last["changed"], last["types_changed"], last["metadata_changed"]')" "(0, 1, 0)"
+expect_equal "$(query 'last["changed"], last["types_changed"], "metadata_changed" in last')" "(0, 1, False)"
 expect_equal "$(query 'last["source_snapshot"], last["target_snapshot"]')" "('${ids[1]}', '${ids[5]}')"
+expect_code 0 repo diff --json --metadata latest~2 latest~1
+expect_equal "$(query 'last["metadata_changed"] > 0')" True
 expect_code 1 repo diff latest~1 latest /none
 expect_error 'neither snapshot has anything at "/none"'
 expect_code 1 repo diff latest~9 latest

@@ -200,6 +200,13 @@ TEST_P(Prune, ToleratesAsManyBytesAsItIsTold) {
     expect_all_is_well();
 }
 
+TEST_P(Prune, PostponesNothingThatIsMoved) {
+    auto const report = prune_all(*repo_);
+    EXPECT_GT(report.repacked.packs, 0U);
+    EXPECT_EQ(report.postponed.packs, 0U);
+    EXPECT_EQ(report.postponed.bytes, 0U);
+}
+
 TEST_P(Prune, MovesNoMoreThanItIsTold) {
     PruneRequest request = tidy();
     request.max_repack_bytes = 0;
@@ -214,10 +221,16 @@ TEST_P(Prune, MovesNoMoreThanItIsTold) {
 
 TEST_P(Prune, TellsWhatItHasMovedWhenItsTimeIsOver) {
     PruneRequest request = tidy();
+    request.dry_run = true;
+    auto const planned = prune_all(*repo_, request).repacked;
+    request.dry_run = false;
     request.repack_time = std::chrono::seconds(-1);
     auto const report = prune_all(*repo_, request);
     EXPECT_EQ(report.repacked.packs, 0U);
     EXPECT_EQ(report.repacked.bytes, 0U);
+    EXPECT_GT(report.postponed.packs, 0U);
+    EXPECT_EQ(report.postponed.packs, planned.packs);
+    EXPECT_EQ(report.postponed.bytes, planned.bytes);
     EXPECT_GT(report.unused, 0U);
     expect_all_is_well();
 }
