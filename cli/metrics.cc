@@ -136,6 +136,10 @@ std::string metrics_text(RepositoryStatus const& status) {
     metrics.single("coffre_packs", "Packs.", status.packs);
     metrics.single("coffre_condemned_bytes", "Size of the packs that the next prune may remove.",
                    condemned.bytes);
+    if (status.garbage) {
+        metrics.single("coffre_garbage_bytes", "Size of what no snapshot needs.",
+                       status.garbage->bytes + status.garbage->bytes_among_needed);
+    }
     add_copies(metrics, status.copies);
     metrics.single("coffre_open_sessions", "Snapshots that are being made.", open);
     metrics.single("coffre_damaged_objects", "Objects that could not be read.",

@@ -229,15 +229,21 @@ void print_summary(GlobalOptions const& options, SnapshotArguments const& argume
 }
 
 // Many keep a repository beside its sources knowingly, and copy it: they are told when they ask.
-void look_at_file_systems(GlobalOptions const& options, bool require_offsite,
+void warn_of_same_disk(GlobalOptions const& options, std::vector<std::string> const& beside) {
+    if (options.verbose > 0 && !options.quiet) print_warning(options, same_disk_text(beside));
+}
+
+// True when there is no reason to look for more.
+bool look_at_file_systems(GlobalOptions const& options, bool require_offsite,
                           std::vector<std::string> const& paths) {
     auto const beside = sharing_a_file_system(repository_location(options), paths);
-    if (beside.empty()) return;
+    if (beside.empty()) return false;
     if (require_offsite) {
         throw RepositoryError(RepositoryFailure::failed,
                               same_disk_text(beside) + " (--require-offsite): nothing was saved");
     }
-    if (options.verbose > 0 && !options.quiet) print_warning(options, same_disk_text(beside));
+    warn_of_same_disk(options, beside);
+    return true;
 }
 
 std::optional<std::pair<dev_t, ino_t>> folder_of_repository(GlobalOptions const& options) {
@@ -286,7 +292,8 @@ void warn_of_exclusions(GlobalOptions const& options, SnapshotResult const& resu
 int run_snapshot(GlobalOptions const& options, SnapshotArguments const& arguments) {
     auto const repository = open(options);
     SnapshotRequest request = make_request(options, arguments);
-    look_at_file_systems(options, arguments.require_offsite, request.paths);
+    bool const is_beside = look_at_file_systems(options, arguments.require_offsite, request.paths);
+    request.exclude.refuses_beside = arguments.require_offsite;
     request.exclude.repository = folder_of_repository(options);
     warn_of_links(options, arguments.paths);
     Progress progress;
@@ -298,6 +305,7 @@ int run_snapshot(GlobalOptions const& options, SnapshotArguments const& argument
         result = take_snapshot(*repository, request, progress);
         seconds = display.seconds();
     }
+    if (!is_beside && !result.beside.empty()) warn_of_same_disk(options, {result.beside});
     if (!options.quiet) warn_of_exclusions(options, result);
     print_summary(options, arguments, result, seconds);
     if (result.snapshot.failure_count == 0) return exit_code::ok;
@@ -341,8 +349,10 @@ void add_options(CLI::App& command, SnapshotArguments& a) {
     command.add_flag("-n,--dry-run", a.dry_run, "save nothing, say what would be");
     command.add_flag("--skip-if-unchanged", a.skip_if_unchanged,
                      "no snapshot when nothing changed");
-    command.add_flag("--require-offsite", a.require_offsite,
-                     "save nothing when the repository is on the file system of a path");
+    command.add_flag(
+        "--require-offsite", a.require_offsite,
+        "save nothing when the repository is on the file system of a path, or of a file "
+        "beneath one");
     command.add_flag("--stdin", a.from_stdin, "save standard input as a file");
     command.add_option("--stdin-filename", a.stdin_filename, "its name (stdin)");
     command.add_flag("--stdin-from-command", a.from_command,

@@ -19,6 +19,7 @@ struct StatusArguments {
     SnapshotFilter filter;
     std::string max_age;
     std::string metrics;
+    bool garbage = false;
 };
 
 std::string group_name(SnapshotGroup const& group) {
@@ -94,6 +95,11 @@ void print_storage(RepositoryStatus const& status) {
         print(fmt::format("growth    in {} days {} snapshots, {} each, {} a day", growth.days,
                           number_text(growth.snapshots), size_text(each),
                           size_text(growth.bytes_stored / growth.days)));
+    }
+    if (status.garbage) {
+        print(fmt::format("garbage   {} packs, {}, and {} among what is needed: see `repo prune`",
+                          number_text(status.garbage->packs), size_text(status.garbage->bytes),
+                          size_text(status.garbage->bytes_among_needed)));
     }
     if (status.condemned) {
         print(fmt::format("condemned {} packs, {}: the next prune removes what is still unused",
@@ -206,6 +212,11 @@ nlohmann::json json_of(RepositoryStatus const& status) {
         document["condemned"] = {{"packs", status.condemned->packs},
                                  {"bytes", status.condemned->bytes}};
     }
+    if (status.garbage) {
+        document["garbage"] = {{"packs", status.garbage->packs},
+                               {"bytes", status.garbage->bytes},
+                               {"bytes_among_needed", status.garbage->bytes_among_needed}};
+    }
     put_texts(document, "paths_on_same_file_system", status.paths_beside);
     put_texts(document, "errors", status.errors);
     return document;
@@ -214,8 +225,8 @@ nlohmann::json json_of(RepositoryStatus const& status) {
 int run_status(GlobalOptions const& options, StatusArguments const& arguments) {
     if (!arguments.max_age.empty()) parse_duration(arguments.max_age);  // before anything is done
     auto const repository = open(options);
-    auto const status =
-        gather_status(*repository, {arguments.filter, repository_location(options), std::nullopt});
+    auto const status = gather_status(*repository, {arguments.filter, repository_location(options),
+                                                    std::nullopt, arguments.garbage});
     if (!arguments.metrics.empty()) replace_metrics(arguments.metrics, metrics_text(status));
     if (options.json) {
         print(json_of(status).dump());
@@ -242,8 +253,11 @@ void add_status(CLI::App& app, Context& context) {
                         "read");
     command->add_option("--metrics", arguments->metrics,
                         "also write a file for Prometheus: what it held is replaced at once");
+    command->add_flag("--garbage", arguments->garbage,
+                      "also count what no snapshot needs: walks the trees of all snapshots");
     command->footer(R"(Examples:
   repo status
+  repo status --garbage
   repo status -q --max-age 26h                    for monitoring: exit code 1 says too old
   repo status -q --metrics /var/lib/prometheus/node-exporter/coffre.prom
 

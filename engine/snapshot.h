@@ -31,6 +31,8 @@ struct Exclusions {
     bool other_file_systems = false;           // stay on the file systems of the paths
     // The folder of the repository, which is saved only where it is named.
     std::optional<std::pair<dev_t, ino_t>> repository;
+    // A file on the file system of that folder ends the run, with RepositoryError{failed}.
+    bool refuses_beside = false;
 };
 
 enum class ParentChoice { automatic, none, given };
@@ -58,6 +60,7 @@ struct SnapshotResult {
     bool unchanged = false;
     Snapshot snapshot;
     std::string left_out;  // where the repository was met; empty: nowhere
+    std::string beside;    // the first file on its file system; empty: none
     // Saved although an exclusion matches it: what is named, and folders above what is.
     std::vector<std::string> spared;
 };

@@ -43,6 +43,13 @@ struct CondemnedPacks {
     std::uint64_t bytes = 0;
 };
 
+// What no snapshot needs.
+struct Garbage {
+    std::uint64_t packs = 0;  // of which nothing is needed
+    std::uint64_t bytes = 0;  // of these
+    std::uint64_t bytes_among_needed = 0;
+};
+
 struct RepositoryStatus {
     std::int64_t now_ns = 0;
     std::vector<SnapshotGroup> groups;  // by host, paths, streams
@@ -55,6 +62,7 @@ struct RepositoryStatus {
     std::optional<CheckRun> last_read_data;  // of all packs in one run
     std::vector<UnfinishedSession> open_sessions;
     std::optional<CondemnedPacks> condemned;
+    std::optional<Garbage> garbage;     // when it was asked for
     std::vector<CopyElsewhere> copies;  // that this machine has made
     // Paths of this machine's snapshots that share a file system with the repository.
     std::vector<std::string> paths_beside;
@@ -64,9 +72,11 @@ struct StatusRequest {
     SnapshotFilter filter;  // of groups and growth
     std::string location;   // the repository's folder; empty: it lies in none of this machine
     std::optional<std::int64_t> now_ns = {};  // default: this machine's clock
+    bool with_garbage = false;                // walks the trees of all snapshots
 };
 
-// Reads every slot and lists every object, but walks no tree. Changes nothing in the repository.
+// Reads every slot and lists every object, but walks no tree unless it is to count garbage. Changes
+// nothing in the repository.
 RepositoryStatus gather_status(Repository& repository, StatusRequest const& request);
 
 // Those of `paths` that lie on the same file system as the folder `location`: what destroys the one

@@ -8,6 +8,7 @@
 
 #include "engine/maintain/check_memory.h"
 #include "engine/maintain/open_sessions.h"
+#include "engine/prune.h"
 #include "engine/repository/gc_state.h"
 #include "engine/repository/names.h"
 #include "engine/repository/repository.h"
@@ -105,6 +106,7 @@ public:
         gather_snapshots();
         for (auto const& open : list_sessions(repository_, log_).open) add_session(open);
         gather_packs();
+        if (request_.with_garbage) gather_garbage();
         for (auto const& [repository, copy] : repository_.local_state().copies) {
             status_.copies.push_back(copy);
             status_.copies.back().repository = repository;
@@ -172,6 +174,21 @@ private:
             if (found == packs_.end()) continue;
             ++condemned.packs;
             condemned.bytes += found->second;
+        }
+    }
+
+    // As a collection that would move nothing finds it.
+    void gather_garbage() {
+        PruneRequest look;
+        look.dry_run = true;
+        look.max_unused.reset();
+        Progress progress;
+        try {
+            auto const found = prune(repository_, look, progress);
+            status_.garbage = {found.unneeded.packs, found.unneeded.bytes, found.unused};
+        } catch (RepositoryError const& error) {
+            if (error.kind() != RepositoryFailure::corrupt) throw;
+            status_.errors.emplace_back(error.what());
         }
     }
 

@@ -99,6 +99,7 @@ public:
         }
         result.snapshot = std::move(snapshot_);
         result.left_out = std::move(left_out_);
+        result.beside = std::move(beside_);
         result.spared = std::move(spared_);
         return result;
     }
@@ -199,6 +200,7 @@ private:
         snapshot_.failures = failures.list();
         snapshot_.failure_count = failures.count();
         left_out_ = walker.left_out();
+        beside_ = walker.beside();
         spared_ = walker.spared();
     }
 
@@ -222,6 +224,7 @@ private:
     std::uint64_t generation_ = 0;  // of the index in which the parent is whole
     ClaimedChunks claimed_;
     std::string left_out_;
+    std::string beside_;
     std::vector<std::string> spared_;
     bool publishes_ = false;
     bool reads_streams_ = false;

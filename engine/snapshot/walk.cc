@@ -29,6 +29,13 @@ bool holds(int folder, FolderTag const& tag) {
            to_text(head) == tag.begins_with;
 }
 
+RepositoryError beside_the_repository(std::string const& path) {
+    return {RepositoryFailure::failed,
+            "the repository is on the same file system as " + path +
+                ": one broken disk would take both, so nothing was saved; exclude what lies "
+                "there, or keep the repository elsewhere"};
+}
+
 bool is_partial(Node const& folder) {
     return (folder.flags & node_flags::partial) != 0;
 }
@@ -275,7 +282,16 @@ void Walker::walk_entries(Place const& place, std::uint64_t device, Listing list
     }
 }
 
+// What destroys the repository would take it, too.
+void Walker::note_beside(std::string const& path, Node const& file) {
+    bool const is_beside = exclude_.repository && file.device == exclude_.repository->first;
+    if (!is_beside || !beside_.empty()) return;
+    if (exclude_.refuses_beside) throw beside_the_repository(path);
+    beside_ = path;
+}
+
 void Walker::save_file(Place const& place, Node node, Node const* before) {
+    note_beside(place.path, node);
     if (before != nullptr && is_unchanged(node, *before, parent_->started_ns) &&
         parent_->may_inherit(*before)) {
         return inherit_file(place, std::move(node), *before);

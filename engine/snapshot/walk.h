@@ -41,6 +41,8 @@ public:
     Failures& failures() { return failures_; }
     // Where the repository was met, and left out; empty: nowhere.
     std::string const& left_out() const { return left_out_; }
+    // The first file on the file system of the repository.
+    std::string const& beside() const { return beside_; }
     // What an exclusion matches, and is named or lies above what is.
     std::vector<std::string> const& spared() const { return spared_; }
 
@@ -63,6 +65,7 @@ private:
     void walk_directory(Place const& place, Node node, Node const* before, Entries* beside);
     void walk_entries(Place const& place, std::uint64_t device, Listing listing,
                       Node const* before);
+    void note_beside(std::string const& path, Node const& file);
     void save_file(Place const& place, Node node, Node const* before);
     void inherit_file(Place const& place, Node node, Node const& before);
     void read_file(Place const& place, Fd const& file, std::string name, Node const* before);
@@ -90,6 +93,7 @@ private:
     std::set<std::string> unreached_;  // of these, beneath others
     Failures failures_;
     std::string left_out_;
+    std::string beside_;
     std::vector<std::string> spared_;
     bool is_partial_ = false;  // not all of the folder being walked is saved
     ReadInodes read_;

@@ -90,8 +90,16 @@ check_json 'd["groups"][1]["streams"] == ["db.sql"] and d["groups"][1]["last_fai
 check_json 'd["groups"][0]["last_time"].startswith("2026-08-02T12:00:00.0") and d["groups"][0]["last_age"] >= 0'
 check_json '[g["days"] for g in d["growth"]] == [7, 30] and d["growth"][0]["bytes_stored"] > 300000'
 check_json 'd["packs"] == d["packs_never_verified"] > 0 and d["total_size"] > d["bytes_never_verified"] > 300000'
-check_json 'not {"last_check", "last_read_data_check", "oldest_verification", "condemned"} & set(d)'
+check_json 'not {"last_check", "last_read_data_check", "oldest_verification", "condemned", "garbage"} & set(d)'
 check_json 'd["open_sessions"] == [] and d["errors"] == [] and d["paths_on_same_file_system"] == []'
+
+# Garbage is counted where it is asked for.
+expect_code 0 repo status --garbage --metrics garbage.prom
+expect_output "garbage   0 packs, 0 B"
+check_metrics garbage.prom
+expect_equal "$(grep -v '^#' garbage.prom | grep -c '^coffre_garbage_bytes 0$')" 1
+expect_code 0 repo status --garbage --json
+check_json 'd["garbage"] == {"packs": 0, "bytes": 0, "bytes_among_needed": 0}'
 
 # Too old: exit code 1 and a message for each group that is.
 expect_code 1 repo status -q --max-age 26h --host web1
@@ -243,6 +251,18 @@ if mount_tmpfs "$work/disk" 32m; then
         expect_code 0 repo status
         expect_no_error
         expect_code 1 repo snapshot --require-offsite src disk/store/keys
+        # What is entered beneath a path counts, but not the repository itself, which is left out.
+        mkdir -p src/mounted && mount --bind disk src/mounted
+        trap 'umount "$work/src/mounted"' EXIT
+        expect_code 0 repo snapshot -v --require-offsite src
+        echo 1 >disk/file
+        before=$(snapshot_ids | wc -l)
+        expect_code 1 repo snapshot --require-offsite src
+        expect_error "the same file system as $work/src/mounted/file: "
+        expect_equal "$(snapshot_ids | wc -l)" "$before"
+        expect_code 0 repo snapshot -v src
+        expect_error "$work/src/mounted/file: one broken disk would take both"
+        expect_code 0 repo snapshot -v --require-offsite src --exclude "$work/src/mounted/file"
     )
 else
     skip "a repository on another file system: tmpfs cannot be mounted here"

@@ -8,6 +8,8 @@
 #include <numeric>
 
 #include "engine/crypto/key_ring.h"
+#include "engine/forget.h"
+#include "engine/prune.h"
 #include "engine_test_repo.h"
 #include "format/session.h"
 
@@ -74,6 +76,42 @@ TEST_F(Status, AnEmptyRepositoryHasNothing) {
     EXPECT_FALSE(found.last_check);
     EXPECT_EQ(found.packs, 0U);
     EXPECT_EQ(found.verification.packs_never, 0U);
+}
+
+// What a collection finds; only where that is asked for.
+TEST_F(Status, CountsGarbage) {
+    auto const first = save("a", {source_.path()});
+    write_file(source_ / "one", random_bytes(2, 100'000));
+    save("a", {source_.path()});
+    StatusRequest counting;
+    counting.with_garbage = true;
+    auto const before = status(counting).garbage;
+    ASSERT_TRUE(before);
+    EXPECT_EQ(before->packs, 0U);
+    EXPECT_EQ(before->bytes, 0U);
+    ForgetRequest forgetting;
+    forgetting.names = {first.id->hex()};
+    Progress progress;
+    forget(*repo_, forgetting, progress);
+    EXPECT_FALSE(status().garbage);
+    auto const objects = repo_.store().objects();
+    auto const garbage = status(counting).garbage;
+    EXPECT_EQ(repo_.store().objects(), objects);
+    ASSERT_TRUE(garbage);
+    EXPECT_GT(garbage->bytes, 90'000U);
+    EXPECT_EQ(prune(*repo_, {}, progress).removed.packs, garbage->packs);
+    EXPECT_EQ(status(counting).garbage->bytes, 0U);
+}
+
+TEST_F(Status, SaysWhyGarbageCannotBeCounted) {
+    save("a", {source_.path()});
+    for (auto const& name : repo_.objects("packs/")) repo_.store().remove(name);
+    repo_.reopen_elsewhere();
+    StatusRequest counting;
+    counting.with_garbage = true;
+    auto const found = status(counting);
+    EXPECT_FALSE(found.garbage);
+    EXPECT_EQ(found.errors.size(), 1U);
 }
 
 TEST_F(Status, GroupsByHostPathsAndStreams) {
