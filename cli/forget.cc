@@ -64,19 +64,22 @@ std::string title_of(ForgetGroup const& group) {
     return title.empty() ? "all snapshots:" : "snapshots of" + title + ":";
 }
 
+std::string what_of(SessionId const& id, std::vector<std::string> const& reasons,
+                    ForgetReport const& report) {
+    if (!report.is_measured) return joined(reasons, ", ");
+    if (reasons.empty()) return "frees " + size_text(report.freed.at(id));
+    return joined(reasons, ", ") + "; alone " + size_text(report.alone.at(id));
+}
+
 // Of those that were named, what stays is nothing new.
 void print_group(ForgetArguments const& arguments, ForgetGroup const& group,
                  ForgetReport const& report) {
     print(title_of(group));
     for (auto const& [named, reasons] : group.decisions) {
         if (!arguments.request.names.empty() && !reasons.empty()) continue;
-        std::string const freed = report.is_measured && reasons.empty()
-                                      ? "frees " + size_text(report.freed.at(named.id))
-                                      : "";
         print(fmt::format("  {}  {}  {}  {}{}", reasons.empty() ? "remove" : "keep  ",
                           named.id.hex().substr(0, 8), time_text(named.snapshot.time_ns),
-                          reasons.empty() ? freed : joined(reasons, ", "),
-                          incomplete_mark(named.snapshot)));
+                          what_of(named.id, reasons, report), incomplete_mark(named.snapshot)));
     }
 }
 
@@ -117,6 +120,7 @@ nlohmann::json group_json(ForgetGroup const& group, ForgetReport const& report) 
     for (auto const& [named, reasons] : group.decisions) {
         auto entry = snapshot_json(named);
         if (!reasons.empty()) entry["reasons"] = reasons;
+        if (!reasons.empty() && report.is_measured) entry["alone"] = report.alone.at(named.id);
         if (reasons.empty() && report.is_measured) entry["freed"] = report.freed.at(named.id);
         document[reasons.empty() ? "remove" : "keep"].push_back(std::move(entry));
     }
@@ -187,6 +191,9 @@ int run_forget(GlobalOptions const& options, ForgetArguments& arguments) {
     read_rules(arguments);
     PruneRequest pruning = prune_request(options, arguments.prune_arguments);
     pruning.dry_run = arguments.request.dry_run;
+    // As far as it is shown.
+    arguments.request.measure_kept =
+        options.json || (!options.quiet && arguments.request.names.empty());
     auto const repository = open(options);
     auto const report = forget_or_make_room(options, arguments, *repository, pruning);
     print_report(options, arguments, report);

@@ -78,6 +78,7 @@ struct ForgetRequest {
     RetentionRules rules;     // where no names are given
     bool allow_many = false;  // also all snapshots of a group, or more than half of them
     bool dry_run = false;
+    bool measure_kept = false;  // also what each snapshot that stays needs alone
     std::string reason = "forget";
 };
 
@@ -93,6 +94,7 @@ struct ForgetReport {
     std::map<SessionId, std::uint64_t> freed;  // bytes that nobody else needs, once all before it
                                                // (from the oldest) are gone
     std::uint64_t freed_bytes = 0;             // by all of them, with the next collection
+    std::map<SessionId, std::uint64_t> alone;  // of those that stay: bytes that no other one needs
     std::string too_many;     // of a dry run: why it would be refused without `allow_many`
     bool is_measured = true;  // false: something cannot be read, so nobody knows what is freed
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/maintain/sole_needs.h"
 #include "engine/repository/forgets.h"
 #include "engine/repository/names.h"
 #include "engine/repository/reachable.h"
@@ -170,7 +171,7 @@ private:
                 if (!decision.is_kept()) removed.insert(decision.named.id);
             }
         }
-        if (removed.empty()) return;
+        if (removed.empty() && !request_.measure_kept) return;
         for (auto const& id : removed) report_.freed[id] = 0;
         try {
             with_one_index(repository_, [&] { measure(removed); });
@@ -190,8 +191,13 @@ private:
             progress_.check_stop();
             return reachable.mark(names::snapshot(named.id), named.snapshot.root);
         };
-        for (auto const& named : list_.snapshots) {
-            if (!removed.contains(named.id)) mark(named);
+        std::vector<NamedSnapshot> kept;
+        std::copy_if(list_.snapshots.begin(), list_.snapshots.end(), std::back_inserter(kept),
+                     [&](NamedSnapshot const& named) { return !removed.contains(named.id); });
+        if (request_.measure_kept) {
+            measure_kept(kept, reachable);
+        } else {
+            for (auto const& named : kept) mark(named);
         }
         report_.freed_bytes = 0;
         for (auto named = list_.snapshots.rbegin(); named != list_.snapshots.rend(); ++named) {
@@ -199,6 +205,11 @@ private:
             std::uint64_t const bytes = report_.freed[named->id] = mark(*named);
             report_.freed_bytes += bytes;
         }
+    }
+
+    void measure_kept(std::vector<NamedSnapshot> const& kept, Reachable& reachable) {
+        auto const alone = sole_needs(repository_, kept, reachable, progress_);
+        for (std::size_t i = 0; i < kept.size(); ++i) report_.alone[kept[i].id] = alone[i];
     }
 
     void write_records() {

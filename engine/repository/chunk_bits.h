@@ -34,6 +34,10 @@ public:
         auto const [word, bit] = place(pack, ordinal);
         return (words_[word] & bit) != 0;
     }
+    // Of the chunk, among those of all packs that were added. Its pack must have been.
+    std::uint64_t number(PackNumber pack, std::uint32_t ordinal) const {
+        return begins_[pack] + ordinal;
+    }
     // How many were added.
     std::size_t packs() const { return packs_; }
     // Those that were added, ascending; `visit` may add more.
@@ -49,7 +53,7 @@ private:
     static constexpr std::size_t word_bits = 64;
 
     std::pair<std::size_t, std::uint64_t> place(PackNumber pack, std::uint32_t ordinal) const {
-        std::uint64_t const at = begins_[pack] + ordinal;
+        std::uint64_t const at = number(pack, ordinal);
         return {at / word_bits, std::uint64_t{1} << (at % word_bits)};
     }
 

@@ -123,6 +123,7 @@ std::optional<Reachable::Copy> Reachable::mark_chunk(ChunkId const& id, unsigned
     auto const copy = choose_copy(id, depth_limit);
     if (!copy || !set_bit(marks_, *copy)) return copy;
     newly_marked_ += copy->chunk.stored;
+    if (on_marked_) on_marked_(copy->pack, copy->chunk.ordinal, copy->chunk.stored);
     auto const known = chunks_of(copy->pack);
     auto const bases = known->bases.find(copy->chunk.block);
     if (bases == known->bases.end()) return copy;

@@ -75,6 +75,17 @@ public:
     // come may. What cannot be found is left: then nobody can rely on that delta.
     void mark_bases(PackDirectory const& directory);
 
+    // Told of each chunk that is marked from now on, and how many stored bytes it takes; null:
+    // none.
+    void on_marked(
+        std::function<void(PackNumber, std::uint32_t ordinal, std::uint32_t stored)> tell) {
+        on_marked_ = std::move(tell);
+    }
+    // Of a marked chunk: a number of its own, from 1 to how many there are in needed packs.
+    std::uint64_t number_of(PackNumber pack, std::uint32_t ordinal) const {
+        return marks_.number(pack, ordinal);
+    }
+
     bool is_marked(PackNumber pack, std::uint32_t ordinal) const {
         return marks_.is_set(pack, ordinal);
     }
@@ -125,6 +136,7 @@ private:
     std::vector<ChunkId> pieces_;                     // of directories, still to be read
     std::unordered_set<ChunkId, IdHash> remembered_;  // some of those that are marked
     std::map<std::pair<PackNumber, std::uint32_t>, bool> resolved_;  // deltas, by block
+    std::function<void(PackNumber, std::uint32_t, std::uint32_t)> on_marked_;
     std::string where_;
     std::uint64_t newly_marked_ = 0;  // bytes
 };

@@ -220,6 +220,32 @@ TEST_F(Forget, ByRulesAndSaysWhatThatFrees) {
     EXPECT_EQ(repo_.errors(), std::vector<std::string>{});
 }
 
+// Of each that stays, what forgetting it alone would free; the last one has a file again that only
+// the first had.
+TEST_F(Forget, SaysWhatEachThatStaysNeedsAlone) {
+    write_file(source_ / "file", random_bytes(10, 50'000));
+    taken_.push_back(repo_.save(source_.path()));
+    auto request = keeping(1'000);
+    EXPECT_TRUE(run(request).alone.empty());
+    request.measure_kept = true;
+    auto const alone = run(request).alone;
+    ASSERT_EQ(alone.size(), taken_.size());
+    for (auto const& taken : taken_) {
+        ForgetRequest one;
+        one.names = {taken.id->hex()};
+        one.dry_run = true;
+        EXPECT_EQ(alone.at(*taken.id), run(one).freed.at(*taken.id)) << taken.id->hex();
+    }
+    EXPECT_LT(alone.at(*taken_[0].id), 10'000U);
+    EXPECT_GT(alone.at(*taken_[1].id), 50'000U);
+    // Of what goes nothing counts.
+    request = keeping(1);
+    request.measure_kept = request.allow_many = true;
+    auto const last = run(request).alone;
+    ASSERT_EQ(last.size(), 1U);
+    EXPECT_GT(last.begin()->second, 150'000U);
+}
+
 TEST_F(Forget, NothingInADryRun) {
     auto const before = repo_.store().objects();
     auto request = keeping(3);
