@@ -79,5 +79,6 @@ measure "log FILE" "$repo" log "$work/tree/folder-0/file-88.txt"
 measure "log FOLDER" "$repo" log "$work/tree/folder-0"
 measure "ls --sort size" "$repo" ls --sort size latest
 measure "status" "$repo" status
+measure "status --garbage" "$repo" status --garbage
 measure "forget --keep-last 100 -n" "$repo" forget --keep-last 100 --dry-run
 measure "forget --keep-daily 7 -n" "$repo" forget --keep-daily 7 --keep-monthly 12 --dry-run

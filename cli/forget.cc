@@ -249,6 +249,8 @@ void add_forget(CLI::App& app, Context& context) {
     add_prune_options(*command, arguments->prune_arguments);
     add_filter(*command, request.filter);
     command->footer(
+        "What stays is shown with why, and with what it alone needs: forgetting it, too, frees "
+        "that.\n"
         "While a rule has fewer than N, it keeps the oldest snapshot, too.\n"
         "No rule removes pinned snapshots (`repo tag --pin`), those dated in the future, or the "
         "newest\n"

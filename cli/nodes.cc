@@ -52,7 +52,8 @@ void add_node_filter(CLI::App& command, NodeFilterArguments& arguments) {
                      "letters A-Z and a-z are the same in patterns");
     command.add_option("--larger", arguments.larger, "only files larger than this (10M)");
     command.add_option("--smaller", arguments.smaller, "only files smaller than this");
-    command.add_option("--oldest", arguments.oldest, "only what was modified then or later");
+    command.add_option("--oldest", arguments.oldest,
+                       "only what was modified then or later; a day is its first moment");
     command.add_option("--newest", arguments.newest, "only what was modified then or before");
     command.add_option("--type", arguments.kinds,
                        "only files (f), folders (d), symbolic links (l), or several (fl)");

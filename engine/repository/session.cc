@@ -59,14 +59,16 @@ Session::~Session() {
     }
 }
 
-void Session::has_published() {
+void Session::has_published(Progress const& progress) {
     has_published_ = true;
     if (mutant("untold-publication")) return;
     std::lock_guard const lock(mutex_);
     try {
         put(names::published(id_));
-    } catch (std::exception const&) {
-        // Then the loss of the slot is noticed later: once the session's record is removed.
+    } catch (RepositoryError const& error) {
+        progress.report_failure("", std::string(error.what()) +
+                                        "; the snapshot is saved all the same, but should it be "
+                                        "lost before the next prune, nobody would notice");
     }
 }
 

@@ -8,6 +8,7 @@
 
 #include "engine/backend/backend.h"
 #include "engine/crypto/key_ring.h"
+#include "engine/progress.h"
 #include "format/session.h"
 
 namespace coffre {
@@ -31,7 +32,8 @@ public:
 
     SessionId const& id() const { return id_; }
     // The slot is durable: one that is missing from now on is a loss, not a run that was cut off.
-    void has_published();
+    // The snapshot is real whether this can be said or not: a failure is only reported.
+    void has_published(Progress const& progress);
 
 private:
     void beat(std::stop_token const& stop);

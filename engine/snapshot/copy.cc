@@ -78,7 +78,7 @@ public:
         continue_chain(to_, snapshot);
         if (there_ == nullptr) put_forgets(to_, {session_.id()}, "repair");
         publisher.publish(snapshot, saved.reused);
-        session_.has_published();
+        session_.has_published(progress_);
         remember_published(to_, session_.id(), snapshot, log_, progress_);
         note_whole(to_, generation, session_.id(), snapshot.parent);
         return {session_.id(), std::move(snapshot)};

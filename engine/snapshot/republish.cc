@@ -135,7 +135,7 @@ public:
         changed.was = named.id;
         continue_chain(repository_, changed);
         publish(changed, needed);
-        session_.has_published();
+        session_.has_published(progress_);
         remember_published(repository_, session_.id(), changed, log_, progress_);
         return {named.id, {session_.id(), std::move(changed)}};
     }

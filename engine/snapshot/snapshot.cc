@@ -92,7 +92,7 @@ public:
             continue_chain(repository_, snapshot_);
             if (!request_.given_up.empty()) put_forgets(repository_, {id_}, request_.given_up);
             publisher.publish(snapshot_, reused);
-            session_->has_published();
+            session_->has_published(progress_);
             result.id = id_;
             remember_published(repository_, id_, snapshot_, log_, progress_);
             note_whole(repository_, generation_, id_, snapshot_.parent);
