@@ -57,9 +57,9 @@ unbounded               tests  *HostileContents*Shape*
 undo-unchecked          tests  *Prune.A*Snapshot*Back*
 unended-session         tests  *Repair.EndsASession*
 unlogged-sweep          tests  *Prune.LeavesNoTrace*
-untold-publication      tests  *PruneRefuses.WhileTheNewest*
 unread-copies           tests  *Repair.A*ReadsTheCopy*
 unreadable-is-unneeded  tests  *PruneRefuses.WhenASlot*
+untold-publication      tests  *PruneRefuses.WhileTheNewest*
 write-to-exchanged      tests  *GoesToNoOtherFileOfTheName*
 TABLE
 }
