@@ -77,14 +77,14 @@ TABLE
 crowds() {
     cat <<'TABLE'
 ignore-fence            60-69
-log-before-session      150-159
+log-before-session      780-789
 no-relist               0-9
 no-wait                 0-9
-repair-unannounced      10-19
+repair-unannounced      2590-2599
 reuse-condemned         30-39
-sessions-before-condemn 540-549
-stale-wait              50-59
-undo-unchecked          0-9
+sessions-before-condemn 360-369
+stale-wait              180-189
+undo-unchecked          20-29
 unlogged-sweep          0-9
 TABLE
 }
