@@ -35,16 +35,6 @@ std::map<SessionId, PackId> owners_of_packs(Repository& repository, GcState cons
     return owners;
 }
 
-// The sessions that have said that their slots are there.
-std::vector<SessionId> published(Repository& repository) {
-    std::vector<SessionId> ids;
-    for (auto const& object : repository.store().list("sessions/")) {
-        auto const id = session_of(object.name);
-        if (id && object.name == names::published(*id)) ids.push_back(*id);
-    }
-    return ids;
-}
-
 }  // namespace
 
 LostSnapshots lost_before(Repository& repository, SnapshotList const& list, GcState const& log) {
@@ -65,8 +55,9 @@ LostSnapshots lost_before(Repository& repository, SnapshotList const& list, GcSt
     for (auto const& [previous, follower] : followed) {
         if (!previous.is_zero()) require(previous, names::snapshot(follower) + " followed it");
     }
-    for (auto const& id : published(repository)) {
-        require(id, names::published(id) + " says that it was there");
+    for (auto const& object : repository.store().list("sessions/")) {
+        if (!says_published(object.name)) continue;
+        require(*session_of(object.name), object.name + " says that it was there");
     }
     return lost;
 }

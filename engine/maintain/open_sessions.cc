@@ -43,6 +43,11 @@ std::optional<SessionId> session_of(std::string const& name) {
     return SessionId::parse(last.substr(0, last.find('.')));
 }
 
+bool says_published(std::string const& name) {
+    auto const id = session_of(name);
+    return id && name == names::published(*id);
+}
+
 SessionRecord read_session(Repository& repository, std::string const& name) {
     Bytes const object = get_whole(repository.store(), name, limits::object_size);
     return naming(name, [&] {
@@ -70,7 +75,7 @@ SessionsListing list_sessions(Repository& repository, GcState const& log) {
         if (!id) continue;
         if (slots.contains(*id) || log.closed.contains(*id)) {
             listing.settled.push_back(object.name);
-        } else if (object.name == names::published(*id)) {
+        } else if (says_published(object.name)) {
             lost.push_back(*id);
         } else {
             auto& seen = open[*id];

@@ -22,6 +22,9 @@ struct SessionsListing {
 // Of "sessions/<id>", whatever follows after a full stop; nothing for another name.
 std::optional<SessionId> session_of(std::string const& name);
 
+// Whether an object of this name says that its session has published.
+bool says_published(std::string const& name);
+
 // What the session's writer said of itself in this record or heartbeat. Throws
 // RepositoryError{corrupt} naming it.
 SessionRecord read_session(Repository& repository, std::string const& name);

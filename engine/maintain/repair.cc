@@ -319,8 +319,7 @@ private:
         if (mutant("unended-session")) return;
         for (auto const& name : found_.going) {
             auto const id = name.starts_with("sessions/") ? session_of(name) : std::nullopt;
-            bool const is_over = id && name == names::published(*id);
-            if (id && !is_over && !log_.closed.contains(*id))
+            if (id && !says_published(name) && !log_.closed.contains(*id))
                 end_session(store_, repository_.keys(), *id);
         }
     }

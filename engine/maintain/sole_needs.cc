@@ -22,7 +22,7 @@ std::vector<std::uint64_t> sole_needs(Repository& repository,
     SpilledArray<std::uint32_t> firsts(repository.folder());  // by the chunk's number
     from_first.on_marked([&](PackNumber pack, std::uint32_t ordinal, std::uint32_t) {
         std::uint64_t const number = from_first.number_of(pack, ordinal);
-        if (number >= firsts.size()) firsts.resize(2 * number + 1);
+        if (number >= firsts.size()) firsts.resize(number + 1);
         firsts[number] = current;
     });
     for (auto const& named : snapshots) {
