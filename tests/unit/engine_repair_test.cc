@@ -5,6 +5,7 @@
 
 #include "engine/forget.h"
 #include "engine/keys.h"
+#include "engine/maintain/open_sessions.h"
 #include "engine/maintain/quarantine.h"
 #include "engine/prune.h"
 #include "engine/repository/gc_state.h"
@@ -34,6 +35,11 @@ protected:
     RepairReport repair(bool apply = true) {
         Progress progress;
         return repair_repository(*repo_, {apply, true, 2}, progress);
+    }
+    // As a collector does; those that have published stay as they are.
+    void end_sessions() {
+        for (auto const& name : repo_.objects("sessions/"))
+            end_session(repo_.store(), repo_->keys(), session_of(name).value());
     }
     bool holds_data(std::string const& name) {
         auto const view = repo_->index_view();
@@ -306,9 +312,7 @@ TEST_P(Repair, SetsNothingAsideOnceItWasEnded) {
     repo_.observe([&, done = false](Verb verb, std::string const& name) mutable {
         if (done || verb != Verb::put || !name.starts_with("bundles/")) return;
         done = true;
-        for (auto const& session : repo_.objects("sessions/")) {
-            end_session(repo_.store(), repo_->keys(), *SessionId::parse(last_component(session)));
-        }
+        end_sessions();
     });
     EXPECT_EQ(failure_of([&] { repair(); }), RepositoryFailure::fenced);
     repo_.observe_nothing();
@@ -620,9 +624,7 @@ TEST_P(Repair, SaysThatItWasEndedFromElsewhere) {
     repo_.reopen();
     repo_.observe([&](Verb verb, std::string const& name) {
         if (verb != Verb::list || name != "keys/") return;
-        for (auto const& session : repo_.objects("sessions/")) {
-            end_session(repo_.store(), repo_->keys(), *SessionId::parse(last_component(session)));
-        }
+        end_sessions();
         for (auto const& pack : repo_.objects("packs/")) repo_.store().remove(pack);
     });
     EXPECT_EQ(failure_of([&] { repair(); }), RepositoryFailure::fenced);
