@@ -118,7 +118,7 @@ void add_prune_options(CLI::App& command, PruneArguments& arguments) {
         "moved)");
     add("--max-repack-size", arguments.max_repack_size, "move at most this much, such as 20G");
     add("--time-budget", arguments.time_budget,
-        "begin to move no more packs after this, such as 30m");
+        "begin to move no more packs after this, such as 30m; a dry run shows all");
     add("--compression", arguments.compression,
         "of what is made anew: auto, fast, better, max, off");
 }

@@ -110,12 +110,16 @@ void print_json(RepairReport const& report, bool apply) {
         for (auto const& id : hurt.snapshots) document["snapshots"].push_back(id.hex());
         print(document.dump());
     }
+    // Only what is moved is counted.
+    auto const counted = [&](std::uint64_t chunks) {
+        return apply ? nlohmann::json(chunks) : nlohmann::json();
+    };
     nlohmann::json document{{"message_type", "summary"},
                             {"applied", apply},
                             {"packs", report.packs},
                             {"packs_without_bundle", report.packs_without_bundle},
-                            {"chunks_saved", report.chunks_saved},
-                            {"chunks_lost", report.chunks_lost},
+                            {"chunks_saved", counted(report.chunks_saved)},
+                            {"chunks_lost", counted(report.chunks_lost)},
                             {"needs_allow_many", report.needs_allow_many},
                             {"unmoved", report.unmoved},
                             {"hurt_known", report.hurt.has_value()},

@@ -27,6 +27,7 @@ ignore-failed-sync      proof  FailingSync.*
 ignore-fence            tests  Protocol.ASessionThatWasFenced*:*Prune.EndsASilentSession*
 index-before-durable    proof  *PowerCut.TheIndexKnows*
 inherit-condemned       tests  ProtocolLoses.DataThatIsStoredAgainAlthoughTheFilesAreUnchanged
+keep-one-checkpoint     tests  *DamagedLog.IsRebuilt*
 list-error-is-empty     tests  LocalStore.AFolderThatCannotBeListedIsAnError
 log-before-session      tests  Protocol.CommitsInOrder
 lost-in-quarantine      tests  *Repair.LooksAgainAt*

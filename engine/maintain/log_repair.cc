@@ -14,6 +14,7 @@ public:
 
     LogDamage run() {
         for (auto const& object : repository_.store().list("gclog/")) look_at(object.name);
+        damage_.messages.insert(damage_.messages.end(), missing_.begin(), missing_.end());
         std::uint64_t const seen = repository_.local_state().log_records;
         for (auto number = damage_.next_record; number < seen; ++number) {
             damage_.messages.push_back(names::log_record(number) +
@@ -28,17 +29,16 @@ private:
         auto const number = names::number_of_log_record(name);
         if (!number) return note_damaged(name, name + ": no record has such a name");
         try {
-            LogRecord const record =
-                read_log_record(repository_.store(), repository_.keys(), *number);
-            while (damage_.next_record < *number) note_missing();
-            ++damage_.next_record;
-            add(record);
+            add(*number, read_log_record(repository_.store(), repository_.keys(), *number));
+            damage_.next_record = *number + 1;
         } catch (RepositoryError const& error) {
             if (error.kind() != RepositoryFailure::corrupt) throw;
+            if (!repository_.store().stat(name)) return;  // checkpoints repeat it meanwhile
             note_damaged(name, error.what());
             // Anybody can make one of a high number: only records tell of those before them.
-            if (*number == damage_.next_record) damage_.numbers.push_back(damage_.next_record++);
+            if (is_first_ || *number == damage_.next_record) damage_.next_record = *number + 1;
         }
+        is_first_ = false;
     }
 
     void note_damaged(std::string const& name, std::string const& message) {
@@ -46,16 +46,15 @@ private:
         damage_.messages.push_back(message);
     }
 
-    void note_missing() {
-        damage_.messages.push_back(names::log_record(damage_.next_record) + ": is missing");
-        damage_.numbers.push_back(damage_.next_record++);
-    }
-
-    void add(LogRecord const& record) {
+    void add(std::uint64_t number, LogRecord const& record) {
         LogRecord& rest = damage_.rest;
         if (record.kind == LogKind::checkpoint) {  // repeats all that was before it
             rest.packs.clear();
             rest.slots = record.slots;
+            missing_.clear();
+        } else if (number != damage_.next_record) {
+            missing_.push_back(names::log_record(damage_.next_record) + ": is missing, before " +
+                               names::log_record(number));
         }
         if (record.sweeps())
             rest.packs.insert(rest.packs.end(), record.packs.begin(), record.packs.end());
@@ -63,6 +62,8 @@ private:
 
     Repository& repository_;
     LogDamage damage_;
+    std::vector<std::string> missing_;  // since the last checkpoint
+    bool is_first_ = true;
 };
 
 }  // namespace
@@ -94,7 +95,6 @@ bool mend_gc_log(Repository& repository, LogDamage& damage) {
             damage.staying.push_back(error.what() + std::string("; it stays where it is"));
         }
     }
-    for (auto const number : damage.numbers) append(number);
     std::uint64_t const seen = repository.local_state().log_records;
     for (auto number = damage.next_record + 1; number < seen; ++number) {
         if (!append(number)) return false;

@@ -8,11 +8,10 @@
 namespace coffre {
 
 struct LogDamage {
-    std::vector<std::string> messages;   // each names an object
-    std::vector<std::string> damaged;    // objects that are there and no records
-    std::vector<std::uint64_t> numbers;  // of records that are damaged or missing, ascending
-    std::uint64_t next_record = 0;       // after the last one that is there
-    std::vector<std::string> staying;    // a message for each that could not be set aside
+    std::vector<std::string> messages;  // each names an object
+    std::vector<std::string> damaged;   // objects that are there and no records
+    std::uint64_t next_record = 0;      // after the last one that is there
+    std::vector<std::string> staying;   // a message for each that could not be set aside
     // What all others say: every name ever swept, and the slots that are closed for ever.
     LogRecord rest{LogKind::checkpoint, {}, {}, {}};
 
@@ -20,8 +19,8 @@ struct LogDamage {
     GcState state() const;
 };
 
-// Reads every record, those before the last checkpoint too, and misses the end of a log that this
-// machine has seen longer.
+// Reads every record, those before the last checkpoint too, of which it misses none. Misses the end
+// of a log that this machine has seen longer.
 LogDamage look_at_gc_log(Repository& repository);
 
 // Makes the log whole: what the damaged records said that no other says is forgotten. Does nothing
@@ -29,8 +28,8 @@ LogDamage look_at_gc_log(Repository& repository);
 //
 // First a checkpoint is appended. So whoever had condemned begins again, and no sweep follows that
 // would remove what others have relied on since. Then the damaged records are set aside, and
-// checkpoints put where one is missing, since a log has no gaps, and at its end until it is as long
-// as this machine has seen it. Adds to `damage.staying`.
+// checkpoints put at the end until the log is as long as this machine has seen it. Adds to
+// `damage.staying`.
 bool mend_gc_log(Repository& repository, LogDamage& damage);
 
 }  // namespace coffre

@@ -94,11 +94,12 @@ private:
         });
     }
 
+    // Whoever was halted may append where records were removed, which counts for nothing.
     void append(LogRecord const& record) {
-        if (!append_to_gc_log(store_, repository_.keys(), log_.next_record, record)) {
-            throw Overtaken();
-        }
+        auto const number = log_.next_record;
+        if (!append_to_gc_log(store_, repository_.keys(), number, record)) throw Overtaken();
         read_log();
+        if (log_.next_record != number + 1) throw Overtaken();
     }
 
     // --- the first half: what is not needed is condemned ---
@@ -149,7 +150,6 @@ private:
         sum_up(plan.repack, moved);
         if (plan.unneeded.empty() && moved.empty()) return false;
         append(condemn_record(plan.unneeded, moved));
-        if (!log_.ends_in_condemn) throw Overtaken();  // somebody has swept it already
         return true;
     }
 
@@ -422,8 +422,19 @@ private:
     void checkpoint_if_due() {
         auto const record = due_checkpoint(repository_, log_, given_up_, request_);
         if (!record) return;
+        auto const first = log_.first_needed();
         append(*record);
         remove_what_was_swept();
+        remove_records_before(mutant("keep-one-checkpoint") ? log_.first_needed() : first);
+    }
+
+    // The checkpoint before the last one stays, with all since: should the last be damaged, these
+    // say what it says.
+    void remove_records_before(std::uint64_t first) {
+        for (auto const& object : store_.list("gclog/")) {
+            auto const number = names::number_of_log_record(object.name);
+            if (number && *number < first) remove(object.name);
+        }
     }
 
     Repository& repository_;

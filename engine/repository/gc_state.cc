@@ -34,29 +34,39 @@ void apply(GcState& state, LogRecord const& record) {
 }
 
 struct ListedRecords {
-    std::uint64_t count = 0;
+    std::uint64_t next = 0;  // after the last one
     bool has_strays = false;
 };
 
-// The number of records, which have no gaps.
 ListedRecords list_records(Backend& store) {
     ListedRecords listed;
-    std::uint64_t& count = listed.count;
     for (auto const& object : store.list("gclog/")) {
-        if (!names::number_of_log_record(object.name)) {
-            listed.has_strays = true;
-            continue;
-        }
-        // A folder's listing may lack what was put while it was read, and show what came later.
-        for (; object.name != names::log_record(count); ++count) {
-            std::string const expected = names::log_record(count);
-            if (!store.stat(expected)) {
-                throw corrupt(expected + ": is missing, before " + object.name);
-            }
-        }
-        ++count;
+        auto const number = names::number_of_log_record(object.name);
+        if (number) listed.next = std::max(listed.next, *number + 1);
+        if (!number) listed.has_strays = true;
     }
     return listed;
+}
+
+// Each record by its name: a folder's listing may lack what was put while it was read, and show
+// what came later.
+GcState read_from_checkpoint(Backend& store, KeyRing const& keys, ListedRecords const& listed) {
+    GcState state;
+    state.next_record = listed.next;
+    state.has_strays = listed.has_strays;
+    std::vector<LogRecord> records;  // the last one first
+    for (auto number = state.next_record; number > 0; --number) {
+        records.push_back(read_log_record(store, keys, number - 1));
+        if (records.back().kind == LogKind::checkpoint) break;
+        ++state.since_checkpoint;
+    }
+    std::vector<PackId> swept;
+    for (auto it = records.rbegin(); it != records.rend(); ++it) {
+        apply(state, *it);
+        if (it->sweeps()) swept.insert(swept.end(), it->packs.begin(), it->packs.end());
+    }
+    state.add_swept(swept);
+    return state;
 }
 
 }  // namespace
@@ -75,27 +85,20 @@ LogRecord read_log_record(Backend& store, KeyRing const& keys, std::uint64_t num
 }
 
 GcState read_gc_log(Backend& store, KeyRing const& keys) {
-    GcState state;
-    auto const listed = list_records(store);
-    state.next_record = listed.count;
-    state.has_strays = listed.has_strays;
-    std::vector<LogRecord> records;  // the last one first
-    for (auto number = state.next_record; number > 0; --number) {
-        records.push_back(read_log_record(store, keys, number - 1));
-        if (records.back().kind == LogKind::checkpoint) break;
-        ++state.since_checkpoint;
+    for (;;) {
+        auto const listed = list_records(store);
+        try {
+            return read_from_checkpoint(store, keys, listed);
+        } catch (RepositoryError const& error) {
+            // What later checkpoints repeat is removed.
+            bool const is_corrupt = error.kind() == RepositoryFailure::corrupt;
+            if (!is_corrupt || list_records(store).next == listed.next) throw;
+        }
     }
-    std::vector<PackId> swept;
-    for (auto it = records.rbegin(); it != records.rend(); ++it) {
-        apply(state, *it);
-        if (it->sweeps()) swept.insert(swept.end(), it->packs.begin(), it->packs.end());
-    }
-    state.add_swept(swept);
-    return state;
 }
 
 bool has_log_grown(Backend& store, GcState const& state) {
-    return list_records(store).count != state.next_record;
+    return list_records(store).next != state.next_record;
 }
 
 bool append_to_gc_log(Backend& store, KeyRing const& keys, std::uint64_t number,

@@ -48,11 +48,11 @@ inline std::string log_record(std::uint64_t number) {
     std::string const digits = std::to_string(number);
     return "gclog/" + std::string(16 - digits.size(), '0') + digits;
 }
-// Nothing when no record has such a name.
+// Nothing when no record has such a name. There will never be 10^15.
 inline std::optional<std::uint64_t> number_of_log_record(std::string const& name) {
     std::string const digits = last_component(name);
     bool const is_number = digits.find_first_not_of("0123456789") == std::string::npos;
-    if (!is_number || digits.size() != 16) return std::nullopt;
+    if (!is_number || digits.size() != 16 || digits[0] != '0') return std::nullopt;
     std::uint64_t const number = std::stoull(digits);
     return log_record(number) == name ? std::optional(number) : std::nullopt;
 }

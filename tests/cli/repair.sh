@@ -25,6 +25,7 @@ expect_output "hurt  $work/src/file"
 [ -e "$pack" ] || fail "a dry run moved a pack"
 expect_code 20 repo repair --json
 hurt=$(field hurt)
+expect_equal "$(field chunks_lost)" None
 expect_code 20 repo repair --apply
 expect_output 'saved from damaged packs'
 cmp damaged store/quarantine/packs-* || fail "the damaged pack is not what was set aside"
@@ -81,6 +82,7 @@ expect_output 'set aside, but for what cannot be moved'
 expect_error "it stays where it is"
 expect_code 20 repo repair --apply --json
 expect_equal "$(field unmoved)" 1
+expect_equal "$(field chunks_lost)" 0
 rmdir "$stuck"
 expect_code 0 repo repair
 echo "all as expected"

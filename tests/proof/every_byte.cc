@@ -42,7 +42,8 @@ public:
         last_ = *save(*repository, {source}).id;
         tars_ = all_tars(*repository);
         put_forgets(*repository, {last_}, "");
-        for (auto const kind : {LogKind::condemn, LogKind::sweep, LogKind::checkpoint}) {
+        for (auto const kind : {LogKind::condemn, LogKind::sweep, LogKind::checkpoint,
+                                LogKind::condemn, LogKind::sweep}) {
             auto const number = store->list("gclog/").size();
             append_to_gc_log(*store, repository->keys(), number, {kind, {}, {}, {}});
         }
@@ -60,11 +61,17 @@ public:
     // Who has not seen it cannot miss it, and nothing that is to be kept rests on it.
     bool is_spare(std::string const& name) const {
         return folder_of(name) == "sessions" || folder_of(name) == "forgets" ||
-               name == names::snapshot(last_) || name == names::log_record(2);
+               name == names::snapshot(last_) || is_spare_record(name);
     }
     Snapshot const& newest() const { return newest_; }
 
 private:
+    // Before the checkpoint, or the last one.
+    static bool is_spare_record(std::string const& name) {
+        return folder_of(name) == "gclog" && name != names::log_record(2) &&
+               name != names::log_record(3);
+    }
+
     Mode mode_;
     TempFolder cache_;
     Credentials credentials_;

@@ -17,7 +17,8 @@ What is modelled (docs/architecture.md, section "Commit"; docs/format.md, sectio
               stored whole (depth 0), or a delta of some depth on one base. A block is found when its
               pack is there and, where bundles are modelled, a bundle that is there names the pack.
   snapshots   A slot per session: empty, KILLED, or a set of chunks; forgets beside it.
-  log         Condemn, wait, sweep and checkpoint records, each created if absent.
+  log         Condemn, wait, sweep and checkpoint records, each created if absent. What lies before the
+              last checkpoint may be removed; then its numbers are absent again.
   writers     Session, log, (parent), for each chunk: reuse, inherit, store whole or as a delta; bundle,
               census, slot, (log again). "undo" publishes the chunks of a forgotten snapshot anew.
   collectors  Log, packs, snapshots, (replacement,) condemn, sessions, wait or fence, snapshots, packs,
@@ -59,9 +60,9 @@ KILLED = -1
 CONDEMN, SWEEP, CHECKPOINT, WAIT = "condemn", "sweep", "checkpoint", "wait"
 
 # objects, sessions, forgotten: bits. slots: by session, 0 for empty. loose: objects and forgets that a
-# power cut may undo. Processes: (place in the program, what it remembers...).
+# power cut may undo. removed: how many of the first log records are. Processes: (place in the program, what it remembers...).
 State = collections.namedtuple(
-    "State", "objects sessions slots forgotten log writers collectors loose loose_forgets")
+    "State", "objects sessions slots forgotten log writers collectors loose loose_forgets removed")
 Record = collections.namedtuple("Record", "kind objects slots")
 Block = collections.namedtuple("Block", "chunk depth base")
 # What a writer goes by: packs it must not rely on, whether the log ends in a condemn record, what it relies
@@ -73,7 +74,7 @@ Writer = collections.namedtuple("Writer", "kind wants deltas", defaults=("plain"
 # generations: how often the log may come to a condemn record. replacements: what a collector may put before
 # one, as (made from, name, content). options: "forget" at any time; "late": a collector's first listing is
 # from before it reads the log; "packs-first": so may be the order of its second listings; "checkpoint",
-# "bundles" and "power" are modelled; "mend": a repair of the log.
+# "bundles" and "power" are modelled; "mend": a repair of the log; "truncate": the log's removed records.
 Config = collections.namedtuple(
     "Config", "name packs snapshots writers collectors generations options replacements bundles",
     defaults=({}, (), (), 1, 1, "", (), {}))
@@ -117,7 +118,7 @@ class LogView:
         self.condemned = self.swept = self.closed = 0
         self.is_open = False
         self.collections = 0
-        self.has_checkpoint = False
+        self.checkpoints = 0
         for record in log:
             self.apply(record)
 
@@ -131,7 +132,7 @@ class LogView:
         elif record.kind == CHECKPOINT:
             self.condemned, self.is_open = 0, False
             self.closed |= record.slots
-            self.has_checkpoint = True
+            self.checkpoints += 1
 
 
 look = functools.lru_cache(maxsize=None)(LogView)
@@ -219,7 +220,7 @@ class Model:
         slots = tuple(chunks(s) for s in self.config.snapshots) + (0,) * len(self.config.writers)
         writers = (("start",),) * len(self.config.writers)
         return State(self.world.old, 0, slots, 0, (), writers,
-                     (("idle",),) * self.config.collectors, 0, 0)
+                     (("idle",),) * self.config.collectors, 0, 0, 0)
 
     # ------------------------------------------------------------ what can be read
 
@@ -557,7 +558,7 @@ class Model:
         view = look(state.log)
         if "late" in self.options and view.collections < self.config.generations:
             yield "list packs", state.objects, go("early", state.objects)
-        if "checkpoint" in self.options and not view.has_checkpoint:
+        if "checkpoint" in self.options and view.checkpoints <= ("truncate" in self.options):
             yield "read log", 0, go("slots", len(state.log))
         if view.is_open:
             yield "read log, goes on", 0, go(*self.to_sessions(state, len(state.log), 0))
@@ -640,12 +641,24 @@ class Model:
             yield "put %s, to condemn" % self.world.show(new), gone, go(
                 "condemn", number, gone, listed | new, sessions, **changes)
 
+    def append(self, state, number, record):
+        """The log with that record, or None when there is one of the number."""
+        if len(state.log) == number:
+            return state.log + (record,)
+        if number >= state.removed:
+            return None
+        if "removed-numbers-count" in self.off:
+            return with_item(state.log, number, record)
+        # It lies before a checkpoint. Who reads the log again, after having appended, sees that.
+        return state.log if "trust-any-append" in self.off else None
+
     def collector_condemn(self, state, process, go):
         _, number, gone, listed, sessions = process
         record = Record(CONDEMN, gone, 0)
-        if len(state.log) == number:
+        log = self.append(state, number, record)
+        if log is not None:
             yield "condemn", gone, go(
-                *self.to_sessions(state, number + 1, listed, sessions), log=state.log + (record,))
+                *self.to_sessions(state, number + 1, listed, sessions), log=log)
         elif "condemn-at-a-later-number" in self.off and not look(state.log).is_open:
             yield "condemn", gone, go(*self.to_sessions(state, len(state.log) + 1, listed, sessions),
                                       log=state.log + (record,))
@@ -679,8 +692,9 @@ class Model:
             yield "fence W%d" % (session - self.world.first_writer), 0, go(
                 "wait", number, waiting & ~(1 << session), listed, slots=slots)
         if waiting:
-            if len(state.log) == number and self.noted_sessions(state.log) is None:
-                yield "note sessions", 0, go("idle", log=state.log + (Record(WAIT, 0, waiting),))
+            log = self.append(state, number, Record(WAIT, 0, waiting))
+            if log is not None and self.noted_sessions(state.log) is None:
+                yield "note sessions", 0, go("idle", log=log)
             return
         if "packs-first" in self.options and not listed:
             yield "list packs again", 0, go("wait", number, 0, state.objects)
@@ -710,13 +724,12 @@ class Model:
 
     def collector_sweep(self, state, process, go):
         _, number, gone = process
-        log = state.log
-        is_first = len(log) == number
-        if is_first or "sweep-at-a-later-number" in self.off:
-            log += (Record(SWEEP, gone, 0),)
+        log = self.append(state, number, Record(SWEEP, gone, 0))
+        if log is None and "sweep-at-a-later-number" in self.off:
+            log = state.log + (Record(SWEEP, gone, 0),)
         if "unlogged-sweep" in self.off:
-            yield "sweep", gone, go("remove", gone, log=log)
-        elif log != state.log:
+            yield "sweep", gone, go("remove", gone, log=log or state.log)
+        elif log is not None:
             yield "sweep", gone, go("idle", log=log)
         else:
             yield "another record came first", 0, go("idle")
@@ -735,15 +748,23 @@ class Model:
             1 << s for s, slot in enumerate(state.slots) if slot == KILLED)
         if "close-empty-slots" in self.off:
             closable |= self.open_ones(state, state.sessions)
-        if closable:
+        if closable or "truncate" in self.options:
             yield "list slots", 0, go("close", process[1], closable)
 
     def collector_close(self, state, process, go):
         _, number, slots = process
-        if len(state.log) != number:
+        log = self.append(state, number, Record(CHECKPOINT, 0, slots))
+        if log is None:
             yield "another record came first", 0, go("idle")
         else:
-            yield "checkpoint", 0, go("idle", log=state.log + (Record(CHECKPOINT, 0, slots),))
+            yield "checkpoint", 0, go("idle", log=log)
+
+    def truncation_steps(self, state):
+        """Nothing but the last checkpoint, and what follows it, need stay."""
+        kinds = [record.kind for record in state.log[state.removed + 1:]]
+        if CHECKPOINT in kinds:
+            last = len(state.log) - 1 - kinds[::-1].index(CHECKPOINT)
+            yield "remove records before %d" % last, 0, state._replace(removed=last)
 
     # ------------------------------------------------------------ everything else
 
@@ -805,6 +826,8 @@ class Model:
         yield from self.removal_steps(state)
         if "mend" in self.options:
             yield from self.repair_steps(state)
+        if "truncate" in self.options:
+            yield from self.truncation_steps(state)
         if state.loose or state.loose_forgets:
             yield from self.power_cuts(state)
         for place in range(len(state.writers)):
@@ -862,6 +885,9 @@ CONFIGS = [
     # A damaged log is mended while a collection is under way.
     Config("mended", packs={"P": "A"}, snapshots=("A",), writers=(Writer(wants="A"),),
            collectors=2, generations=2, options="forget mend"),
+    # A collector that was halted appends where records were removed.
+    Config("truncated", packs={"P": "A"}, writers=(Writer(wants="A"),), collectors=2,
+           options="checkpoint mend truncate"),
     # One chunk in two packs, and perhaps in those of the writers.
     Config("copies", packs={"P": "A", "Q": "A"}, snapshots=("A",), collectors=2, generations=2),
     Config("copies-writer", packs={"P": "A", "Q": "A"}, snapshots=("A",),
@@ -964,6 +990,7 @@ MUTANTS = {
     "no-relist-packs": "new-delta",
     "unlogged-sweep": "copies-writer",
     "sweep-at-a-later-number": "mended",
+    "removed-numbers-count": "truncated",   # who reads the log takes all records, not from a checkpoint on
     "condemn-both-copies": "copies",
     "count-swept-copies": "copies",
     "base-of-any-depth": "ring",
@@ -989,6 +1016,8 @@ COVERED = {
     "forgets-after-slots": ("closed-slot", ["closed-before-slots"]),
     # What is published between the two listings is seen when they are repeated.
     "snapshots-before-packs": ("base", []),
+    # Removed is what the log says, as it is read from its last checkpoint on.
+    "trust-any-append": ("truncated", []),
     # The log tells what may be gone; the census is for stores that lose objects.
     "no-census": ("base", []),
 }

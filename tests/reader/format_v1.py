@@ -853,33 +853,44 @@ def check_session(content, name):
 CONDEMN, SWEEP, CHECKPOINT, WAIT = 1, 2, 3, 4
 
 
+Record = collections.namedtuple("Record", "name kind packs slots")
+
+
+def read_log_record(content, name):
+    wire = Wire(content, name)
+    kind = wire.choice(CONDEMN, SWEEP, CHECKPOINT, WAIT)
+    packs, _bundles, slots = (wire.list(wire.id16, LOG_IDS) for _ in range(3))
+    wire.end()
+    wire.require(kind in (CHECKPOINT, WAIT) or not slots, "has slots, and no use for them")
+    wire.require(kind != WAIT or not packs, "waits, and has packs")
+    return Record(name, kind, set(packs), slots)
+
+
 class Log:
-    """What the records of the collection log, taken in order, add up to."""
+    """What the records of the collection log, in their order, add up to: from the last checkpoint on."""
 
-    def __init__(self):
-        self.count, self.condemned, self.swept, self.closed = 0, set(), set(), set()
+    def __init__(self, records):
+        self.condemned, self.swept, self.closed = set(), set(), set()
         self.mended = False  # a repair may have put a checkpoint in the place of any record
+        checkpoints = [place for place, record in enumerate(records) if record.kind == CHECKPOINT]
+        records = records[checkpoints[-1] if checkpoints else 0:]
+        count = int(records[0].name[-16:]) if checkpoints else 0
+        for number, record in enumerate(records, count):
+            require(int(record.name[-16:]) == number, record.name, "a record before it is missing")
+            self.add(record)
 
-    def add(self, content, name):
-        wire = Wire(content, name)
-        wire.require(int(name[-16:]) == self.count, "a record before it is missing")
-        self.count += 1
-        kind = wire.choice(CONDEMN, SWEEP, CHECKPOINT, WAIT)
-        packs, _bundles, slots = (wire.list(wire.id16, LOG_IDS) for _ in range(3))
-        wire.end()
-        wire.require(kind in (CHECKPOINT, WAIT) or not slots, "has slots, and no use for them")
-        wire.require(kind != WAIT or not packs, "waits, and has packs")
-        if kind == CONDEMN:
-            self.condemned = set(packs)
-        elif kind == SWEEP:
-            wire.require(self.mended or self.condemned.issuperset(packs),
-                         "sweeps what was not condemned")
+    def add(self, record):
+        if record.kind == CONDEMN:
+            self.condemned = record.packs
+        elif record.kind == SWEEP:
+            require(self.mended or self.condemned.issuperset(record.packs), record.name,
+                    "sweeps what was not condemned")
             self.condemned = set()
-            self.swept |= set(packs)
-        elif kind == CHECKPOINT:
+            self.swept |= record.packs
+        elif record.kind == CHECKPOINT:
             self.condemned, self.mended = set(), True
-            self.swept |= set(packs)
-            self.closed |= {slot.hex() for slot in slots}
+            self.swept |= record.packs
+            self.closed |= {slot.hex() for slot in record.slots}
 
 
 # ---------------------------------------------------------------- forgets

@@ -111,6 +111,19 @@ protected:
             action();
         });
     }
+    // A snapshot comes and goes, and the log is summed up.
+    void collect_and_sum_up(Repository& repository, unsigned seed) {
+        write_file(source_ / "passing", random_bytes(seed, 9'000));
+        Progress progress;
+        auto saved = saving({source_.path()});
+        auto const taken = take_snapshot(repository, saved, progress);
+        ::unlink((source_ / "passing").c_str());
+        forget_named(repository, *taken.id);
+        PruneRequest request = tidy();
+        request.slots_per_checkpoint = 1;
+        EXPECT_GT(prune_all(repository, request).removed.packs, 0U);
+        EXPECT_EQ(read_gc_log(repo_.store(), repo_->keys()).since_checkpoint, 0U);
+    }
     // For more than an hour.
     void fall_silent(Session const& session) {
         repo_.store().set_modified(names::session(session.id()), 1);
@@ -152,6 +165,48 @@ TEST_P(Prune, LogsHaveAGapOnlyWhereARecordIsMissing) {
     repo_.store().remove(names::log_record(0));
     EXPECT_TRUE(contains(message_of([&] { read_gc_log(store, repo_->keys()); }),
                          names::log_record(0) + ": is missing"));
+}
+
+TEST_P(Prune, KeepsTheLogShort) {
+    for (unsigned i = 0; i < 5; ++i) {
+        collect_and_sum_up(*repo_, 700 + i);
+        EXPECT_LE(repo_.objects("gclog/").size(), 4U) << "a checkpoint, and what followed it";
+    }
+    GcState const log = read_gc_log(repo_.store(), repo_->keys());
+    EXPECT_GE(log.next_record, 15U);
+    EXPECT_EQ(log.closed.size(), 6U);
+    expect_all_is_well();
+}
+
+TEST_P(Prune, ALogThatIsSummedUpWhileItIsReadIsReadAgain) {
+    prune_all(*repo_);
+    auto const other = elsewhere();
+    at(Verb::get, "gclog/", [&] {
+        for (unsigned i = 0; i < 3; ++i) collect_and_sum_up(*other, 700 + i);
+    });
+    GcState const log = read_gc_log(*repo_.observed(), repo_->keys());
+    repo_.observe_nothing();
+    EXPECT_EQ(log.next_record, read_gc_log(repo_.store(), repo_->keys()).next_record);
+    EXPECT_EQ(log.closed.size(), 4U);
+}
+
+// It has chosen packs that are needed again, and the record of its number was removed meanwhile.
+TEST_P(Prune, ACollectorThatWasHaltedAppendsInVain) {
+    auto const other = elsewhere();
+    SnapshotResult back;
+    at(Verb::put, "gclog/", [&] {
+        Progress progress;
+        back.snapshot = unforget(*other, first_.id->hex(), progress).now.snapshot;
+        for (unsigned i = 0; i < 3; ++i) collect_and_sum_up(*other, 700 + i);
+    });
+    prune_all(*repo_);
+    repo_.observe_nothing();
+    EXPECT_EQ(repo_.objects("gclog/").front(), names::log_record(0));
+    expect_all_is_well();
+    EXPECT_EQ(repo_.tar_of(back.snapshot).size(), repo_.tar_of(first_.snapshot).size());
+    collect_and_sum_up(*repo_, 710);
+    EXPECT_NE(repo_.objects("gclog/").front(), names::log_record(0));
+    expect_all_is_well();
 }
 
 // Whoever wrote the last records need not take a snapshot to miss them.
@@ -967,12 +1022,38 @@ TEST_P(DamagedLog, IsMended) {
 }
 
 TEST_P(DamagedLog, IsMendedWhereARecordIsMissing) {
+    GcState const before = read_gc_log(repo_.store(), repo_->keys());
+    ASSERT_GT(before.first_needed(), 0U);
     for (std::size_t i = 0; i + 1 < records_.size(); ++i) {
         Objects objects = whole_;
         objects.erase(records_[i]);
         repo_.reset_to(std::move(objects));
-        expect_mended(records_[i], true);
+        if (i >= before.first_needed()) {
+            expect_mended(records_[i], true);
+            continue;
+        }
+        EXPECT_FALSE(repair(false).is_needed());
+        expect_all_is_well();
     }
+}
+
+TEST_P(DamagedLog, IsRebuiltFromTheCheckpointBefore) {
+    for (unsigned i = 0; i < 3; ++i) collect_and_sum_up(*repo_, 700 + i);
+    EXPECT_NE(repo_.objects("gclog/").front(), names::log_record(0));
+    GcState const before = read_gc_log(repo_.store(), repo_->keys());
+    std::string const newest = repo_.objects("gclog/").back();
+    Bytes bytes = repo_.store().objects().at(newest);
+    bytes[30] ^= std::byte{1};
+    repo_.store().remove(newest);
+    repo_.put(newest, bytes);
+    EXPECT_EQ(failure_of([&] { read_gc_log(repo_.store(), repo_->keys()); }),
+              RepositoryFailure::corrupt);
+    repair(true);
+    GcState const after = read_gc_log(repo_.store(), repo_->keys());
+    EXPECT_EQ(after.swept, before.swept);
+    EXPECT_EQ(after.closed.size() + 1, before.closed.size()) << "but for the last";
+    EXPECT_FALSE(repair(true).is_needed());
+    expect_all_is_well();
 }
 
 // What was swept or closed stays so: other records say it, too.
@@ -1052,8 +1133,8 @@ TEST_P(DamagedLog, TakesBackWhatWasCondemned) {
 
 // What file managers and network file systems leave; and what somebody has put there.
 TEST_P(DamagedLog, OtherFilesAreSetAside) {
-    for (std::string const name :
-         {"gclog/notes.txt", "gclog/9999999999999999", "snapshots/copy of something"}) {
+    for (std::string const name : {"gclog/notes.txt", "gclog/9999999999999999",
+                                   "gclog/0000000000009999", "snapshots/copy of something"}) {
         repo_.reset_to(whole_);
         repo_.put(name, Bytes(100));
         expect_restorable_by_id();
