@@ -120,9 +120,8 @@ void print_choice(RestoreArguments const& arguments, SnapshotList const& list,
                sources_of(named.snapshot) != sources_of(from.snapshot);
     };
     bool const has_others = std::any_of(list.snapshots.begin(), list.snapshots.end(), is_of_others);
-    SnapshotFilter const& filter = arguments.filter;
-    bool const is_chosen = !arguments.snapshot.starts_with("latest") || !filter.host.empty() ||
-                           !filter.paths.empty() || !filter.tags.empty();
+    bool const is_chosen =
+        !arguments.snapshot.starts_with("latest") || !arguments.filter.is_empty();
     if (!has_others || is_chosen) return;
     print("note: there are snapshots of other hosts or paths, too: --host, --path or an ID choose");
 }

@@ -44,9 +44,7 @@ void read_change(TagArguments& arguments) {
     if (change.empty()) {
         throw std::invalid_argument("say what to change: --add, --remove, --set, --pin or --unpin");
     }
-    bool const has_filter = !arguments.filter.host.empty() || !arguments.filter.paths.empty() ||
-                            !arguments.filter.tags.empty();
-    if (arguments.names.empty() && !has_filter) {
+    if (arguments.names.empty() && arguments.filter.is_empty()) {
         throw std::invalid_argument("say which snapshots: IDs, or --host, --path, --tag");
     }
 }

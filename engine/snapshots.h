@@ -39,6 +39,7 @@ struct SnapshotFilter {
     std::vector<std::string> tags;   // each "a,b" must hold in full; one of them suffices
 
     bool matches(Snapshot const& snapshot) const;
+    bool is_empty() const { return host.empty() && paths.empty() && tags.empty(); }
 };
 
 struct FoundSnapshot {

@@ -156,9 +156,11 @@ private:
                               [](auto const& d) { return !d.is_kept(); }));
             if (2 * gone <= group.decisions.size()) continue;
             bool const all = gone == group.decisions.size();
+            bool const are_chosen = request_.names.empty() && !request_.filter.is_empty();
             std::string const host = group.host.empty() ? "" : " of " + group.host;
             return (all ? "all " : std::to_string(gone) + " of ") +
-                   std::to_string(group.decisions.size()) + " snapshots" + host + " would go";
+                   std::to_string(group.decisions.size()) + (are_chosen ? " chosen" : "") +
+                   " snapshots" + host + " would go";
         }
         return "";
     }

@@ -8,19 +8,25 @@ namespace coffre {
 
 namespace {
 
+std::vector<std::string> list_names(Backend& store) {
+    std::vector<std::string> names;
+    for (auto const& object : store.list("gclog/")) names.push_back(object.name);
+    return names;
+}
+
 class Examination {
 public:
-    explicit Examination(Repository& repository) : repository_(repository) {}
+    explicit Examination(Repository& repository)
+        : repository_(repository),
+          seen_(repository.local_state().log_records),
+          listed_(list_names(repository.store())) {}
 
-    LogDamage run() {
-        for (auto const& object : repository_.store().list("gclog/")) look_at(object.name);
+    // Nothing when the log was summed up meanwhile, and what was listed is gone.
+    std::optional<LogDamage> run() {
+        for (auto const& name : listed_) look_at(name);
+        if (has_vanished_ && list_names(repository_.store()) != listed_) return std::nullopt;
         damage_.messages.insert(damage_.messages.end(), missing_.begin(), missing_.end());
-        std::uint64_t const seen = repository_.local_state().log_records;
-        for (auto number = damage_.next_record; number < seen; ++number) {
-            damage_.messages.push_back(names::log_record(number) +
-                                       ": is missing; this machine has seen it" +
-                                       (number + 1 == seen ? accept_rollback_hint : ""));
-        }
+        if (damage_.next_record < seen_) note_lost_end();
         return std::move(damage_);
     }
 
@@ -33,12 +39,13 @@ private:
             damage_.next_record = *number + 1;
         } catch (RepositoryError const& error) {
             if (error.kind() != RepositoryFailure::corrupt) throw;
-            if (!repository_.store().stat(name)) return;  // checkpoints repeat it meanwhile
+            if (!repository_.store().stat(name)) {
+                has_vanished_ = true;
+                return;
+            }
             note_damaged(name, error.what());
-            // Anybody can make one of a high number: only records tell of those before them.
-            if (is_first_ || *number == damage_.next_record) damage_.next_record = *number + 1;
+            count_damaged(*number);
         }
-        is_first_ = false;
     }
 
     void note_damaged(std::string const& name, std::string const& message) {
@@ -46,25 +53,65 @@ private:
         damage_.messages.push_back(message);
     }
 
+    // Anybody can make one of a high number: only records tell of those before them, and what this
+    // machine has seen.
+    void count_damaged(std::uint64_t number) {
+        bool const is_first = damage_.next_record == 0 && number < seen_;
+        if (!is_first && number != damage_.next_record) return;
+        if (number != damage_.next_record) is_rooted_ = false;
+        damage_.next_record = number + 1;
+    }
+
+    void note_lost_end() {
+        std::string const first = names::log_record(damage_.next_record);
+        std::string const last = names::log_record(seen_ - 1);
+        damage_.messages.push_back((first == last ? "" : first + " to ") + last +
+                                   ": is missing; this machine has seen it" + accept_rollback_hint);
+    }
+
     void add(std::uint64_t number, LogRecord const& record) {
         LogRecord& rest = damage_.rest;
-        if (record.kind == LogKind::checkpoint) {  // repeats all that was before it
+        bool const is_checkpoint = record.kind == LogKind::checkpoint;
+        if (is_checkpoint) {  // repeats all that was before it
             rest.packs.clear();
             rest.slots = record.slots;
             missing_.clear();
         } else if (number != damage_.next_record) {
             missing_.push_back(names::log_record(damage_.next_record) + ": is missing, before " +
                                names::log_record(number));
+            if (!has_checkpoint_) rest.packs.clear();
+            is_rooted_ = has_checkpoint_;
         }
-        if (record.sweeps())
+        has_checkpoint_ = has_checkpoint_ || is_checkpoint;
+        is_rooted_ = is_rooted_ || is_checkpoint;
+        if (record.sweeps() && is_rooted_)
             rest.packs.insert(rest.packs.end(), record.packs.begin(), record.packs.end());
     }
 
     Repository& repository_;
+    std::uint64_t const seen_;  // records, by this machine
+    std::vector<std::string> const listed_;
     LogDamage damage_;
     std::vector<std::string> missing_;  // since the last checkpoint
-    bool is_first_ = true;
+    bool has_vanished_ = false;
+    bool has_checkpoint_ = false;
+    // All before is known. Else a sweep may be void, and have lain before a checkpoint that is
+    // lost.
+    bool is_rooted_ = true;
 };
+
+// The names that could be set aside are free.
+void set_aside(Backend& store, LogDamage& damage) {
+    for (auto const& name : damage.damaged) {
+        try {
+            quarantine(store, name);
+        } catch (RepositoryError const& error) {
+            // What cannot be read cannot be moved, and the checkpoint does without it.
+            if (error.kind() != RepositoryFailure::corrupt) throw;
+            damage.staying.push_back(error.what() + std::string("; it stays where it is"));
+        }
+    }
+}
 
 }  // namespace
 
@@ -77,29 +124,29 @@ GcState LogDamage::state() const {
 }
 
 LogDamage look_at_gc_log(Repository& repository) {
-    return Examination(repository).run();
+    for (;;) {
+        if (auto damage = Examination(repository).run()) return std::move(*damage);
+    }
 }
 
 bool mend_gc_log(Repository& repository, LogDamage& damage) {
     Backend& store = repository.store();
+    std::uint64_t const last = damage.next_record;
     auto const append = [&](std::uint64_t number) {
         return append_to_gc_log(store, repository.keys(), number, damage.rest);
     };
-    if (!append(damage.next_record)) return false;
+    if (!append(last)) return false;
+    // Meanwhile the log may have grown, and what is before its checkpoints have gone.
+    LogDamage const now = look_at_gc_log(repository);
+    if (now.next_record != last + 1) return false;
+    damage.damaged = now.damaged;
+    set_aside(store, damage);
     for (auto const& name : damage.damaged) {
-        try {
-            quarantine(store, name);
-        } catch (RepositoryError const& error) {
-            // What cannot be read cannot be moved, and the checkpoint does without it.
-            if (error.kind() != RepositoryFailure::corrupt) throw;
-            damage.staying.push_back(error.what() + std::string("; it stays where it is"));
-        }
+        auto const number = names::number_of_log_record(name);
+        if (number && *number < last) append(*number);  // so that nobody else takes it
     }
     std::uint64_t const seen = repository.local_state().log_records;
-    for (auto number = damage.next_record + 1; number < seen; ++number) {
-        if (!append(number)) return false;
-    }
-    return true;
+    return seen <= last + 1 || append(seen - 1);
 }
 
 }  // namespace coffre

@@ -12,7 +12,8 @@ struct LogDamage {
     std::vector<std::string> damaged;   // objects that are there and no records
     std::uint64_t next_record = 0;      // after the last one that is there
     std::vector<std::string> staying;   // a message for each that could not be set aside
-    // What all others say: every name ever swept, and the slots that are closed for ever.
+    // What all others say: every name ever swept, and the slots that are closed for ever. Without
+    // what follows a loss before the first checkpoint that is left.
     LogRecord rest{LogKind::checkpoint, {}, {}, {}};
 
     // The log without what was damaged. Nothing is condemned.
@@ -27,9 +28,9 @@ LogDamage look_at_gc_log(Repository& repository);
 // more when another collector appends to the log meanwhile: false.
 //
 // First a checkpoint is appended. So whoever had condemned begins again, and no sweep follows that
-// would remove what others have relied on since. Then the damaged records are set aside, and
-// checkpoints put at the end until the log is as long as this machine has seen it. Adds to
-// `damage.staying`.
+// would remove what others have relied on since. Then the damaged records are set aside, with the
+// same checkpoint in the place of each, and once more at the end when this machine has seen the log
+// longer. Changes `damage.damaged` to what is there by then, and adds to `damage.staying`.
 bool mend_gc_log(Repository& repository, LogDamage& damage);
 
 }  // namespace coffre

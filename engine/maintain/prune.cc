@@ -10,6 +10,7 @@
 #include "engine/maintain/mark_needed.h"
 #include "engine/maintain/open_sessions.h"
 #include "engine/maintain/prune_plan.h"
+#include "engine/maintain/remove_swept.h"
 #include "engine/maintain/repack.h"
 #include "engine/repository/damage_notes.h"
 #include "engine/repository/forgets.h"
@@ -69,7 +70,7 @@ private:
     void collect() {
         read_log();
         if (!request_.dry_run) {
-            remove_what_was_swept();
+            remove_swept();
             // One whose slot is gone may seem to be of a writer that has died.
             unless_overtaken([&] { return list_all_snapshots(); });
             report_.ended_sessions += end_dead_sessions(repository_, log_, now_ns());
@@ -344,7 +345,7 @@ private:
         });
         if (mutant("unlogged-sweep")) log_.add_swept(record.packs);
         if (!mutant("unlogged-sweep")) append(record);
-        remove_what_was_swept();
+        remove_swept();
         // On this machine there is nothing to look for in packs that are gone.
         repository_.refresh_index();
     }
@@ -375,41 +376,10 @@ private:
     }
 
     // Exactly what the log says, whoever wrote that.
-    void remove_what_was_swept() {
-        store_.each("packs/", [this](ObjectInfo const& object) {
-            auto const id = names::pack_of(object.name);
-            if (!id || !log_.is_swept(*id)) return;
-            if (!remove(object.name)) return;
-            ++report_.removed.packs;
-            report_.removed.bytes += object.size;
-        });
-        for (auto const& bundle : log_.replaced) remove(names::bundle(bundle));
-        remove_closed("snapshots/");
-        remove_closed("forgets/");
-        auto const settled = list_sessions(repository_, log_).settled;
-        // Slots that were put and not synced yet must not be lost while what they settle is gone.
-        store_.barrier();
-        for (auto const& name : settled) remove(name);
-        store_.barrier();
-    }
-
-    // What is no file is told of, and stays.
-    bool remove(std::string const& name) {
-        try {
-            store_.remove(name);
-            return true;
-        } catch (RepositoryError const& error) {
-            if (error.kind() != RepositoryFailure::corrupt) throw;
-            progress_.report_failure("", error.what());
-            return false;
-        }
-    }
-
-    void remove_closed(std::string const& folder) {
-        for (auto const& object : store_.list(folder)) {
-            auto const id = SessionId::parse(last_component(object.name));
-            if (id && log_.closed.contains(*id)) remove(object.name);
-        }
+    void remove_swept() {
+        auto const swept = remove_what_was_swept(repository_, log_, progress_);
+        report_.removed.packs += swept.packs;
+        report_.removed.bytes += swept.bytes;
     }
 
     std::set<SessionId> forgotten() {
@@ -424,17 +394,9 @@ private:
         if (!record) return;
         auto const first = log_.first_needed();
         append(*record);
-        remove_what_was_swept();
-        remove_records_before(mutant("keep-one-checkpoint") ? log_.first_needed() : first);
-    }
-
-    // The checkpoint before the last one stays, with all since: should the last be damaged, these
-    // say what it says.
-    void remove_records_before(std::uint64_t first) {
-        for (auto const& object : store_.list("gclog/")) {
-            auto const number = names::number_of_log_record(object.name);
-            if (number && *number < first) remove(object.name);
-        }
+        remove_swept();
+        remove_records_before(store_, mutant("keep-one-checkpoint") ? log_.first_needed() : first,
+                              progress_);
     }
 
     Repository& repository_;

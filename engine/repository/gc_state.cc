@@ -87,12 +87,14 @@ LogRecord read_log_record(Backend& store, KeyRing const& keys, std::uint64_t num
 GcState read_gc_log(Backend& store, KeyRing const& keys) {
     for (;;) {
         auto const listed = list_records(store);
+        // Else what was read may have been removed meanwhile, and its number taken by a void
+        // record.
+        auto const is_current = [&] { return list_records(store).next == listed.next; };
         try {
-            return read_from_checkpoint(store, keys, listed);
+            auto state = read_from_checkpoint(store, keys, listed);
+            if (is_current()) return state;
         } catch (RepositoryError const& error) {
-            // What later checkpoints repeat is removed.
-            bool const is_corrupt = error.kind() == RepositoryFailure::corrupt;
-            if (!is_corrupt || list_records(store).next == listed.next) throw;
+            if (error.kind() != RepositoryFailure::corrupt || is_current()) throw;
         }
     }
 }

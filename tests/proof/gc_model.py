@@ -42,10 +42,10 @@ checkpoint at any time, which takes back what is condemned.
 
 Limits. A few chunks, packs and processes, one or two collections: a search of small worlds, no proof for
 all. One chunk a block and one base a delta. Create-if-absent is atomic, and a listing shows all that was
-there when it began; only the first listing of a collection may be old ("late"). A listing of packs shows
-their bundles of the same moment. A power cut ends all processes; what it may undo are packs, bundles and
-forgets that no barrier has covered since; slots, sessions and log records are taken to be durable when
-their writer goes on. No damage, no clocks: a fence may come at any time.
+there when it began; only the first listing of a collection may be old ("late"). The log is read in one
+step. A listing of packs shows their bundles of the same moment. A power cut ends all processes; what it
+may undo are packs, bundles and forgets that no barrier has covered since; slots, sessions and log records
+are taken to be durable when their writer goes on. No damage, no clocks: a fence may come at any time.
 """
 
 import argparse

@@ -146,7 +146,7 @@ NAMES = {
     SESSION: re.compile(f"sessions/{ID}([.]([1-9][0-9]*|published))?"),
     SNAPSHOT: re.compile(f"snapshots/{ID}"),
     FORGET: re.compile(f"forgets/{ID}"),
-    LOG: re.compile("gclog/[0-9]{16}"),
+    LOG: re.compile("gclog/0[0-9]{15}"),
     PARITY: re.compile(r"parity/([0-9a-f]{2})/\1[0-9a-f]{30}"),
 }
 
@@ -870,14 +870,23 @@ class Log:
     """What the records of the collection log, in their order, add up to: from the last checkpoint on."""
 
     def __init__(self, records):
+        """The records, the last one first; no more are taken than count."""
         self.condemned, self.swept, self.closed = set(), set(), set()
         self.mended = False  # a repair may have put a checkpoint in the place of any record
-        checkpoints = [place for place, record in enumerate(records) if record.kind == CHECKPOINT]
-        records = records[checkpoints[-1] if checkpoints else 0:]
-        count = int(records[0].name[-16:]) if checkpoints else 0
-        for number, record in enumerate(records, count):
-            require(int(record.name[-16:]) == number, record.name, "a record before it is missing")
+        for record in reversed(list(self.needed(records))):
             self.add(record)
+
+    @staticmethod
+    def needed(records):
+        number = None
+        for record in records:
+            is_next = number is None or int(record.name[-16:]) == number - 1
+            require(is_next, record.name, "a record after it is missing")
+            number = int(record.name[-16:])
+            yield record
+            if record.kind == CHECKPOINT:
+                return
+        require(not number, "gclog/", "the first record is missing")
 
     def add(self, record):
         if record.kind == CONDEMN:

@@ -162,8 +162,8 @@ class Repository(Store):
 
     def load(self):
         """Takes in the log, the forgets, the slots and the bundles."""
-        self.log = v1.Log([v1.read_log_record(self.open_signed(name), name)
-                           for name in self.names(v1.LOG)])
+        self.log = v1.Log(v1.read_log_record(self.open_signed(name), name)
+                          for name in reversed(self.names(v1.LOG)))
         for name in self.names(v1.FORGET):
             v1.check_forget(self.open_signed(name), name)
         slots = list(filter(None, map(self.open_slot, self.names(v1.SNAPSHOT))))

@@ -258,6 +258,8 @@ TEST_F(Forget, NeitherAllNorMostUnlessToldSo) {
     auto request = keeping(2);
     EXPECT_EQ(failure_of([&] { run(request); }), RepositoryFailure::failed);
     EXPECT_EQ(repo_.ids().size(), 5U);
+    request.filter.paths = {source_.path()};
+    EXPECT_TRUE(contains(message_of([&] { run(request); }), "3 of 5 chosen snapshots"));
     request.allow_many = true;
     EXPECT_EQ(run(request).removed(), 3U);
     EXPECT_EQ(repo_.ids(), ids({3, 4}));

@@ -8,6 +8,7 @@
 
 #include "engine/forget.h"
 #include "engine/maintain/bundle_merge.h"
+#include "engine/maintain/log_repair.h"
 #include "engine/maintain/open_sessions.h"
 #include "engine/repair.h"
 #include "engine/repository/gc_state.h"
@@ -188,6 +189,19 @@ TEST_P(Prune, ALogThatIsSummedUpWhileItIsReadIsReadAgain) {
     repo_.observe_nothing();
     EXPECT_EQ(log.next_record, read_gc_log(repo_.store(), repo_->keys()).next_record);
     EXPECT_EQ(log.closed.size(), 4U);
+}
+
+TEST_P(Prune, ALogThatIsSummedUpWhileItIsExaminedIsNotDamaged) {
+    prune_all(*repo_);
+    auto const other = elsewhere();
+    at(Verb::get, "gclog/", [&] {
+        for (unsigned i = 0; i < 3; ++i) collect_and_sum_up(*other, 700 + i);
+        prune_all(*other);
+    });
+    auto const damage = look_at_gc_log(*repo_);
+    repo_.observe_nothing();
+    EXPECT_EQ(damage.messages, Names{});
+    EXPECT_EQ(damage.next_record, read_gc_log(repo_.store(), repo_->keys()).next_record);
 }
 
 // It has chosen packs that are needed again, and the record of its number was removed meanwhile.
@@ -1145,6 +1159,46 @@ TEST_P(DamagedLog, OtherFilesAreSetAside) {
         expect_all_is_well();
         prune_all(*repo_);
     }
+}
+
+// Whatever its number: no record tells that there were others before it.
+TEST_P(Prune, AFileInTheFolderOfAnEmptyLogIsSetAside) {
+    Progress progress;
+    RepairRequest request;
+    request.apply = true;
+    for (std::string const name :
+         {"gclog/0999999999999998", "gclog/0999999999999999", "gclog/1000000000000000"}) {
+        repo_.put(name, Bytes(100));
+        EXPECT_TRUE(any_contains(repair_repository(*repo_, request, progress).damaged_log, name));
+        EXPECT_FALSE(repair_repository(*repo_, request, progress).is_needed());
+        EXPECT_LE(repo_.objects("gclog/").back(), names::log_record(9));
+    }
+    EXPECT_GT(prune_all(*repo_).removed.packs, 0U);
+    expect_all_is_well();
+}
+
+// A sweep that was appended where records were removed lay before checkpoints that are lost.
+TEST_P(Prune, WhatFollowsNoCheckpointIsNotSwept) {
+    auto const needed = PackId::parse(last_component(repo_.objects("packs/").front()));
+    auto const put = [&](std::uint64_t number, LogRecord const& record) {
+        std::string const name = names::log_record(number);
+        repo_.put(name, repo_->keys().seal_signed_object(ObjectKind::gc_log, name,
+                                                         encode_log_record(record)));
+    };
+    put(5, {LogKind::sweep, {needed.value()}, {}, {}});
+    repo_.put(names::log_record(8), Bytes(100));
+    put(9, {LogKind::condemn, {}, {}, {}});
+    put(10, {LogKind::sweep, {}, {}, {}});
+    RepairRequest request;
+    request.apply = true;
+    Progress progress;
+    EXPECT_TRUE(any_contains(repair_repository(*repo_, request, progress).damaged_log,
+                             names::log_record(8)));
+    EXPECT_FALSE(repair_repository(*repo_, request, progress).is_needed());
+    GcState const log = read_gc_log(repo_.store(), repo_->keys());
+    EXPECT_EQ(log.next_record, 12U);
+    EXPECT_EQ(log.swept, std::vector<PackId>{});
+    expect_all_is_well();
 }
 
 // A pack of which nothing is needed goes; one that is needed in part finds no other place.

@@ -330,9 +330,10 @@ TEST_P(Repair, PutsAnEndToTheLogThatThisMachineHasSeen) {
     auto const records = repo_.objects("gclog/");
     for (auto it = records.begin() + 1; it != records.end(); ++it) repo_.store().remove(*it);
     EXPECT_TRUE(any_contains(repo_.errors(), records.back()));
-    EXPECT_EQ(repair(false).damaged_log.size(), 3U);
+    EXPECT_TRUE(any_contains(repair(false).damaged_log, records[1] + " to " + records.back()));
     EXPECT_TRUE(any_contains(repair().damaged_log, records.back() + ": is missing"));
-    EXPECT_EQ(repo_.objects("gclog/"), records);
+    EXPECT_EQ(repo_.objects("gclog/").back(), records.back());
+    EXPECT_EQ(read_gc_log(repo_.store(), repo_->keys()).since_checkpoint, 0U);
     EXPECT_FALSE(repair().is_needed());
     repo_.reopen();
     expect_whole();
