@@ -78,14 +78,14 @@ TABLE
 crowds() {
     cat <<'TABLE'
 ignore-fence            60-69
-log-before-session      780-789
+log-before-session      40-49
 no-relist               0-9
 no-wait                 0-9
-repair-unannounced      2590-2599
-reuse-condemned         30-39
-sessions-before-condemn 360-369
-stale-wait              180-189
-undo-unchecked          20-29
+repair-unannounced      2050-2059
+reuse-condemned         40-49
+sessions-before-condemn 40-49
+stale-wait              270-279
+undo-unchecked          110-119
 unlogged-sweep          0-9
 TABLE
 }
