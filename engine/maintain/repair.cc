@@ -339,12 +339,18 @@ private:
         OpenBundle rows;
         for (auto const& id : found_.without_bundle) {
             if (auto row = row_of(id)) rows.add(std::move(*row));
-            if (rows.is_full(packs_per_merged_bundle))
-                put_bundle(store_, repository_.keys(), rows.take());
+            if (rows.is_full(packs_per_merged_bundle)) add_bundle(rows.take());
         }
-        if (!rows.empty()) put_bundle(store_, repository_.keys(), rows.take());
+        if (!rows.empty()) add_bundle(rows.take());
         found_.without_bundle.clear();
         repository_.refresh_index();
+    }
+
+    // A collection that has ended this session may have removed its packs, and no checkpoint name
+    // them any more.
+    void add_bundle(Bundle const& rows) {
+        require_session();
+        put_bundle(store_, repository_.keys(), rows);
     }
 
     std::optional<BundleRow> row_of(PackId const& id) {

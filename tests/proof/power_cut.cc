@@ -59,8 +59,8 @@ TEST_P(PowerCut, LosesNothingOfASequence) {
 
 TEST_P(PowerCut, LosesNothingOfTwoWritersAtOnce) {
     Cases cases("power cut, two writers", "states");
-    constexpr std::size_t interleavings = 30;  // more than a snapshot has events
-    std::uint64_t const states = is_long() ? 300'000 : 3'000 / thinning;
+    constexpr std::size_t interleavings = 40;  // more than a snapshot has events
+    std::uint64_t const states = is_long() ? 400'000 : 4'000 / thinning;
     std::size_t event = 1;
     for (bool interrupted = true; interrupted; ++event) {
         ASSERT_LT(event, interleavings);
