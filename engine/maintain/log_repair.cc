@@ -58,8 +58,15 @@ private:
     void count_damaged(std::uint64_t number) {
         bool const is_first = damage_.next_record == 0 && number < seen_;
         if (!is_first && number != damage_.next_record) return;
-        if (number != damage_.next_record) is_rooted_ = false;
+        note_gap_before(number);
         damage_.next_record = number + 1;
+    }
+
+    void note_gap_before(std::uint64_t number) {
+        if (number == damage_.next_record) return;
+        missing_.push_back(names::log_record(damage_.next_record) + ": is missing, before " +
+                           names::log_record(number));
+        if (!has_checkpoint_) damage_.rest.packs.clear();
     }
 
     void note_lost_end() {
@@ -71,20 +78,17 @@ private:
 
     void add(std::uint64_t number, LogRecord const& record) {
         LogRecord& rest = damage_.rest;
-        bool const is_checkpoint = record.kind == LogKind::checkpoint;
-        if (is_checkpoint) {  // repeats all that was before it
+        if (record.kind == LogKind::checkpoint) {  // repeats all that was before it
+            has_checkpoint_ = true;
             rest.packs.clear();
             rest.slots = record.slots;
             missing_.clear();
-        } else if (number != damage_.next_record) {
-            missing_.push_back(names::log_record(damage_.next_record) + ": is missing, before " +
-                               names::log_record(number));
-            if (!has_checkpoint_) rest.packs.clear();
-            is_rooted_ = has_checkpoint_;
+        } else {
+            note_gap_before(number);
         }
-        has_checkpoint_ = has_checkpoint_ || is_checkpoint;
-        is_rooted_ = is_rooted_ || is_checkpoint;
-        if (record.sweeps() && is_rooted_)
+        // Else it may be void, and have lain before a checkpoint that is lost.
+        bool const counts = has_checkpoint_ || missing_.empty();
+        if (record.sweeps() && counts)
             rest.packs.insert(rest.packs.end(), record.packs.begin(), record.packs.end());
     }
 
@@ -95,9 +99,6 @@ private:
     std::vector<std::string> missing_;  // since the last checkpoint
     bool has_vanished_ = false;
     bool has_checkpoint_ = false;
-    // All before is known. Else a sweep may be void, and have lain before a checkpoint that is
-    // lost.
-    bool is_rooted_ = true;
 };
 
 // The names that could be set aside are free.

@@ -125,6 +125,18 @@ protected:
         EXPECT_GT(prune_all(repository, request).removed.packs, 0U);
         EXPECT_EQ(read_gc_log(repo_.store(), repo_->keys()).since_checkpoint, 0U);
     }
+    RepairReport repair(bool apply) {
+        RepairRequest request;
+        request.apply = apply;
+        Progress progress;
+        return repair_repository(*repo_, request, progress);
+    }
+    void damage(std::string const& name) {
+        Bytes bytes = repo_.store().objects().at(name);
+        bytes[30] ^= std::byte{1};
+        repo_.store().remove(name);
+        repo_.store().put(name, bytes);
+    }
     // For more than an hour.
     void fall_silent(Session const& session) {
         repo_.store().set_modified(names::session(session.id()), 1);
@@ -979,12 +991,6 @@ protected:
         ASSERT_GE(records_.size(), 6U);
         whole_ = repo_.store().objects();
     }
-    RepairReport repair(bool apply) {
-        RepairRequest request;
-        request.apply = apply;
-        Progress progress;
-        return repair_repository(*repo_, request, progress);
-    }
     void expect_restorable() {
         repo_.reopen_elsewhere();
         auto const list = list_snapshots(*repo_);
@@ -1056,10 +1062,7 @@ TEST_P(DamagedLog, IsRebuiltFromTheCheckpointBefore) {
     EXPECT_NE(repo_.objects("gclog/").front(), names::log_record(0));
     GcState const before = read_gc_log(repo_.store(), repo_->keys());
     std::string const newest = repo_.objects("gclog/").back();
-    Bytes bytes = repo_.store().objects().at(newest);
-    bytes[30] ^= std::byte{1};
-    repo_.store().remove(newest);
-    repo_.put(newest, bytes);
+    damage(newest);
     EXPECT_EQ(failure_of([&] { read_gc_log(repo_.store(), repo_->keys()); }),
               RepositoryFailure::corrupt);
     repair(true);
@@ -1097,10 +1100,7 @@ TEST_P(DamagedLog, HidesNoRollback) {
     seen->update_local_state(
         [&](LocalState& state) { state.heads[random_id<WriterId>()] = *first_.id; });
     std::string const last = records_.back();
-    Bytes bytes = whole_.at(last);
-    bytes[30] ^= std::byte{1};
-    repo_.store().remove(last);
-    repo_.put(last, bytes);
+    damage(last);
     EXPECT_EQ(failure_of([&] { open({}); }), RepositoryFailure::corrupt);
     OpenOptions accepting;
     accepting.accept_rollback = true;
@@ -1128,11 +1128,7 @@ TEST_P(DamagedLog, TakesBackWhatWasCondemned) {
                              repo_.objects("gclog/").size() == records_.size() + 1;
         if (is_mended || !follows) return;
         is_mended = true;
-        std::string const condemned = repo_.objects("gclog/").back();
-        Bytes bytes = repo_.store().objects().at(condemned);
-        bytes[30] ^= std::byte{1};
-        repo_.store().remove(condemned);
-        repo_.store().put(condemned, bytes);
+        damage(repo_.objects("gclog/").back());
         RepairRequest request;
         request.apply = true;
         Progress progress;
@@ -1163,14 +1159,11 @@ TEST_P(DamagedLog, OtherFilesAreSetAside) {
 
 // Whatever its number: no record tells that there were others before it.
 TEST_P(Prune, AFileInTheFolderOfAnEmptyLogIsSetAside) {
-    Progress progress;
-    RepairRequest request;
-    request.apply = true;
     for (std::string const name :
          {"gclog/0999999999999998", "gclog/0999999999999999", "gclog/1000000000000000"}) {
         repo_.put(name, Bytes(100));
-        EXPECT_TRUE(any_contains(repair_repository(*repo_, request, progress).damaged_log, name));
-        EXPECT_FALSE(repair_repository(*repo_, request, progress).is_needed());
+        EXPECT_TRUE(any_contains(repair(true).damaged_log, name));
+        EXPECT_FALSE(repair(true).is_needed());
         EXPECT_LE(repo_.objects("gclog/").back(), names::log_record(9));
     }
     EXPECT_GT(prune_all(*repo_).removed.packs, 0U);
@@ -1180,21 +1173,12 @@ TEST_P(Prune, AFileInTheFolderOfAnEmptyLogIsSetAside) {
 // A sweep that was appended where records were removed lay before checkpoints that are lost.
 TEST_P(Prune, WhatFollowsNoCheckpointIsNotSwept) {
     auto const needed = PackId::parse(last_component(repo_.objects("packs/").front()));
-    auto const put = [&](std::uint64_t number, LogRecord const& record) {
-        std::string const name = names::log_record(number);
-        repo_.put(name, repo_->keys().seal_signed_object(ObjectKind::gc_log, name,
-                                                         encode_log_record(record)));
-    };
-    put(5, {LogKind::sweep, {needed.value()}, {}, {}});
+    repo_.put_log(5, {LogKind::sweep, {needed.value()}, {}, {}});
     repo_.put(names::log_record(8), Bytes(100));
-    put(9, {LogKind::condemn, {}, {}, {}});
-    put(10, {LogKind::sweep, {}, {}, {}});
-    RepairRequest request;
-    request.apply = true;
-    Progress progress;
-    EXPECT_TRUE(any_contains(repair_repository(*repo_, request, progress).damaged_log,
-                             names::log_record(8)));
-    EXPECT_FALSE(repair_repository(*repo_, request, progress).is_needed());
+    repo_.put_log(9, {LogKind::condemn, {}, {}, {}});
+    repo_.put_log(10, {LogKind::sweep, {}, {}, {}});
+    EXPECT_TRUE(any_contains(repair(true).damaged_log, names::log_record(8)));
+    EXPECT_FALSE(repair(true).is_needed());
     GcState const log = read_gc_log(repo_.store(), repo_->keys());
     EXPECT_EQ(log.next_record, 12U);
     EXPECT_EQ(log.swept, std::vector<PackId>{});

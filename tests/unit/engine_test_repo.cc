@@ -282,7 +282,11 @@ void TestRepo::put(std::string const& name, ByteView bytes) {
 }
 
 void TestRepo::append_log(LogRecord const& record) {
-    std::string const name = names::log_record(objects("gclog/").size());
+    put_log(objects("gclog/").size(), record);
+}
+
+void TestRepo::put_log(std::uint64_t number, LogRecord const& record) {
+    std::string const name = names::log_record(number);
     put(name, repository_->keys().seal_signed_object(ObjectKind::gc_log, name,
                                                      encode_log_record(record)));
 }

@@ -135,6 +135,7 @@ public:
 
     void put(std::string const& name, ByteView bytes);
     void append_log(LogRecord const& record);
+    void put_log(std::uint64_t number, LogRecord const& record);
     // Names of the objects that start with `prefix`.
     std::vector<std::string> objects(std::string const& prefix = "");
 
