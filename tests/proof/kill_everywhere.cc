@@ -18,7 +18,7 @@ namespace {
 
 constexpr int killed = 137;
 constexpr unsigned child_seconds = 60;
-constexpr std::uint64_t call_limit = 200;  // more than any of the operations makes
+constexpr std::uint64_t kill_limit = 200;  // more than any of the operations makes
 
 enum class Calls { that_change, that_read };
 
@@ -87,7 +87,7 @@ protected:
     // is told whether that is all.
     template <class Action, class Look>
     void kill_at_every(Cases& cases, Calls which, Action const& action, Look const& look) {
-        for (std::uint64_t call = 1; call < call_limit; ++call) {
+        for (std::uint64_t call = 1; call < kill_limit; ++call) {
             put_state_back();
             bool is_over = false;
             cases.run("call " + std::to_string(call), [&] {

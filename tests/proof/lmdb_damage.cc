@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t page_size = 4096;
 constexpr std::size_t page_header = 16;  // the flags at byte 10, then both ends of the free space
 constexpr std::size_t meta_end = page_header + 136;
-constexpr unsigned child_seconds = 60;
+constexpr unsigned use_limit_s = 60;
 
 // LMDB's page kinds, by the flags in a page's header.
 std::string page_kind(std::string const& index, std::size_t page) {
@@ -98,7 +98,7 @@ protected:
     void expect_right(std::string const& index, std::string const& what, std::string const& where,
                       Cases& cases) {
         cases.run(what + " (" + where + ")", [&] {
-            auto const end = run_in_child([&] { return use_with(index); }, child_seconds);
+            auto const end = run_in_child([&] { return use_with(index); }, use_limit_s);
             if (end.well()) return;
             if (end.exit_code == stored_again) return cases.add("that stored again");
             cases.fail(end.describe());
@@ -124,7 +124,7 @@ protected:
 
 TEST_F(LmdbDamage, NothingIsWrongBefore) {
     for (auto const& index : {index_, old_index_, std::string()}) {
-        auto const end = run_in_child([&] { return use_with(index); }, child_seconds);
+        auto const end = run_in_child([&] { return use_with(index); }, use_limit_s);
         EXPECT_TRUE(end.well()) << end.describe();
     }
     EXPECT_GT(index_.size(), 15 * page_size);

@@ -27,13 +27,13 @@ private:
 };
 
 // Announcing, condemning, publishing, giving up, and looking for them.
-inline Moment moment_of(Verb verb, std::string const& name) {
+inline Weight weight_of(Verb verb, std::string const& name) {
     bool const is_read = verb == Verb::get;  // of what was found just before
     bool const is_step = name.starts_with("sessions/") || name.starts_with("gclog/") ||
                          name.starts_with("snapshots/") || name.starts_with("forgets/");
-    if (!is_step || is_read) return Moment::call;
+    if (!is_step || is_read) return Weight::call;
     bool const is_awaited = !name.starts_with("forgets/");  // or contended for
-    return verb == Verb::put && is_awaited ? Moment::decision : Moment::step;
+    return verb == Verb::put && is_awaited ? Weight::decision : Weight::step;
 }
 
 // Its own view of the store, and the moment at which it stops for good, if any.
@@ -49,7 +49,7 @@ public:
               [this, id, &schedule, &trace](Verb verb, std::string const& name) {
                   // What a machine that has stopped still tries is no call of the store.
                   if (!has_stopped()) {
-                      schedule.pass(id, moment_of(verb, name));
+                      schedule.pass(id, weight_of(verb, name));
                       trace.add(id, verb, name);
                       if (++calls_ < dies_at_) return;
                   }

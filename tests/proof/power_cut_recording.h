@@ -35,7 +35,7 @@ inline void write_copy(FolderCopy const& copy, std::string const& folder) {
 enum class Cache { fresh, first_machine, second_machine };
 
 // A machine with a cache of its own, and what this cache was after each event.
-struct Machine {
+struct RecordedMachine {
     std::shared_ptr<Backend> store;
     TempFolder cache;
     std::vector<std::shared_ptr<FolderCopy const>> copies;
@@ -136,7 +136,7 @@ private:
     TempFolder keys_;
     unsigned version_ = 0;
     PowerCutDisk disk_;
-    Machine machines_[2];
+    RecordedMachine machines_[2];
     std::mutex mutex_;
     std::size_t interrupt_at_ = 0;
     std::function<void()> other_work_;

@@ -11,7 +11,7 @@ using Kind = DiskEvent::Kind;
 constexpr std::size_t sector = 512;
 
 // How far an object has got.
-struct Progress {
+struct Advance {
     DiskEvent const* put = nullptr;
     unsigned removed_by = 0;
     bool is_removed = false;
@@ -44,7 +44,7 @@ public:
                 return;
         }
     }
-    std::map<std::string, Progress> const& objects() const { return objects_; }
+    std::map<std::string, Advance> const& objects() const { return objects_; }
     std::set<std::string> const& acknowledged() const { return acknowledged_; }
 
 private:
@@ -54,7 +54,7 @@ private:
     };
 
     void remove(DiskEvent const& event) {
-        Progress& object = objects_[event.name];
+        Advance& object = objects_[event.name];
         object.is_removed = true;
         object.removed_by = event.writer;
     }
@@ -81,7 +81,7 @@ private:
         for (auto const& name : covered.removals) objects_[name].is_removal_certain = true;
     }
 
-    std::map<std::string, Progress> objects_;
+    std::map<std::string, Advance> objects_;
     std::map<unsigned, std::set<std::string>> listed_;
     std::map<unsigned, Covered> covered_;
     std::set<std::string> acknowledged_;
@@ -111,7 +111,7 @@ Bytes torn(Bytes bytes, std::mt19937_64& random) {
     return bytes;
 }
 
-bool is_left(Progress const& object, std::mt19937_64& random) {
+bool is_left(Advance const& object, std::mt19937_64& random) {
     if (object.put == nullptr) return false;
     if (!object.is_put_certain && !coin(random)) return false;
     if (!object.is_removed) return true;

@@ -43,8 +43,8 @@ randombytes_implementation seeded{
 constexpr std::size_t priorities = 1000;
 
 // Of so many moments of this kind one ends a turn.
-constexpr std::size_t duels_rarity(Moment moment) {
-    return moment == Moment::call ? 60 : moment == Moment::step ? 12 : 3;
+constexpr std::size_t duels_rarity(Weight weight) {
+    return weight == Weight::call ? 60 : weight == Weight::step ? 12 : 3;
 }
 
 }  // namespace
@@ -75,9 +75,9 @@ void Schedule::run(std::vector<std::function<void()>> const& actions) {
     }
 }
 
-void Schedule::pass(Machine machine, Moment moment) {
+void Schedule::pass(Machine machine, Weight weight) {
     std::unique_lock lock(mutex_);
-    if (is_over(machine, moment)) choose_next();
+    if (is_over(machine, weight)) choose_next();
     wait_for_turn(lock, machine);
     if (calls_left_ > 0) --calls_left_;
 }
@@ -90,22 +90,22 @@ void Schedule::rest(Machine machine) {
     wait_for_turn(lock, machine);
 }
 
-bool Schedule::is_over(Machine machine, Moment moment) {
+bool Schedule::is_over(Machine machine, Weight weight) {
     switch (manner_) {
         case Manner::strides:
             if (calls_left_ == 0) return true;
-            return moment != Moment::call && pick(random_, 4) == 0;
+            return weight != Weight::call && pick(random_, 4) == 0;
         case Manner::duels:
-            return pick(random_, duels_rarity(moment)) == 0;
+            return pick(random_, duels_rarity(weight)) == 0;
         case Manner::priorities: {
             Standing& standing = standings_[machine];
-            if (moment < standing.lowered_at || standing.moments_left-- > 0) return false;
+            if (weight < standing.lowered_at || standing.moments_left-- > 0) return false;
             standing = draw_standing(1 + standing.priority / 2);
             return true;
         }
         case Manner::ambushes:
-            if (moment == Moment::call) return false;
-            if (pick(random_, moment == Moment::step ? 30 : 2) > 0) return false;
+            if (weight == Weight::call) return false;
+            if (pick(random_, weight == Weight::step ? 30 : 2) > 0) return false;
             asleep_[machine] = runs_ended_ + 1 + pick(random_, 3);
             return true;
     }
@@ -114,7 +114,7 @@ bool Schedule::is_over(Machine machine, Moment moment) {
 
 Schedule::Standing Schedule::draw_standing(std::size_t below) {
     bool const is_at_step = pick(random_, 3) == 0;
-    return {pick(random_, below), is_at_step ? Moment::step : Moment::decision,
+    return {pick(random_, below), is_at_step ? Weight::step : Weight::decision,
             pick(random_, is_at_step ? 12 : 3)};
 }
 

@@ -14,7 +14,7 @@ namespace coffre::proof {
 
 // What a call is to the protocol. A decision is what others go by: just before it they do the most
 // harm, since what it rests on was looked at earlier.
-enum class Moment { call, step, decision };
+enum class Weight { call, step, decision };
 
 class Schedule {
 public:
@@ -27,7 +27,7 @@ public:
     void run(std::vector<std::function<void()>> const& actions);
     // A point where others may go ahead, more often so the more it matters. The machine's other
     // threads must not come here meanwhile.
-    void pass(Machine machine, Moment moment);
+    void pass(Machine machine, Weight weight);
     // Lets another go ahead, perhaps: between two runs of a machine.
     void rest(Machine machine);
     // Even, from 0 to `below` - 1. For the machine that goes on.
@@ -42,12 +42,12 @@ private:
     enum class Manner { strides, duels, priorities, ambushes };
     struct Standing {
         std::size_t priority = 0;
-        Moment lowered_at = Moment::step;  // or later
+        Weight lowered_at = Weight::step;  // or later
         std::size_t moments_left = 0;      // until then
     };
 
     Standing draw_standing(std::size_t below);
-    bool is_over(Machine machine, Moment moment);
+    bool is_over(Machine machine, Weight weight);
     void choose_next();
     Machine choose();
     Machine anyone();

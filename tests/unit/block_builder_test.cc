@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::size_t chunk_size = 64 * std::size_t{1024};
 
-Bytes random_bytes(std::size_t size, std::uint64_t seed) {
+Bytes random_chunk(std::size_t size, std::uint64_t seed) {
     std::mt19937_64 random(seed);
     Bytes bytes(size);
     for (auto& byte : bytes) byte = static_cast<std::byte>(random());
@@ -36,7 +36,7 @@ ChunkId numbered(std::uint8_t number) {
 TEST(LooksRandom, RandomBytesOfAnySizeDo) {
     for (std::uint64_t seed = 1; seed <= 200; ++seed) {
         for (std::size_t const size : {300U, 1024U, 1025U, 70'000U}) {
-            EXPECT_TRUE(looks_random(random_bytes(size, seed))) << size << ", seed " << seed;
+            EXPECT_TRUE(looks_random(random_chunk(size, seed))) << size << ", seed " << seed;
         }
     }
 }
@@ -48,7 +48,7 @@ TEST(LooksRandom, TextDoesNot) {
 }
 
 TEST(LooksRandom, BytesOfFewValuesDoNot) {
-    Bytes base64 = random_bytes(chunk_size, 5);
+    Bytes base64 = random_chunk(chunk_size, 5);
     for (auto& byte : base64) byte &= std::byte{63};
     EXPECT_FALSE(looks_random(base64));
     EXPECT_FALSE(looks_random(Bytes(chunk_size)));
@@ -56,12 +56,12 @@ TEST(LooksRandom, BytesOfFewValuesDoNot) {
 
 // Samples of both come from all over.
 TEST(LooksRandom, HalfTextDoesNot) {
-    Bytes bytes = random_bytes(chunk_size, 6);
+    Bytes bytes = random_chunk(chunk_size, 6);
     Bytes const half = text(chunk_size / 2);
     append(bytes, half);
     EXPECT_FALSE(looks_random(bytes));
     Bytes other = half;
-    append(other, random_bytes(chunk_size / 2, 7));
+    append(other, random_chunk(chunk_size / 2, 7));
     EXPECT_FALSE(looks_random(other));
 }
 
@@ -74,8 +74,8 @@ TEST(LooksRandom, WhatIsCompressedDoes) {
 
 TEST(LooksRandom, AFewBytesDoNot) {
     EXPECT_FALSE(looks_random({}));
-    EXPECT_FALSE(looks_random(random_bytes(1, 8)));
-    EXPECT_FALSE(looks_random(random_bytes(63, 8)));
+    EXPECT_FALSE(looks_random(random_chunk(1, 8)));
+    EXPECT_FALSE(looks_random(random_chunk(63, 8)));
 }
 
 class Blocks : public testing::Test {
@@ -86,8 +86,8 @@ protected:
 };
 
 TEST_F(Blocks, ChunksThatLookRandomAreApart) {
-    Bytes const random = random_bytes(chunk_size, 1);
-    Bytes const more = random_bytes(1000, 2);
+    Bytes const random = random_chunk(chunk_size, 1);
+    Bytes const more = random_chunk(1000, 2);
     builder_.add(numbered(1), text(1000));
     builder_.add(numbered(2), random);
     builder_.add(numbered(3), text(500));
@@ -112,7 +112,7 @@ TEST(MetaBlocks, HoldAllChunks) {
     std::vector<Block> blocks;
     BlockBuilder builder(PackKind::meta, [&](Block block) { blocks.push_back(std::move(block)); });
     builder.add(numbered(1), text(1000));
-    builder.add(numbered(2), random_bytes(1000, 1));
+    builder.add(numbered(2), random_chunk(1000, 1));
     builder.flush();
     ASSERT_EQ(blocks.size(), 1U);
     EXPECT_EQ(blocks[0].chunks.size(), 2U);

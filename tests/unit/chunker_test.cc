@@ -36,7 +36,7 @@ private:
     std::uint64_t state_;
 };
 
-Bytes random_bytes(std::size_t size, std::uint64_t seed) {
+Bytes random_data(std::size_t size, std::uint64_t seed) {
     Xorshift random(seed);
     Bytes bytes(size);
     for (auto& byte : bytes) byte = static_cast<std::byte>(random.next() >> 56U);
@@ -44,13 +44,13 @@ Bytes random_bytes(std::size_t size, std::uint64_t seed) {
 }
 
 Bytes periodic(std::size_t size, std::size_t period) {
-    Bytes bytes = random_bytes(period, 5);
+    Bytes bytes = random_data(period, 5);
     bytes.reserve(size);
     while (bytes.size() < size) bytes.push_back(bytes[bytes.size() - period]);
     return bytes;
 }
 
-Bytes rows_of_text(std::size_t size) {
+Bytes text_of_size(std::size_t size) {
     std::string text;
     Xorshift random(9);
     while (text.size() < size) {
@@ -108,7 +108,7 @@ std::set<std::size_t> ends_from_back(Chunker const& chunker, ByteView data) {
 TEST(Chunker, CutsRandomBytesAsDefined) {
     constexpr std::uint64_t seed = 0x9e3779b97f4a7c15U;
     SCOPED_TRACE("seed " + std::to_string(seed));
-    Bytes const data = random_bytes(600'000, seed);
+    Bytes const data = random_data(600'000, seed);
     for (auto const& sizes : {small_sizes, middle_sizes, default_sizes, ChunkerSizes{100, 512, 513},
                               ChunkerSizes{500, 16'384, 100'000}}) {
         expect_as_defined(data, sizes);
@@ -116,12 +116,12 @@ TEST(Chunker, CutsRandomBytesAsDefined) {
 }
 
 TEST(Chunker, CutsAsDefinedUnderManyKeys) {
-    Bytes const data = random_bytes(60'000, 77);
+    Bytes const data = random_data(60'000, 77);
     for (unsigned secret = 0; secret < 40; ++secret) expect_as_defined(data, small_sizes, secret);
 }
 
 TEST(Chunker, CutsAsDefinedAtEveryAlignmentAndLength) {
-    Bytes const data = random_bytes(5'000, 3);
+    Bytes const data = random_data(5'000, 3);
     for (std::size_t skip = 0; skip < 70; ++skip) {
         expect_as_defined(ByteView(data).subspan(skip), small_sizes);
     }
@@ -138,7 +138,7 @@ TEST(Chunker, CutsPeriodicBytesAsDefined) {
 }
 
 TEST(Chunker, CutsTextAsDefined) {
-    Bytes const data = rows_of_text(400'000);
+    Bytes const data = text_of_size(400'000);
     expect_as_defined(data, small_sizes);
     expect_as_defined(data, middle_sizes);
     expect_as_defined(data, default_sizes);
@@ -163,7 +163,7 @@ TEST(Chunker, NeverCutsWithinARunOfOneByte) {
 
 // A promise of format v1: these lengths never change.
 TEST(Chunker, CutsStayWhereTheyAre) {
-    Bytes const data = random_bytes(40'000, 42);
+    Bytes const data = random_data(40'000, 42);
     auto found = lengths(Chunker(secret_of(1), small_sizes), data);
     found.resize(16);
     EXPECT_EQ(found, (std::vector<std::size_t>{366, 264, 300, 427, 478, 484, 271, 98, 279, 458, 312,
@@ -171,14 +171,14 @@ TEST(Chunker, CutsStayWhereTheyAre) {
 }
 
 TEST(Chunker, CutsOfTheDefaultSizesStayWhereTheyAre) {
-    Bytes const data = random_bytes(1'000'000, 43);
+    Bytes const data = random_data(1'000'000, 43);
     EXPECT_EQ(lengths(Chunker(secret_of(2), default_sizes), data),
               (std::vector<std::size_t>{67979, 66624, 79154, 82828, 69037, 82308, 72005, 68472,
                                         68150, 34635, 66996, 22305, 69147, 79716, 70644}));
 }
 
 TEST(Chunker, ChunksAreWithinTheSizes) {
-    Bytes const data = random_bytes(1'000'000, 11);
+    Bytes const data = random_data(1'000'000, 11);
     auto found = lengths(Chunker(secret_of(3), middle_sizes), data);
     found.pop_back();
     for (auto const length : found) {
@@ -188,7 +188,7 @@ TEST(Chunker, ChunksAreWithinTheSizes) {
 }
 
 TEST(Chunker, ChunksOfRandomBytesAreAboutTheAverage) {
-    Bytes const data = random_bytes(4'000'000, 12);
+    Bytes const data = random_data(4'000'000, 12);
     std::size_t const average =
         data.size() / lengths(Chunker(secret_of(4), middle_sizes), data).size();
     EXPECT_GT(average, middle_sizes.average / 2);
@@ -196,13 +196,13 @@ TEST(Chunker, ChunksOfRandomBytesAreAboutTheAverage) {
 }
 
 TEST(Chunker, ACutDependsOnItsChunkAlone) {
-    Bytes const data = random_bytes(200'000, 13);
+    Bytes const data = random_data(200'000, 13);
     Chunker const chunker(secret_of(5), small_sizes);
     ByteView rest(data);
     auto found = lengths(chunker, data);
     found.pop_back();  // ended by the end of the data
     for (auto const length : found) {
-        Bytes other = random_bytes(length + small_sizes.max, length);
+        Bytes other = random_data(length + small_sizes.max, length);
         std::copy_n(rest.begin(), length, other.begin());
         EXPECT_EQ(chunker.cut(other), length);
         rest = rest.subspan(length);
@@ -210,7 +210,7 @@ TEST(Chunker, ACutDependsOnItsChunkAlone) {
 }
 
 TEST(Chunker, NeedsNoMoreThanTheLargestChunkAhead) {
-    Bytes const data = random_bytes(100'000, 14);
+    Bytes const data = random_data(100'000, 14);
     Chunker const chunker(secret_of(6), small_sizes);
     for (ByteView rest(data); rest.size() > small_sizes.max;) {
         std::size_t const length = chunker.cut(rest);
@@ -220,7 +220,7 @@ TEST(Chunker, NeedsNoMoreThanTheLargestChunkAhead) {
 }
 
 TEST(Chunker, AnInsertionMovesFewCuts) {
-    Bytes const before = random_bytes(1'000'000, 15);
+    Bytes const before = random_data(1'000'000, 15);
     Bytes after = before;
     after.insert(after.begin() + 500'000, std::byte{1});
     Chunker const chunker(secret_of(7), middle_sizes);
@@ -232,7 +232,7 @@ TEST(Chunker, AnInsertionMovesFewCuts) {
 }
 
 TEST(Chunker, AnotherKeyCutsElsewhere) {
-    Bytes const data = random_bytes(100'000, 16);
+    Bytes const data = random_data(100'000, 16);
     EXPECT_NE(lengths(Chunker(secret_of(8), small_sizes), data),
               lengths(Chunker(secret_of(9), small_sizes), data));
 }

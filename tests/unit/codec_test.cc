@@ -18,7 +18,7 @@ Bytes rows_of_text(std::size_t count) {
     return samples::bytes(text);
 }
 
-Bytes random_bytes(std::size_t size) {
+Bytes noise(std::size_t size) {
     std::mt19937_64 random(4711);
     Bytes bytes(size);
     for (auto& byte : bytes) byte = static_cast<std::byte>(random());
@@ -72,7 +72,7 @@ TEST(Zstd, OneContextServesManyBlocks) {
 
 TEST(Zstd, RandomBytesDoNotPay) {
     for (std::size_t const size : {64U, 1000U, 100'000U, 1'000'000U}) {
-        EXPECT_FALSE(Compressor().compress_if_it_pays(random_bytes(size), 3)) << size;
+        EXPECT_FALSE(Compressor().compress_if_it_pays(noise(size), 3)) << size;
     }
 }
 
@@ -83,7 +83,7 @@ TEST(Zstd, AFewBytesDoNotPay) {
 }
 
 TEST(Zstd, WhatPaysSavesThreePercent) {
-    Bytes plain = random_bytes(100'000);
+    Bytes plain = noise(100'000);
     plain.resize(101'000);
     EXPECT_FALSE(Compressor().compress_if_it_pays(plain, 3));
     plain.resize(110'000);
@@ -157,7 +157,7 @@ TEST(Zstd, AFlippedBitNeverGivesAnotherSize) {
 }
 
 TEST(ZstdDelta, IsDecodedWithItsPrefix) {
-    Bytes const prefix = random_bytes(200'000);
+    Bytes const prefix = noise(200'000);
     Bytes plain = prefix;
     plain[100'000] ^= std::byte{1};
     Bytes const frame = delta(plain, prefix);
@@ -166,7 +166,7 @@ TEST(ZstdDelta, IsDecodedWithItsPrefix) {
 }
 
 TEST(ZstdDelta, WithoutItsPrefixGivesOtherBytesOrNone) {
-    Bytes const prefix = random_bytes(50'000);
+    Bytes const prefix = noise(50'000);
     Bytes const frame = delta(Bytes(prefix), prefix);
     EXPECT_TRUE(refused(frame, prefix.size()));
     bool is_it = false;
@@ -179,7 +179,7 @@ TEST(ZstdDelta, WithoutItsPrefixGivesOtherBytesOrNone) {
 }
 
 TEST(ZstdDelta, ThePrefixIsForgottenAfterUse) {
-    Bytes const prefix = random_bytes(50'000);
+    Bytes const prefix = noise(50'000);
     Bytes const frame = delta(Bytes(prefix), prefix);
     Decompressor decompressor;
     EXPECT_EQ(decompressor.decompress(frame, prefix.size(), prefix), prefix);

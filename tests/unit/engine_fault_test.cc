@@ -21,7 +21,7 @@ constexpr Fault all_faults[] = {
     {FaultPlan::Scope::any, FaultPlan::Then::stay_broken},
 };
 
-std::string name_of(testing::TestParamInfo<Fault> const& fault) {
+std::string fault_name(testing::TestParamInfo<Fault> const& fault) {
     return std::string(fault.param.scope == FaultPlan::Scope::any ? "Any" : "Changes") +
            (fault.param.then == FaultPlan::Then::recover ? "Recover" : "StayBroken");
 }
@@ -34,7 +34,7 @@ protected:
     }
 };
 
-INSTANTIATE_TEST_SUITE_P(Plans, Faults, testing::ValuesIn(all_faults), name_of);
+INSTANTIATE_TEST_SUITE_P(Plans, Faults, testing::ValuesIn(all_faults), fault_name);
 
 constexpr std::uint64_t call_limit = 500;  // more than any of the operations makes
 
@@ -119,7 +119,7 @@ protected:
     bool was_told_ = false;
 };
 
-INSTANTIATE_TEST_SUITE_P(Plans, FaultySnapshot, testing::ValuesIn(all_faults), name_of);
+INSTANTIATE_TEST_SUITE_P(Plans, FaultySnapshot, testing::ValuesIn(all_faults), fault_name);
 
 TEST_P(FaultySnapshot, LeavesOldSnapshotsWholeAndTheNextOneWorks) {
     for (std::uint64_t call = 1; call < call_limit; ++call) {

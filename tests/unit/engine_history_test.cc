@@ -22,7 +22,7 @@ std::string relative(std::string const& path, std::string const& folder) {
     return path.starts_with(folder) ? path.substr(folder.size()) : path;
 }
 
-std::string name_of(Happened happened) {
+std::string word_of(Happened happened) {
     static constexpr char const* names[] = {"created", "content", "metadata", "type", "removed"};
     return names[static_cast<std::size_t>(happened)];
 }
@@ -119,7 +119,7 @@ protected:
         log_path(*repo_, all, path, [&](PathVersion const& version) {
             EXPECT_EQ(version.node == nullptr, version.happened == Happened::removed);
             EXPECT_EQ(version.last - version.first + 1, version.snapshots);
-            lines.push_back(name_of(version.happened) + " " +
+            lines.push_back(word_of(version.happened) + " " +
                             std::to_string(version.first - all.data()) + " " +
                             std::to_string(version.snapshots));
         });
@@ -470,7 +470,7 @@ TEST_F(Log, HearsNothingOfWhatASnapshotCouldNotSave) {
     Lines lines;
     log_path(
         *repo_, snapshots(), source_ / "folder/inner/leaf.txt", [&](PathVersion const& version) {
-            lines.push_back(name_of(version.happened) + " " + std::to_string(version.snapshots));
+            lines.push_back(word_of(version.happened) + " " + std::to_string(version.snapshots));
         });
     EXPECT_EQ(lines, Lines{"created 2"});
     EXPECT_EQ(log_in_source("folder/other.TXT"), Lines{"created 0 3"});
@@ -545,7 +545,7 @@ TEST_F(Log, FollowsEachHostByItself) {
     Lines lines;
     auto const all = snapshots();
     log_path(*repo_, all, source_ / "file", [&](PathVersion const& version) {
-        lines.push_back(version.first->snapshot.host + " " + name_of(version.happened) + " " +
+        lines.push_back(version.first->snapshot.host + " " + word_of(version.happened) + " " +
                         std::to_string(version.snapshots));
     });
     EXPECT_EQ(lines, (Lines{"another created 2", "test-host created 2"}));
@@ -646,7 +646,7 @@ protected:
         repo_.flush();
         Lines lines;
         require_whole(log_path(**repo_, snapshots_, path, [&](PathVersion const& version) {
-            lines.push_back(name_of(version.happened) + " " + std::to_string(version.snapshots));
+            lines.push_back(word_of(version.happened) + " " + std::to_string(version.snapshots));
         }));
         return lines;
     }

@@ -7,7 +7,7 @@
 namespace coffre {
 namespace {
 
-ConfigPrefix decode_prefix(ByteView bytes) {
+ConfigPrefix decode_config(ByteView bytes) {
     Reader in(bytes, "config");
     ConfigPrefix prefix = decode_config_prefix(in);
     in.expect_end();
@@ -31,14 +31,14 @@ bool accepts_sizes(std::uint32_t min, std::uint32_t average, std::uint32_t max) 
 
 TEST(ConfigPrefix, RoundTripsInBothModes) {
     for (auto const& prefix : {samples::encrypted_prefix(), samples::public_prefix()}) {
-        EXPECT_EQ(decode_prefix(encode_config_prefix(prefix)), prefix);
+        EXPECT_EQ(decode_config(encode_config_prefix(prefix)), prefix);
     }
 }
 
 TEST(ConfigPrefix, EveryPrefixAndBitFlipIsRefusedOrCanonical) {
-    expect_canonical(encode_config_prefix(samples::encrypted_prefix()), decode_prefix,
+    expect_canonical(encode_config_prefix(samples::encrypted_prefix()), decode_config,
                      encode_config_prefix);
-    expect_canonical(encode_config_prefix(samples::public_prefix()), decode_prefix,
+    expect_canonical(encode_config_prefix(samples::public_prefix()), decode_config,
                      encode_config_prefix);
 }
 
@@ -61,17 +61,17 @@ TEST(ConfigPrefix, AnyRequiredFeatureIsUnsupported) {
     for (unsigned bit = 0; bit < 64; ++bit) {
         ConfigPrefix prefix = samples::encrypted_prefix();
         prefix.required_features = std::uint64_t{1} << bit;
-        EXPECT_THROW(decode_prefix(encode_config_prefix(prefix)), UnsupportedFormat);
+        EXPECT_THROW(decode_config(encode_config_prefix(prefix)), UnsupportedFormat);
     }
 }
 
 TEST(ConfigPrefix, ThePublicMasterBelongsToModeNoneAlone) {
     ConfigPrefix prefix = samples::encrypted_prefix();
     prefix.public_master = samples::key(1);
-    EXPECT_THROW(decode_prefix(encode_config_prefix(prefix)), FormatError);
+    EXPECT_THROW(decode_config(encode_config_prefix(prefix)), FormatError);
     prefix = samples::public_prefix();
     prefix.public_master = Key{};
-    EXPECT_THROW(decode_prefix(encode_config_prefix(prefix)), FormatError);
+    EXPECT_THROW(decode_config(encode_config_prefix(prefix)), FormatError);
 }
 
 TEST(ConfigSecrets, RoundTrip) {
@@ -108,13 +108,13 @@ TEST(ConfigPrefix, KeepsEachField) {
                        [](ConfigPrefix& p) {
                            p = {p.repository, Mode::encrypted, 0, Key{}};
                        }},
-                      decode_prefix, encode_config_prefix);
+                      decode_config, encode_config_prefix);
 }
 
 TEST(ConfigPrefix, RefusesUnknownModes) {
     ConfigPrefix prefix = samples::public_prefix();
     prefix.mode = Mode{2};
-    EXPECT_EQ(format_error([&] { decode_prefix(encode_config_prefix(prefix)); }),
+    EXPECT_EQ(format_error([&] { decode_config(encode_config_prefix(prefix)); }),
               "config: unknown mode 2");
 }
 

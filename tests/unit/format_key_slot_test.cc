@@ -7,7 +7,7 @@
 namespace coffre {
 namespace {
 
-SlotPrefix decode_prefix(ByteView bytes) {
+SlotPrefix decode_whole_slot(ByteView bytes) {
     Reader in(bytes, "key slot");
     SlotPrefix prefix = decode_slot_prefix(in);
     in.expect_end();
@@ -17,7 +17,7 @@ SlotPrefix decode_prefix(ByteView bytes) {
 bool accepts_cost(KdfCost const& cost) {
     SlotPrefix slot = samples::passphrase_slot();
     slot.cost = cost;
-    return format_error([&] { decode_prefix(encode_slot_prefix(slot)); }).empty();
+    return format_error([&] { decode_whole_slot(encode_slot_prefix(slot)); }).empty();
 }
 
 SlotSecrets with_epochs(std::vector<std::uint32_t> const& epochs) {
@@ -28,14 +28,14 @@ SlotSecrets with_epochs(std::vector<std::uint32_t> const& epochs) {
 
 TEST(SlotPrefix, RoundTripsBothKinds) {
     for (auto const& slot : {samples::passphrase_slot(), samples::key_file_slot()}) {
-        EXPECT_EQ(decode_prefix(encode_slot_prefix(slot)), slot);
+        EXPECT_EQ(decode_whole_slot(encode_slot_prefix(slot)), slot);
     }
 }
 
 TEST(SlotPrefix, EveryPrefixAndBitFlipIsRefusedOrCanonical) {
-    expect_canonical(encode_slot_prefix(samples::passphrase_slot()), decode_prefix,
+    expect_canonical(encode_slot_prefix(samples::passphrase_slot()), decode_whole_slot,
                      encode_slot_prefix);
-    expect_canonical(encode_slot_prefix(samples::key_file_slot()), decode_prefix,
+    expect_canonical(encode_slot_prefix(samples::key_file_slot()), decode_whole_slot,
                      encode_slot_prefix);
 }
 
@@ -61,18 +61,18 @@ TEST(SlotPrefix, RefusesACostOutsideTheLimits) {
 TEST(SlotPrefix, AKeyFileHasNoCost) {
     SlotPrefix slot = samples::key_file_slot();
     slot.cost = {1, 8};
-    EXPECT_THROW(decode_prefix(encode_slot_prefix(slot)), FormatError);
+    EXPECT_THROW(decode_whole_slot(encode_slot_prefix(slot)), FormatError);
 }
 
 TEST(SlotPrefix, HoldsAtLeastOneMasterAndAtMostTheLimit) {
     SlotPrefix slot = samples::passphrase_slot();
     for (std::uint32_t const epochs : {1U, 1024U}) {
         slot.epochs = epochs;
-        EXPECT_NO_THROW(decode_prefix(encode_slot_prefix(slot)));
+        EXPECT_NO_THROW(decode_whole_slot(encode_slot_prefix(slot)));
     }
     for (std::uint32_t const epochs : {0U, 1025U}) {
         slot.epochs = epochs;
-        EXPECT_THROW(decode_prefix(encode_slot_prefix(slot)), FormatError);
+        EXPECT_THROW(decode_whole_slot(encode_slot_prefix(slot)), FormatError);
     }
 }
 
@@ -120,14 +120,14 @@ TEST(SlotPrefix, KeepsEachField) {
          [](SlotPrefix& s) { s.cost.passes = 4; }, [](SlotPrefix& s) { s.cost.memory_kib = 8; },
          [](SlotPrefix& s) { s.epochs = 1; }, [](SlotPrefix& s) { s.salt[15] = std::byte{1}; },
          [](SlotPrefix& s) { s.commitment[31] = std::byte{1}; }},
-        decode_prefix, encode_slot_prefix);
+        decode_whole_slot, encode_slot_prefix);
 }
 
 TEST(SlotPrefix, RefusesUnknownKinds) {
     for (unsigned const kind : {0U, 3U}) {
         SlotPrefix slot = samples::passphrase_slot();
         slot.kind = static_cast<SlotKind>(kind);
-        EXPECT_EQ(format_error([&] { decode_prefix(encode_slot_prefix(slot)); }),
+        EXPECT_EQ(format_error([&] { decode_whole_slot(encode_slot_prefix(slot)); }),
                   "key slot: unknown slot kind " + std::to_string(kind));
     }
 }
@@ -135,7 +135,7 @@ TEST(SlotPrefix, RefusesUnknownKinds) {
 TEST(SlotPrefix, ARefusedCostIsNamed) {
     SlotPrefix slot = samples::passphrase_slot();
     slot.cost = {17, 64};
-    EXPECT_EQ(format_error([&] { decode_prefix(encode_slot_prefix(slot)); }),
+    EXPECT_EQ(format_error([&] { decode_whole_slot(encode_slot_prefix(slot)); }),
               "key slot: key derivation cost of 17 passes over 64 KiB is outside the limits");
 }
 
