@@ -5,6 +5,7 @@
 #include <tuple>
 #include <unordered_map>
 
+#include "engine/history/earlier_nodes.h"
 #include "engine/history/node_versions.h"
 #include "engine/repository/names.h"
 #include "engine/repository/snapshot_store.h"
@@ -46,51 +47,6 @@ struct Part {
     std::uint64_t first_match = 0;  // what matches in it, in Search::matches_
     std::uint64_t end_match = 0;
     Seen seen = {};
-};
-
-// How far a piece is read: in its bytes, and in what came of its nodes.
-struct Place {
-    std::uint64_t byte = 0;
-    std::uint64_t part = 0;   // in Search::parts_beneath_
-    std::uint64_t match = 0;  // in Search::matches_
-};
-
-struct ReadPiece {
-    Bytes bytes;
-    std::vector<Place> places;  // where each node begins, and the end
-};
-
-// The nodes of a piece that was read, beside a later version of it in which most are the same.
-class EarlierNodes {
-public:
-    // `piece` is null when there is none.
-    explicit EarlierNodes(std::shared_ptr<ReadPiece const> piece)
-        : piece_(std::move(piece)), count_(piece_ ? piece_->places.size() - 1 : 0) {}
-
-    // Goes past the next node of `in` if it is here too: returns where it begins and ends here.
-    std::optional<std::pair<Place, Place>> pass(TreePieceReader& in) {
-        if (!is_next_of(in)) {
-            skip_to(in.next_name());
-            if (!is_next_of(in)) return std::nullopt;
-        }
-        ++at_;
-        return std::pair(piece_->places[at_ - 1], piece_->places[at_]);
-    }
-
-private:
-    bool is_next_of(TreePieceReader& in) const { return at_ < count_ && in.pass(node()); }
-    void skip_to(std::string const& next) {
-        while (at_ < count_ && name() < next) ++at_;
-    }
-    std::string name() const { return Reader(node(), "node").text(limits::name_size, "name"); }
-    ByteView node() const {
-        std::uint64_t const begin = piece_->places[at_].byte;
-        return ByteView(piece_->bytes).subspan(begin, piece_->places[at_ + 1].byte - begin);
-    }
-
-    std::shared_ptr<ReadPiece const> piece_;
-    std::size_t count_;
-    std::size_t at_ = 0;
 };
 
 struct Version {

@@ -1,10 +1,8 @@
 #include "engine/restore/contents_pass.h"
 
 #include <fcntl.h>
-#include <unistd.h>
 
-#include "engine/restore/extents.h"
-#include "engine/restore/failure.h"
+#include "engine/restore/holes.h"
 #include "engine/util/paths.h"
 #include "engine/util/workers.h"
 #include "format/limits.h"
@@ -24,30 +22,11 @@ bool looks_equal(struct stat const& there, Node const& node) {
            static_cast<std::uint32_t>(there.st_mtim.tv_nsec) == node.mtime.nanoseconds;
 }
 
-[[noreturn]] void throw_too_large(ListEntry const& entry) {
-    throw corrupt("chunk " + entry.id.hex() + ": is said to be too large");
-}
-
-bool is_hole(Fd const& fd, Hole const& hole) {
-    off_t const data = ::lseek(fd.get(), static_cast<off_t>(hole.offset), SEEK_DATA);
-    return data < 0 ? errno == ENXIO : static_cast<std::uint64_t>(data) >= hole.offset + hole.size;
-}
-
-void write_zeros(std::string const& path, Fd const& fd, Hole const& hole) {
-    Bytes const zeros(std::min<std::uint64_t>(limits::mib, hole.size));
-    for (std::uint64_t done = 0; done < hole.size; done += zeros.size()) {
-        auto const part =
-            ByteView(zeros).first(std::min<std::uint64_t>(zeros.size(), hole.size - done));
-        if (!pwrite_full(fd.get(), part, static_cast<off_t>(hole.offset + done))) {
-            fail_to_store(path, "write");
-        }
-    }
-}
-
 }  // namespace
 
 ContentsPass::ContentsPass(RestoreContext& context)
     : context_(context),
+      comparison_(context),
       writer_(context.target, context.metadata, context.request, context.progress),
       fetcher_(context.reader, writer_, worker_count(context.request.threads) + waiting_workers) {}
 
@@ -198,7 +177,7 @@ std::optional<struct stat> ContentsPass::own_file_at(std::string const& path, No
 // A key that is in use and was changed since is all that opens the repository.
 void ContentsPass::require_may_change(std::string const& path, Node const& node,
                                       struct stat const& there) {
-    if (context_.is_in_use(there) && !has_contents_of(path, node, there))
+    if (context_.is_in_use(there) && !comparison_.has_contents_of(path, node, there))
         context_.require_not_in_use(path, there);
 }
 
@@ -292,39 +271,6 @@ void ContentsPass::plan_all_chunks(Node const& node, std::shared_ptr<RestoredFil
     plan_chunks(node, file, [](std::uint64_t, ListEntry const&) { return false; });
 }
 
-bool ContentsPass::has_chunk(Fd const& fd, Node const& node, std::uint64_t offset,
-                             ListEntry const& entry) {
-    if (entry.weight > limits::chunk_size) throw_too_large(entry);
-    buffer_.resize(entry.weight);
-    bool is_whole = true;
-    each_extent(node.holes, offset, entry.weight,
-                [&](std::uint64_t at, std::uint64_t begin, std::uint64_t size) {
-                    auto const part = std::span(buffer_).subspan(begin, size);
-                    ssize_t const got = pread_full(fd.get(), part, static_cast<off_t>(at));
-                    is_whole = is_whole && got == static_cast<ssize_t>(size);
-                });
-    return is_whole && context_.repository.namer().name(PackKind::data, buffer_) == entry.id;
-}
-
-bool ContentsPass::is_equal(Fd const& fd, Node const& node) {
-    for (auto const& hole : node.holes) {
-        if (!is_hole(fd, hole)) return false;
-    }
-    try {
-        std::uint64_t offset = 0;
-        ContentCursor chunks(context_.reader, node.content);
-        while (auto const entry = chunks.next()) {
-            context_.progress.check_stop();
-            if (!has_chunk(fd, node, offset, *entry)) return false;
-            offset += entry->weight;
-        }
-    } catch (RepositoryError const& error) {
-        if (error.kind() != RepositoryFailure::corrupt) throw;
-        return false;  // told of when its chunks are planned
-    }
-    return true;
-}
-
 // Otherwise it is made readable first, when it is no dry run.
 bool ContentsPass::can_be_read(std::string const& path) {
     try {
@@ -350,41 +296,17 @@ bool ContentsPass::may_run(std::string const& path) {
     }
 }
 
-// Only read: a program that runs cannot be opened for writing, and what is equal keeps its rights.
-bool ContentsPass::has_contents_of(std::string const& path, Node const& node,
-                                   struct stat const& there) {
-    if (static_cast<std::uint64_t>(there.st_size) != node.size) return false;
-    try {
-        return is_equal(context_.target.open_file(path, O_RDONLY), node);
-    } catch (SourceError const&) {
-        return false;  // made readable, then
-    }
-}
-
-// With its metadata. What cannot be read is not.
-bool ContentsPass::is_like(std::string const& path, Node const& node, struct stat const& there) {
-    bool const may_be = static_cast<std::uint64_t>(there.st_size) == node.size &&
-                        context_.metadata.fits(there, node);
-    if (!may_be) return false;
-    try {
-        Fd const fd = context_.target.open_file(path, O_RDONLY);
-        return context_.metadata.attributes_fit(path, fd.get(), node) && is_equal(fd, node);
-    } catch (SourceError const&) {
-        return false;
-    }
-}
-
 // A file of several names: what is changed in it changes under the others too, which may lie
 // outside of what is restored. It is left as it is, or made anew.
 void ContentsPass::update_linked_file(std::string const& path, Node const& node,
                                       struct stat const& there) {
-    if (is_like(path, node, there)) return keep_contents(path, node);
+    if (comparison_.is_like(path, node, there)) return keep_contents(path, node);
     replace_file(path, node);
 }
 
 void ContentsPass::update_file(std::string const& path, Node const& node,
                                struct stat const& there) {
-    if (has_contents_of(path, node, there)) return keep_contents(path, node);
+    if (comparison_.has_contents_of(path, node, there)) return keep_contents(path, node);
     bool const dry_run = context_.request.dry_run;
     auto const larger = std::max(node.size, static_cast<std::uint64_t>(there.st_size));
     bool const is_replaced = (larger < in_place_from || may_run(path)) &&
@@ -403,34 +325,12 @@ void ContentsPass::update_file(std::string const& path, Node const& node,
         make_holes(path, fd, node);
     }
     plan_chunks(node, file, [&](std::uint64_t offset, ListEntry const& entry) {
-        bool const is_there = has_chunk(fd, node, offset, entry);
+        bool const is_there = comparison_.has_chunk(fd, node, offset, entry);
         if (is_there) context_.progress.bytes += entry.weight;
         if (!is_there) foreseen_bytes_ += entry.weight;
         return is_there;
     });
     count_restored("changed", path);
-}
-
-// A hole at the end is made by that: no block can be punched in part.
-void ContentsPass::set_size(std::string const& path, Fd const& fd, Node const& node) {
-    bool const ends_in_hole =
-        !node.holes.empty() && node.holes.back().offset + node.holes.back().size == node.size;
-    std::uint64_t const end_of_data = ends_in_hole ? node.holes.back().offset : node.size;
-    for (auto const size : {end_of_data, node.size}) {
-        if (::ftruncate(fd.get(), static_cast<off_t>(size)) != 0)
-            fail_to_store(path, "set the size");
-    }
-}
-
-// File systems without holes get zeros.
-void ContentsPass::make_holes(std::string const& path, Fd const& fd, Node const& node) {
-    for (auto const& hole : node.holes) {
-        if (is_hole(fd, hole)) continue;
-        int const punch = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
-        bool const is_punched = ::fallocate(fd.get(), punch, static_cast<off_t>(hole.offset),
-                                            static_cast<off_t>(hole.size)) == 0;
-        if (!is_punched) write_zeros(path, fd, hole);
-    }
 }
 
 template <class IsThere>
@@ -442,7 +342,7 @@ void ContentsPass::plan_chunks(Node const& node, std::shared_ptr<RestoredFile> c
         ContentCursor chunks(context_.reader, node.content);
         while (auto const entry = file->failed ? std::nullopt : chunks.next()) {
             context_.progress.check_stop();
-            if (entry->weight > limits::chunk_size) throw_too_large(*entry);
+            require_chunk_size(*entry);
             if (!is_there(offset, *entry) && !dry_run) {
                 fetcher_.plan({file, offset, entry->id, static_cast<std::uint32_t>(entry->weight)});
             }

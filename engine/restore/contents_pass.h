@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include "engine/restore/comparison.h"
 #include "engine/restore/context.h"
 #include "engine/restore/extra_entries.h"
 #include "engine/restore/fetch.h"
@@ -44,18 +45,13 @@ private:
     void replace_file(std::string const& path, Node const& node);
     void update_file(std::string const& path, Node const& node, struct stat const& there);
     void update_linked_file(std::string const& path, Node const& node, struct stat const& there);
-    bool is_like(std::string const& path, Node const& node, struct stat const& there);
     void plan_all_chunks(Node const& node, std::shared_ptr<RestoredFile> const& file);
-    bool is_equal(Fd const& fd, Node const& node);
-    bool has_contents_of(std::string const& path, Node const& node, struct stat const& there);
-    bool has_chunk(Fd const& fd, Node const& node, std::uint64_t offset, ListEntry const& entry);
-    static void set_size(std::string const& path, Fd const& fd, Node const& node);
-    static void make_holes(std::string const& path, Fd const& fd, Node const& node);
     template <class IsThere>
     void plan_chunks(Node const& node, std::shared_ptr<RestoredFile> const& file,
                      IsThere const& is_there);
 
     RestoreContext& context_;
+    Comparison comparison_;
     FileWriter writer_;
     Fetcher fetcher_;
     LinkGroups links_;
@@ -65,8 +61,7 @@ private:
         std::set<std::string> wanted;  // what the snapshot has in it; for --delete
         FoldedNames names;
     };
-    std::vector<Folder> folders_;  // from the start down
-    Bytes buffer_;
+    std::vector<Folder> folders_;       // from the start down
     std::uint64_t foreseen_bytes_ = 0;  // of a dry run
     std::set<std::string> made_anew_;   // in a dry run: files of several names
 };
