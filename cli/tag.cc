@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <set>
+
 #include <nlohmann/json.hpp>
 
 #include "cli/context.h"
@@ -28,8 +30,10 @@ SnapshotList chosen(GlobalOptions const& options, Repository& repository,
     if (arguments.names.empty()) return matching_snapshots(options, repository, arguments.filter);
     auto const list = list_snapshots(repository);
     SnapshotList named;
+    std::set<SessionId> seen;
     for (auto const& name : arguments.names) {
-        named.snapshots.push_back(find_whole_snapshot(list, name, arguments.filter));
+        auto found = find_whole_snapshot(list, name, arguments.filter);
+        if (seen.insert(found.id).second) named.snapshots.push_back(std::move(found));
     }
     return named;
 }

@@ -90,6 +90,8 @@ expect_code 1 repo forget "$pinned" --allow-many
 expect_error pinned
 expect_code 0 repo forget --keep-tag nothing --allow-many
 expect_equal "$(ids)" "$pinned"
+expect_code 0 repo tag latest "$pinned" --add named-twice
+expect_output 'changed 1 snapshot'
 expect_code 2 repo tag latest
 expect_code 2 repo tag --add x
 expect_code 0 repo tag --tag release,spring --remove release,spring --unpin --json
