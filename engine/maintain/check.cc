@@ -29,6 +29,11 @@ struct CollectedMeanwhile {};
 
 using Clock = std::function<std::int64_t()>;
 
+struct Time {
+    Clock clock;
+    std::int64_t begin_s;
+};
+
 // This machine's time when this was made, and what went by since: nobody turns it back.
 Clock clock_that_runs_on() {
     return [begin_ns = now_ns(), begin = std::chrono::steady_clock::now()] {
@@ -38,14 +43,14 @@ Clock clock_that_runs_on() {
 
 class Checker {
 public:
-    // Begun at `begin_s` by the clock, perhaps by an earlier attempt.
-    Checker(Repository& repository, CheckRequest const& request, Clock clock, std::int64_t begin_s,
-            Progress& progress)
+    // The time and the memory are those of all attempts.
+    Checker(Repository& repository, CheckRequest const& request, Time const& time,
+            CheckMemory& memory, Progress& progress)
         : repository_(repository),
           request_(request),
-          clock_(std::move(clock)),
-          begin_s_(begin_s),
-          memory_(repository.folder(), begin_s_),
+          clock_(time.clock),
+          begin_s_(time.begin_s),
+          memory_(memory),
           progress_(progress) {}
 
     CheckReport run() {
@@ -336,9 +341,9 @@ private:
 
     Repository& repository_;
     CheckRequest const& request_;
-    Clock const clock_;
+    Clock const& clock_;
     std::int64_t const begin_s_;
-    CheckMemory memory_;  // while packs are read, by the reads alone, like the next three
+    CheckMemory& memory_;  // while packs are read, by the reads alone, like the next three
     std::set<PackId> read_;
     std::int64_t saved_s_ = 0;
     std::string save_failure_;
@@ -360,11 +365,12 @@ private:
 
 CheckReport check_repository(Repository& repository, CheckRequest const& request,
                              Progress& progress) {
-    Clock const clock = request.clock ? request.clock : clock_that_runs_on();
-    std::int64_t const begin_s = clock();
+    Time time{request.clock ? request.clock : clock_that_runs_on(), 0};
+    time.begin_s = time.clock();
+    CheckMemory memory(repository.folder(), time.begin_s);
     for (int attempt = 1; attempt <= check_attempts; ++attempt) {
         try {
-            return Checker(repository, request, clock, begin_s, progress).run();
+            return Checker(repository, request, time, memory, progress).run();
         } catch (CollectedMeanwhile const&) {
             progress.report_failure("", "the repository was collected meanwhile; looking again");
         }

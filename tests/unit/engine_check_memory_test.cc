@@ -347,6 +347,17 @@ TEST_F(CheckBesideCollections, AllAttemptsTogetherHaveItsTime) {
     EXPECT_EQ(progress_.bytes, once);
 }
 
+TEST_F(CheckBesideCollections, WhatAnAttemptHasVerifiedIsNotReadAgain) {
+    auto request = read_all();
+    request.max_age_s = 1000;
+    collect_all_the_time([&] { ++now_s_; });
+    EXPECT_EQ(failure_of([&] { check_repository(*repo_, request, progress_); }),
+              RepositoryFailure::failed);
+    std::uint64_t once = 0;
+    for (auto const& object : repo_.store().list("packs/")) once += object.size;
+    EXPECT_EQ(progress_.bytes, once);
+}
+
 TEST_F(CheckMemory, TwoAtATimeLoseNothing) {
     auto const other = open_repository(repo_.observed(), repo_.credentials(), repo_.options());
     std::atomic<bool> done{false};
