@@ -361,16 +361,16 @@ std::string check_tag(std::string const& text) {
     return text.empty() ? "a tag has at least one character" : check_text(text);
 }
 
+std::string absolute_path(std::string const& path) {
+    auto const normal = std::filesystem::absolute(path).lexically_normal().string();
+    return normal.size() > 1 && normal.ends_with('/') ? normal.substr(0, normal.size() - 1)
+                                                      : normal;
+}
+
 void add_filter(CLI::App& command, SnapshotFilter& filter) {
-    command.add_option("-H,--host", filter.host, "only snapshots of this host");
-    // As snapshots record it.
-    auto const absolute = [](std::string const& path) {
-        auto const normal = std::filesystem::absolute(path).lexically_normal().string();
-        return normal.size() > 1 && normal.ends_with('/') ? normal.substr(0, normal.size() - 1)
-                                                          : normal;
-    };
+    command.add_option("-H,--host", filter.hosts, "only snapshots of this host (repeatable: any)");
     command.add_option("--path", filter.paths, "only snapshots of this path (repeatable)")
-        ->transform(absolute);
+        ->transform(absolute_path);
     command.add_option("--tag", filter.tags,
                        "only snapshots with this tag (a,b: both; '': with none; repeatable: any)");
 }

@@ -80,6 +80,9 @@ std::string check_text(std::string const& text);
 // The same for a tag.
 std::string check_tag(std::string const& text);
 
+// As snapshots record it, without a slash at the end.
+std::string absolute_path(std::string const& path);
+
 // Options that narrow a search for a snapshot.
 void add_filter(CLI::App& command, SnapshotFilter& filter);
 

@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "cli/context.h"
@@ -113,8 +112,7 @@ void print_summary(GlobalOptions const& options, CopyReport const& report, bool 
 int run_copy(GlobalOptions const& options, CopyArguments& arguments) {
     arguments.request.threads = options.threads;
     arguments.request.compression_level = compression_level(arguments.compression);
-    arguments.request.destination =
-        std::filesystem::absolute(repository_location(options)).lexically_normal();
+    arguments.request.destination = absolute_path(repository_location(options));
     auto const source = open_as(
         "the source (--from)", [&] { return open_source(options, arguments); },
         "; its key is given with --from-key-file, --from-password-file or "

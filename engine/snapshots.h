@@ -32,14 +32,14 @@ bool is_ahead(Snapshot const& snapshot, std::int64_t now_ns);
 // What it was taken of: its paths, then its streams.
 std::vector<std::string> sources_of(Snapshot const& snapshot);
 
-// Narrows a search; empty fields match all.
+// Narrows a search; a list that is empty matches all.
 struct SnapshotFilter {
-    std::string host;
+    std::vector<std::string> hosts;  // one of them
     std::vector<std::string> paths;  // all of them must be among the snapshot's
     std::vector<std::string> tags;   // each "a,b" must hold in full; one of them suffices
 
     bool matches(Snapshot const& snapshot) const;
-    bool is_empty() const { return host.empty() && paths.empty() && tags.empty(); }
+    bool is_empty() const { return hosts.empty() && paths.empty() && tags.empty(); }
 };
 
 struct FoundSnapshot {

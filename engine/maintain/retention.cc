@@ -164,7 +164,7 @@ std::vector<RetentionDecision> apply_rules(std::vector<NamedSnapshot> const& gro
     std::vector<RetentionDecision> decisions;
     std::optional<std::vector<Rule>> active;
     NewestComplete newest_complete;
-    SnapshotFilter const tagged{"", {}, rules.tags};
+    SnapshotFilter const tagged{{}, {}, rules.tags};
     for (auto named = group.rbegin(); named != group.rend(); ++named) {
         Snapshot const& snapshot = named->snapshot;
         auto reasons = exemptions(snapshot, now_ns);

@@ -161,7 +161,9 @@ std::vector<std::string> sources_of(Snapshot const& snapshot) {
 }
 
 bool SnapshotFilter::matches(Snapshot const& snapshot) const {
-    if (!host.empty() && snapshot.host != host) return false;
+    bool const is_of_host =
+        hosts.empty() || std::find(hosts.begin(), hosts.end(), snapshot.host) != hosts.end();
+    if (!is_of_host) return false;
     for (auto const& path : paths) {
         if (std::find(snapshot.paths.begin(), snapshot.paths.end(), path) == snapshot.paths.end()) {
             return false;

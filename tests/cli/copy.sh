@@ -34,6 +34,9 @@ expect_code 0 repo status -r here -p first
 expect_output "copied    to $work/there: the newest of"
 expect_code 0 repo status -r here -p first --json
 expect_output "\"destination\":\"$work/there\""
+expect_code 0 repo copy -r there/ -p second --from here --from-password-file first
+expect_code 0 repo status -r here -p first --json
+expect_output "\"destination\":\"$work/there\""
 
 # The first repository is gone: the second one has it all.
 mv here lost

@@ -116,6 +116,7 @@ expect_list() {
     expect_lines found "${expected[@]}"
 }
 expect_list "1 2" --host web1
+expect_list "1 2 3 4" -H web1 --host web2
 expect_list "1 2 3" --tag daily
 expect_list "1" --tag weekly,daily
 expect_list "1 3 5" --tag weekly --tag other

@@ -204,7 +204,7 @@ TEST_P(Copy, OfSomeLeavesTheOthers) {
     EXPECT_EQ(copy(request).copied.size(), 1U);
     EXPECT_EQ(to_.ids().size(), 1U);
     request.names = {};
-    request.filter.host = "nobody";
+    request.filter.hosts = {"nobody"};
     EXPECT_EQ(copy(request).copied.size(), 0U);
 }
 

@@ -959,9 +959,9 @@ TEST_F(FindSnapshot, RefusesOneThatTheFilterDoesNotChoose) {
     tagged.host = "web1";
     tagged.tags = {"weekly"};
     add(old_, "2026-08-01T00:00:00Z", tagged);
-    EXPECT_EQ(found("aa", {"web1", {}, {"weekly"}}), old_);
-    for (auto const& filter : {SnapshotFilter{"web2", {}, {}}, SnapshotFilter{"", {}, {"daily"}},
-                               SnapshotFilter{"", {"/srv"}, {}}}) {
+    EXPECT_EQ(found("aa", {{"web2", "web1"}, {}, {"weekly"}}), old_);
+    for (auto const& filter : {SnapshotFilter{{"web2"}, {}, {}}, SnapshotFilter{{}, {}, {"daily"}},
+                               SnapshotFilter{{}, {"/srv"}, {}}}) {
         EXPECT_EQ(failure_of([&] { found("aa", filter); }), RepositoryFailure::failed);
     }
 }
@@ -1028,12 +1028,12 @@ TEST_F(FindSnapshot, NarrowsLatestByTheFilter) {
     add(old_, "2026-08-01T00:00:00Z", web);
     add(new_, "2026-08-02T00:00:00Z", other);
     EXPECT_EQ(found("latest", {}), new_);
-    EXPECT_EQ(found("latest", {"web", {}, {}}), old_);
-    EXPECT_EQ(found("latest", {"", {"/var"}, {}}), old_);
-    EXPECT_EQ(found("latest", {"", {}, {"a"}}), new_);
-    EXPECT_EQ(found("latest", {"", {}, {"a,b"}}), old_);
-    EXPECT_EQ(found("latest", {"", {}, {"c", "a,b"}}), old_);
-    EXPECT_NE(failure_of([&] { found("latest", {"", {"/var", "/etc"}, {}}); }), std::nullopt);
+    EXPECT_EQ(found("latest", {{"web"}, {}, {}}), old_);
+    EXPECT_EQ(found("latest", {{}, {"/var"}, {}}), old_);
+    EXPECT_EQ(found("latest", {{}, {}, {"a"}}), new_);
+    EXPECT_EQ(found("latest", {{}, {}, {"a,b"}}), old_);
+    EXPECT_EQ(found("latest", {{}, {}, {"c", "a,b"}}), old_);
+    EXPECT_NE(failure_of([&] { found("latest", {{}, {"/var", "/etc"}, {}}); }), std::nullopt);
 }
 
 }  // namespace

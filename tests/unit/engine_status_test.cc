@@ -155,7 +155,7 @@ TEST_F(Status, AFilterNarrowsTheGroups) {
     save("a", {source_.path()});
     save("b", {source_.path()});
     StatusRequest request;
-    request.filter.host = "b";
+    request.filter.hosts = {"b"};
     auto const groups = status(request).groups;
     ASSERT_EQ(groups.size(), 1U);
     EXPECT_EQ(groups[0].newest.snapshot.host, "b");
