@@ -16,11 +16,12 @@ struct SnapshotGroup {
     std::int64_t newest_ns = 0;
     std::int64_t age_s = 0;  // since then
     bool is_ahead = false;   // a wrong clock made it, and nobody knows how old it is
-    // A newer group of the same host has all of its paths and streams.
+    // A newer group of the same host, which is not ahead, has all of its paths and streams.
     bool is_superseded = false;
 };
 
-// What snapshots made within the last days have stored, as far as they are still there.
+// What snapshots made within the last days have stored, as far as they are still there. Of one that
+// is ahead nobody knows when it was made.
 struct Growth {
     unsigned days = 0;
     std::uint64_t snapshots = 0;

@@ -55,7 +55,8 @@ void mark_superseded(std::vector<SnapshotGroup>& groups) {
     for (auto const& one : groups) sources.emplace_back(one.newest.snapshot);
     for (std::size_t i = 0; i < groups.size(); ++i) {
         for (std::size_t other = 0; other < groups.size() && !groups[i].is_superseded; ++other) {
-            groups[i].is_superseded = groups[other].newest_ns > groups[i].newest_ns &&
+            groups[i].is_superseded = !groups[other].is_ahead &&
+                                      groups[other].newest_ns > groups[i].newest_ns &&
                                       sources[other].has_all_of(sources[i]);
         }
     }
@@ -86,7 +87,7 @@ std::vector<SnapshotGroup> group(std::vector<NamedSnapshot> const& oldest_first,
 Growth growth_of(std::vector<NamedSnapshot> const& snapshots, std::int64_t now_ns, unsigned days) {
     Growth growth{days};
     for (auto const& [id, snapshot] : snapshots) {
-        if (now_ns - snapshot.started_ns > days * day_ns) continue;
+        if (now_ns - snapshot.started_ns > days * day_ns || is_ahead(snapshot, now_ns)) continue;
         ++growth.snapshots;
         growth.bytes_stored += snapshot.statistics.bytes_stored;
     }

@@ -151,6 +151,15 @@ TEST_F(Status, AGroupIsSupersededByANewerOneThatHasAllOfIt) {
     for (auto const& group : status_at(3000 * second_ns).groups) EXPECT_FALSE(group.is_superseded);
 }
 
+// Else it would be silent about what grows old, until the clock has come so far.
+TEST_F(Status, NoGroupIsSupersededByOneThatIsAhead) {
+    save("a", {source_ / "one"}, 1000);
+    save("a", {source_ / "one", source_ / "sub"}, 20'000);
+    auto const groups = status_at(3000 * second_ns).groups;
+    ASSERT_EQ(groups.size(), 2U);
+    for (auto const& group : groups) EXPECT_FALSE(group.is_superseded);
+}
+
 TEST_F(Status, AFilterNarrowsTheGroups) {
     save("a", {source_.path()});
     save("b", {source_.path()});
@@ -211,6 +220,7 @@ TEST_F(Status, GrowthIsThatOfTheLastDays) {
     EXPECT_EQ(later[1].days, 30U);
     EXPECT_EQ(later[1].bytes_stored, stored);
     EXPECT_EQ(status_at(begin_ns + 31 * day_s * second_ns).growth[1].snapshots, 0U);
+    EXPECT_EQ(status_at(begin_ns - day_s * second_ns).growth[0].snapshots, 0U);
 }
 
 TEST_F(Status, ReadsNeitherTreesNorBundles) {
