@@ -108,7 +108,7 @@ void print_text(ForgetArguments const& arguments, ForgetReport const& report) {
         print("`repo prune` frees it; until then `repo forget --undo ID` takes it back");
     }
     if (!report.too_many.empty()) {
-        print(report.too_many + ": without --dry-run that needs --allow-many");
+        print(printable(report.too_many) + ": without --dry-run that needs --allow-many");
     }
 }
 

@@ -145,7 +145,7 @@ void save_again(Repository& repository, std::vector<std::string> const& paths, u
     request.parent = ParentChoice::none;
     request.tags = {"repair"};
     request.threads = threads;
-    request.given_up = "repair";
+    request.only_mends = true;
     take_snapshot(repository, request, progress);
 }
 

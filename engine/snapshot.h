@@ -44,8 +44,8 @@ struct SnapshotRequest {
     std::string host;  // empty: this machine's
     std::vector<std::string> tags;
     std::optional<std::int64_t> time_ns;  // default: now
-    // Given up before it is there, with this reason: what it stores counts, itself it never does.
-    std::string given_up;
+    // Given up before it is there: what it stores mends other snapshots, itself it never counts.
+    bool only_mends = false;
     ParentChoice parent = ParentChoice::automatic;
     std::string parent_name;  // with ParentChoice::given; as find_snapshot() takes it
     bool dry_run = false;

@@ -41,6 +41,9 @@ public:
             throw std::invalid_argument(
                 "say what to forget: IDs, or rules such as --keep-daily 14");
         }
+        if (request_.reason == reason_of_repair) {
+            throw std::invalid_argument("--reason: \"repair\" is kept for what a repair stores");
+        }
         if (!request_.names.empty() && !request_.rules.empty()) {
             throw std::invalid_argument(
                 "either IDs or rules of what to keep: IDs are forgotten whatever the rules say");

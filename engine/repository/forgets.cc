@@ -10,9 +10,20 @@ namespace coffre {
 namespace {
 
 // Throws RepositoryError{corrupt} for what nobody of this repository signed.
-void require_genuine(Repository& repository, std::string const& name) {
+Bytes open_genuine(Repository& repository, std::string const& name) {
     Bytes const bytes = get_whole(repository.store(), name, limits::object_size);
-    repository.keys().open_signed_object(ObjectKind::forget, name, bytes);
+    return repository.keys().open_signed_object(ObjectKind::forget, name, bytes);
+}
+
+// Calls `use(id, record)` for each that is genuine.
+template <class Use>
+void each_forget(Repository& repository, std::vector<std::string>& damaged, Use const& use) {
+    for (auto const& object : repository.store().list("forgets/")) {
+        use_listed(repository, object.name, damaged, [&] {
+            Bytes const record = open_genuine(repository, object.name);
+            if (auto const id = SessionId::parse(last_component(object.name))) use(*id, record);
+        });
+    }
 }
 
 std::optional<SessionId> replaced_by(Repository& repository, SessionId const& id) {
@@ -42,13 +53,18 @@ std::vector<SessionId> still_behind(Repository& repository, SessionId const& id)
 
 std::set<SessionId> read_forgets(Repository& repository, std::vector<std::string>& damaged) {
     std::set<SessionId> forgotten;
-    for (auto const& object : repository.store().list("forgets/")) {
-        use_listed(repository, object.name, damaged, [&] {
-            require_genuine(repository, object.name);
-            if (auto const id = SessionId::parse(last_component(object.name)))
-                forgotten.insert(*id);
-        });
-    }
+    each_forget(repository, damaged, [&](SessionId const& id, ByteView) { forgotten.insert(id); });
+    return forgotten;
+}
+
+std::set<SessionId> read_forgets_of_snapshots(Repository& repository,
+                                              std::vector<std::string>& damaged) {
+    std::set<SessionId> forgotten;
+    each_forget(repository, damaged, [&](SessionId const& id, ByteView record) {
+        bool const is_of_repair = naming(
+            names::forget(id), [&] { return decode_forget(record).reason == reason_of_repair; });
+        if (!is_of_repair) forgotten.insert(id);
+    });
     return forgotten;
 }
 
@@ -56,7 +72,7 @@ bool has_forget(Repository& repository, SessionId const& id) {
     std::string const name = names::forget(id);
     try {
         if (!repository.store().stat(name)) return false;
-        require_genuine(repository, name);
+        open_genuine(repository, name);
         return true;
     } catch (RepositoryError const& error) {
         if (error.kind() != RepositoryFailure::corrupt) throw;
@@ -71,7 +87,7 @@ void put_forgets(Repository& repository, std::vector<SessionId> const& ids,
         std::string const name = names::forget(id);
         Bytes const object = repository.keys().seal_signed_object(ObjectKind::forget, name, record);
         bool const is_there = repository.store().put(name, object) == PutResult::exists;
-        if (is_there) require_genuine(repository, name);  // else it counts for nothing
+        if (is_there) open_genuine(repository, name);  // else it counts for nothing
     }
     repository.store().barrier();
 }

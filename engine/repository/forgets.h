@@ -8,9 +8,16 @@
 
 namespace coffre {
 
+// The reason that goes with a snapshot that is given up before it is there: what it stores mends
+// others. Nobody else may give it.
+inline constexpr char const* reason_of_repair = "repair";
+
 // The slots that are given up. A record that nobody of this repository signed gives up nothing:
 // `damaged` gets a message.
 std::set<SessionId> read_forgets(Repository& repository, std::vector<std::string>& damaged);
+// Of these the ones that were snapshots before: without what only a repair has stored.
+std::set<SessionId> read_forgets_of_snapshots(Repository& repository,
+                                              std::vector<std::string>& damaged);
 
 // Whether a forget gives it up. One that cannot be opened gives up nothing.
 bool has_forget(Repository& repository, SessionId const& id);

@@ -76,7 +76,7 @@ public:
         if (twin != nullptr) return *twin;
         publishes_ = true;
         continue_chain(to_, snapshot);
-        if (there_ == nullptr) put_forgets(to_, {session_.id()}, "repair");
+        if (there_ == nullptr) put_forgets(to_, {session_.id()}, reason_of_repair);
         publisher.publish(snapshot, saved.reused);
         session_.has_published(progress_);
         remember_published(to_, session_.id(), snapshot, log_, progress_);

@@ -184,12 +184,12 @@ std::vector<Republished> change_tags(Repository& repository,
 
 namespace {
 
-// All whose slots are still there.
+// All whose slots are still there, and that were to be seen once.
 SnapshotList all_forgotten(Repository& repository) {
     GcState const log = read_gc_log(repository.store(), repository.keys());
     SnapshotList list;
     auto& found = list.snapshots;
-    for (auto const& id : read_forgets(repository, list.damaged)) {
+    for (auto const& id : read_forgets_of_snapshots(repository, list.damaged)) {
         if (log.closed.contains(id) || !repository.store().stat(names::snapshot(id))) continue;
         try {
             auto slot = read_slot(repository, names::snapshot(id));

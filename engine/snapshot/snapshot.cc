@@ -90,7 +90,7 @@ public:
         if (!request_.dry_run && !(request_.skip_if_unchanged && result.unchanged)) {
             publishes_ = true;
             continue_chain(repository_, snapshot_);
-            if (!request_.given_up.empty()) put_forgets(repository_, {id_}, request_.given_up);
+            if (request_.only_mends) put_forgets(repository_, {id_}, reason_of_repair);
             publisher.publish(snapshot_, reused);
             session_->has_published(progress_);
             result.id = id_;

@@ -79,6 +79,7 @@ for option in "snapshot src --tag" "tag latest --add" "tag latest --set"; do
     expect_error "at least one character"
 done
 expect_code 2 repo tag latest --set a --add b
+expect_code 2 repo forget latest --reason repair
 expect_code 0 repo snapshots
 expect_output "0 snapshots"
 

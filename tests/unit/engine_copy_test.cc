@@ -155,6 +155,7 @@ TEST_P(Copy, HealsWhatSnapshotsLackThatAreThere) {
         EXPECT_GT(report.healed, 0U);
         EXPECT_LE(report.healed, hurt);
         EXPECT_EQ(to_.ids(), ids);
+        EXPECT_TRUE(forgotten_snapshots(*to_).snapshots.empty());
         EXPECT_EQ(to_.errors(CheckDepth::read_data), Names{});
         EXPECT_EQ(to_.tar_of(to_.find(ids[0].substr(0, 8)).snapshot),
                   from_.tar_of(first_.snapshot));
