@@ -34,7 +34,7 @@ struct SnapshotArguments {
     std::string host;
     std::string time;
     std::string parent;
-    std::string stdin_filename = "stdin";
+    std::optional<std::string> stdin_filename;
     std::string compression = "auto";
     bool exclude_caches = false;
     bool one_file_system = false;
@@ -114,6 +114,10 @@ bool reads_list_from_stdin(SnapshotArguments const& arguments) {
            is_stdin(arguments.exclude_files);
 }
 
+std::string stdin_name(SnapshotArguments const& arguments) {
+    return arguments.stdin_filename.value_or("stdin");
+}
+
 void add_streams(SnapshotRequest& request, SnapshotArguments const& arguments,
                  std::vector<std::string>& paths) {
     for (auto const& stream : arguments.streams) {
@@ -127,17 +131,20 @@ void add_streams(SnapshotRequest& request, SnapshotArguments const& arguments,
         request.streams.push_back(stream_from_command(
             stream.substr(0, equals), {"/bin/sh", "-c", stream.substr(equals + 1)}));
     }
+    if (arguments.stdin_filename && !arguments.from_stdin && !arguments.from_command)
+        throw std::invalid_argument(
+            "--stdin-filename names what --stdin or --stdin-from-command saves: add one of them");
     if (arguments.from_stdin && reads_list_from_stdin(arguments))
         throw std::invalid_argument("--stdin: standard input is read as a list already");
     if (arguments.from_stdin) {
-        request.streams.push_back(stream_from_fd(arguments.stdin_filename, STDIN_FILENO));
+        request.streams.push_back(stream_from_fd(stdin_name(arguments), STDIN_FILENO));
     }
     if (arguments.from_command) {
         if (paths.empty() || paths.size() != arguments.words_after_dashes)
             throw std::invalid_argument(
                 "--stdin-from-command: write nothing but the command, after --; other paths and "
                 "commands go with --stream");
-        request.streams.push_back(stream_from_command(arguments.stdin_filename, paths));
+        request.streams.push_back(stream_from_command(stdin_name(arguments), paths));
         paths.clear();
     }
 }
@@ -295,7 +302,7 @@ int run_snapshot(GlobalOptions const& options, SnapshotArguments const& argument
     bool const is_beside = look_at_file_systems(options, arguments.require_offsite, request.paths);
     request.exclude.refuses_beside = arguments.require_offsite;
     request.exclude.repository = folder_of_repository(options);
-    warn_of_links(options, arguments.paths);
+    warn_of_links(options, request.paths);
     Progress progress;
     SnapshotResult result;
     double seconds = 0;
@@ -309,7 +316,10 @@ int run_snapshot(GlobalOptions const& options, SnapshotArguments const& argument
     if (!options.quiet) warn_of_exclusions(options, result);
     print_summary(options, arguments, result, seconds);
     if (result.snapshot.failure_count == 0) return exit_code::ok;
-    if (!options.json) print_error("repo: " + unread_text(result.snapshot) + "; the rest is saved");
+    if (!options.json) {
+        print_error("repo: " + unread_text(result.snapshot) +
+                    (arguments.dry_run ? "" : "; the rest is saved"));
+    }
     return exit_code::incomplete;
 }
 

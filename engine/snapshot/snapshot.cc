@@ -87,7 +87,10 @@ public:
         SnapshotResult result;
         result.unchanged = is_of_parents_group() && snapshot_.failure_count == 0 &&
                            parent_->snapshot.root.digest == snapshot_.root.digest;
-        if (!request_.dry_run && !(request_.skip_if_unchanged && result.unchanged)) {
+        // One that is incomplete would stay the newest.
+        bool const is_enough =
+            request_.skip_if_unchanged && result.unchanged && parent_->snapshot.failure_count == 0;
+        if (!request_.dry_run && !is_enough) {
             publishes_ = true;
             continue_chain(repository_, snapshot_);
             if (request_.only_mends) put_forgets(repository_, {id_}, reason_of_repair);

@@ -111,10 +111,12 @@ void Walker::walk_above(std::vector<std::string> const& paths, std::string const
     folder.inode = folder.device = 0;
     folder.links = 1;
     split_.add(EnterDirectory{std::move(folder)});
+    bool const is_above_partial = std::exchange(is_partial_, false);
     ++depth_;
     walk_beneath(paths, path, before);
     --depth_;
-    split_.add(LeaveDirectory{});
+    split_.add(LeaveDirectory{is_partial_ ? node_flags::partial : 0});
+    is_partial_ = is_above_partial;
 }
 
 // The entries of the folder `path` that lie on the way to one of `paths`, or are one.
@@ -251,9 +253,13 @@ void Walker::walk_entries(Place const& place, std::uint64_t device, Listing list
                           Node const* before) {
     if (listing.names_error != 0) fail(place.path, errno_text(listing.names_error));
     if (auto const* const tag = tag_of(listing.folder.get())) {
-        listing.names.keep_only(tag->name);
-        listing.looks = look_at_entries(listing.folder.get(), listing.names, 0);
-        is_partial_ = true;
+        if (is_named(place.path)) {
+            spared_.push_back(place.path);
+        } else {
+            listing.names.keep_only(tag->name);
+            listing.looks = look_at_entries(listing.folder.get(), listing.names, 0);
+            is_partial_ = true;
+        }
     }
     std::optional<DirectoryCursor> cursor;
     if (before != nullptr && before->is_directory())

@@ -121,6 +121,9 @@ fi
 expect_code 3 repo snapshot vanished src
 expect_error "$work/vanished: No such file"
 expect_error "1 source could not be read whole; the rest is saved"
+expect_code 3 repo snapshot -n src gone
+! grep -q 'the rest is saved' err || fail "a dry run saves nothing"
+expect_code 2 repo snapshot src --stdin-filename db.sql
 repo cat "latest:$work/src/numbers" | cmp - src/numbers
 expect_code 0 repo snapshots
 expect_output "(incomplete)"

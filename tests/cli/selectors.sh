@@ -184,6 +184,12 @@ expect_code 0 repo snapshot -q link
 expect_error "link is a symbolic link, and saved as such: name $work/src"
 expect_code 1 repo cat "latest:$work/link"
 expect_error 'is a symbolic link to "src"'
+echo link >list
+expect_code 0 repo snapshot -q --files-from list
+expect_error "link is a symbolic link"
+ln -s /bin/echo command
+expect_code 0 repo snapshot -q --stdin-from-command -- ./command said
+expect_no_error
 ln -s nowhere loose
 expect_code 0 repo snapshot -q link src loose
 expect_no_error

@@ -215,6 +215,40 @@ TEST(Snapshot, KeepsOnlyTheTagOfAMarkedFolder) {
     EXPECT_EQ(partial, (Names{"marked", "real", "scratch"}));
 }
 
+TEST(Snapshot, SavesANamedFolderWhateverItsTag) {
+    TempFolder const source;
+    write_tree(source.path(), {"marked/x", "marked/beneath/y"});
+    for (auto const* folder : {"", "/marked", "/marked/beneath"}) {
+        write_file(source.path() + folder + "/.nobackup", "");
+    }
+    TestRepo repo;
+    auto request = saving({source.path(), source / "marked/beneath"});
+    request.exclude.tags = {{".nobackup", ""}};
+    auto const taken = repo.take(std::move(request));
+    EXPECT_EQ(names_in(repo, taken.snapshot, source.path()),
+              (Names{".nobackup", "marked", "marked/.nobackup", "marked/beneath",
+                     "marked/beneath/.nobackup", "marked/beneath/y", "marked/x"}));
+    EXPECT_EQ(taken.spared, (Names{source.path(), source / "marked", source / "marked/beneath"}));
+}
+
+// As restore and diff are told of a folder of which not all is saved.
+TEST(Snapshot, MarksTheFolderAboveANamedPathThatFails) {
+    TempFolder const source;
+    write_tree(source.path(), {"job/a/1", "job/b/2"});
+    TestRepo repo;
+    auto const is_partial = [&](std::string const& name) {
+        auto const taken = repo.take(saving({source / "job/a", source / name}));
+        bool partial = false;
+        walk_snapshot(*repo, taken.snapshot, "", [&](std::string const& path, Node const& node) {
+            if (path == source / "job") partial = (node.flags & node_flags::partial) != 0;
+            return true;
+        });
+        return partial;
+    };
+    EXPECT_FALSE(is_partial("job/b"));
+    EXPECT_TRUE(is_partial("job/gone"));
+}
+
 TEST(Snapshot, LeavesOutLargeFilesOnly) {
     TempFolder const source;
     write_file(source / "101", std::string(101, 'x'));
@@ -361,6 +395,24 @@ TEST(Snapshot, ChoosesTheNewestParentOfTheSameHostAndPaths) {
     auto const full = repo.take(std::move(none));
     EXPECT_FALSE(full.snapshot.parent);
     EXPECT_EQ(full.snapshot.statistics.files_new, 1U);
+}
+
+// Else what is whole again would be incomplete until something changes.
+TEST(Snapshot, SkipsNothingAfterAnIncompleteOne) {
+    TempFolder const source;
+    make_folder(source / "moved");
+    TestRepo repo;
+    auto const skipping = [&] {
+        auto request = saving({source / "moved"});
+        request.skip_if_unchanged = true;
+        return repo.take(std::move(request));
+    };
+    skipping();
+    ASSERT_EQ(::rmdir((source / "moved").c_str()), 0);
+    write_file(source / "moved", "is none any more");
+    EXPECT_EQ(skipping().snapshot.failure_count, 1U);
+    EXPECT_TRUE(skipping().id);
+    EXPECT_FALSE(skipping().id);
 }
 
 // A folder more in a job is no reason to read all others again.
