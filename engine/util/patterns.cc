@@ -3,9 +3,12 @@
 #include <fnmatch.h>
 
 #include <algorithm>
+#include <iterator>
+#include <set>
 #include <span>
 #include <stdexcept>
 
+#include "engine/utf8.h"
 #include "engine/util/paths.h"
 
 namespace coffre {
@@ -14,8 +17,55 @@ namespace {
 
 using Components = std::span<std::string const>;
 
-bool component_matches(std::string const& pattern, std::string const& name) {
+constexpr int first_byte = 0x80;  // that is no character of its own
+
+bool bytes_match(std::string const& pattern, std::string const& name) {
     return ::fnmatch(pattern.c_str(), name.c_str(), 0) == 0;
+}
+
+using Characters = std::vector<std::string>;
+
+Characters characters_of(std::string const& text) {
+    Characters characters;
+    for (std::size_t at = 0; at < text.size(); at += characters.back().size()) {
+        characters.push_back(text.substr(at, utf8_length(text, at)));
+    }
+    return characters;
+}
+
+// A byte for each character: those of several bytes are numbered in their order.
+std::string with_numbers(Characters const& characters, std::set<std::string> const& longer) {
+    std::string bytes;
+    for (auto const& character : characters) {
+        auto const number = std::distance(longer.begin(), longer.lower_bound(character));
+        bytes += character.size() == 1 ? character[0] : static_cast<char>(first_byte + number);
+    }
+    return bytes;
+}
+
+bool is_ascii(std::string const& text) {
+    return std::all_of(text.begin(), text.end(),
+                       [](char c) { return static_cast<unsigned char>(c) < first_byte; });
+}
+
+bool characters_match(std::string const& pattern, std::string const& name) {
+    auto const of_pattern = characters_of(pattern);
+    auto const of_name = characters_of(name);
+    std::set<std::string> longer;
+    for (auto const* all : {&of_pattern, &of_name}) {
+        std::copy_if(all->begin(), all->end(), std::inserter(longer, longer.end()),
+                     [](std::string const& character) { return character.size() > 1; });
+    }
+    if (longer.size() > 0x100 - first_byte) return bytes_match(pattern, name);
+    return bytes_match(with_numbers(of_pattern, longer), with_numbers(of_name, longer));
+}
+
+// `?` and `[ab]` stand for a character; in names that are not UTF-8, for a byte.
+bool component_matches(std::string const& pattern, std::string const& name) {
+    bool const may_differ = pattern.find_first_of("?[") != std::string::npos &&
+                            !(is_ascii(pattern) && is_ascii(name)) && is_utf8(pattern) &&
+                            is_utf8(name);
+    return may_differ ? characters_match(pattern, name) : bytes_match(pattern, name);
 }
 
 // The places in a pattern that some way through a path has reached: no pattern takes more time than

@@ -843,7 +843,11 @@ INSTANTIATE_TEST_SUITE_P(
                     PatternCase{{"*", "!**"}, "/a", false},
                     PatternCase{{"*", "!/**"}, "/a/b", false}, PatternCase{{"!a"}, "/a", false},
                     PatternCase{{"a\\*"}, "/a*", true}, PatternCase{{"a\\*"}, "/ab", false},
-                    PatternCase{{"**"}, "/a/b", true}, PatternCase{{"x*y"}, "/x/y", false}));
+                    PatternCase{{"**"}, "/a/b", true}, PatternCase{{"x*y"}, "/x/y", false},
+                    PatternCase{{"[ä]*"}, "/öl", false}, PatternCase{{"[äö]l"}, "/öl", true},
+                    PatternCase{{"M?ller"}, "/Müller", true}, PatternCase{{"??"}, "/ü", false},
+                    PatternCase{{"[!a]x"}, "/öx", true}, PatternCase{{"?"}, "/\xff", true},
+                    PatternCase{{"ü?"}, "/ü\xff", true}));
 
 TEST_P(Patterns, Decide) {
     PatternList list;
