@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "engine/util/paths.h"
+
 namespace coffre {
 
 namespace {
@@ -22,10 +24,10 @@ void NodeFilter::add_pattern(std::string const& pattern) {
     patterns_.add(text);
     bool const takes_back = text.starts_with('!');
     has_paths_ = has_paths_ || takes_back || text.find('/') != std::string::npos;
-    if (!takes_back) {
-        std::size_t const end = text.find_last_not_of('/') + 1;
-        last_names_.add(text.substr(0, end).substr(text.rfind('/', end - 1) + 1));
-    }
+    if (takes_back) return;
+    auto components = components_of(text);
+    std::erase(components, ".");
+    last_names_.add("/" + components.back());
 }
 
 bool NodeFilter::matches_size(Node const& node) const {

@@ -318,6 +318,17 @@ TEST_F(Find, TakesNamesBack) {
     EXPECT_EQ(find(filter), Lines{"/file: 1, 0 to 0"});
 }
 
+TEST_F(Find, TakesAMarkOrADotInAPathForWhatItIs) {
+    write_file(source_ / "folder/!odd", "x");
+    repo_.save(source_.path());
+    EXPECT_EQ(find("folder/!odd").size(), 1U);
+    EXPECT_EQ(find(source_ / "folder/inner/."), find(source_ / "folder/inner"));
+    NodeFilter filter;
+    filter.add_pattern("!odd");
+    filter.add_pattern("folder/!odd");
+    EXPECT_EQ(find(filter).size(), 1U);
+}
+
 TEST_F(Find, IgnoresCaseWhenTold) {
     EXPECT_EQ(find("OTHER.*"), Lines{});
     EXPECT_EQ(find("O[T]HER.txt", NodeFilter::Case::ignored),
