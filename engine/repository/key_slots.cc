@@ -179,7 +179,10 @@ bool fits(SealedSlot const& slot, RepositoryId const& repository,
 // Nothing of a slot is vouched for before its key is known, and there may be any number of them.
 constexpr std::size_t most_slots = 10'000;
 
+constexpr int open_attempts = 5;
+
 struct SlotList {
+    std::vector<ObjectInfo> listed;
     std::vector<SealedSlot> slots;          // without what is sealed; the most master secrets first
     std::string damaged;                    // "; " and a message for each other one
     std::optional<RepositoryError> denied;  // of one that this user may not read
@@ -198,6 +201,7 @@ SlotList read_slots(Backend& store) {
         throw corrupt("keys/: holds " + std::to_string(objects.size()) + " objects, more than " +
                       std::to_string(most_slots));
     }
+    list.listed = objects;
     for (auto const& object : objects) {
         try {
             list.slots.push_back(without_sealed(read_slot(store, object.name)));
@@ -277,9 +281,10 @@ void require_newest(Backend& store, RepositoryId const& repository, SlotList con
     }
 }
 
-OpenedSlot open_key_slots(Backend& store, RepositoryId const& repository,
-                          Credentials const& credentials) {
-    SlotList list = read_slots(store);
+namespace {
+
+OpenedSlot open_one_of(SlotList list, Backend& store, RepositoryId const& repository,
+                       Credentials const& credentials) {
     GivenKeys const given(credentials);
     std::optional<CostlyKeyError> lack_of_memory;  // of one slot; another may need less
     for (auto const& slot : list.slots) {
@@ -299,6 +304,28 @@ OpenedSlot open_key_slots(Backend& store, RepositoryId const& repository,
     if (lack_of_memory) throw *lack_of_memory;
     if (list.denied) throw *list.denied;
     throw_no_slot(credentials, given.unusable_file + list.damaged);
+}
+
+bool is_one_gone(Backend& store, SlotList const& list) {
+    return std::any_of(list.listed.begin(), list.listed.end(),
+                       [&](ObjectInfo const& object) { return !store.stat(object.name); });
+}
+
+}  // namespace
+
+OpenedSlot open_key_slots(Backend& store, RepositoryId const& repository,
+                          Credentials const& credentials) {
+    for (int attempt = 1;; ++attempt) {
+        SlotList const list = read_slots(store);
+        try {
+            return open_one_of(list, store, repository, credentials);
+        } catch (RepositoryError const& error) {
+            // Whoever changes a key puts the new slot before the old one goes.
+            bool const may_be_in_another = error.kind() == RepositoryFailure::wrong_key &&
+                                           attempt < open_attempts && is_one_gone(store, list);
+            if (!may_be_in_another) throw;
+        }
+    }
 }
 
 std::uint32_t newest_slot_epoch(Backend& store) {

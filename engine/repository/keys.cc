@@ -140,6 +140,7 @@ KeySlotList list_keys(Repository& repository) {
                                   slot.prefix.epochs < newest});
         } catch (RepositoryError const& error) {
             if (!is_of_one_object(error.kind())) throw;
+            if (!repository.store().stat(object.name)) continue;  // removed since it was listed
             list.damaged.push_back({last_component(object.name), error.what()});
         }
     }

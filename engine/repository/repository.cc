@@ -26,6 +26,16 @@ std::uint64_t cache_seed(KeyRing const& keys) {
 
 }  // namespace
 
+void make_cache(OpenOptions const& options, RepositoryId const& repository) {
+    try {
+        make_folders(options.cache_folder + "/" + repository.hex() + "/index");
+    } catch (SourceError const& error) {
+        throw SourceError(error.path(), std::string(error.what()) +
+                                            "; a folder for this machine's index is needed: name "
+                                            "one with --cache-dir or REPO_CACHE_DIR");
+    }
+}
+
 Repository::Repository(std::shared_ptr<Backend> store, ConfigSecrets const& config, KeyRing keys,
                        OpenOptions const& options)
     : store_(std::move(store)),
@@ -36,13 +46,7 @@ Repository::Repository(std::shared_ptr<Backend> store, ConfigSecrets const& conf
       warn_(options.warn),
       index_seed_(cache_seed(keys_)),
       session_keys_(known_session_keys) {
-    try {
-        make_folders(folder_ + "/index");
-    } catch (SourceError const& error) {
-        throw SourceError(error.path(), std::string(error.what()) +
-                                            "; a folder for this machine's index is needed: name "
-                                            "one with --cache-dir or REPO_CACHE_DIR");
-    }
+    make_cache(options, keys_.repository());
     local_state_ = load_local_state(folder_, keys_.repository());
 }
 
@@ -90,11 +94,13 @@ void Repository::open_index(Database which) {
 }
 
 bool Repository::level_index() {
-    auto const present = list_bundles();
     try {
         bool const is_new = !index_;
         if (is_new) open_index(Database::known);
-        auto known = index_->bundles();
+        // Before the store is listed: another process of this machine may put a bundle and enter it
+        // here meanwhile.
+        auto const known = index_->bundles();
+        auto const present = list_bundles();
         bool const all_there =
             std::includes(present.begin(), present.end(), known.begin(), known.end());
         if (!all_there) throw IndexDamaged("index: knows bundles that are gone");

@@ -18,6 +18,9 @@
 
 namespace coffre {
 
+// Makes the folders for what this machine keeps of the repository. Throws SourceError.
+void make_cache(OpenOptions const& options, RepositoryId const& repository);
+
 class Repository {
 public:
     Repository(std::shared_ptr<Backend> store, ConfigSecrets const& config, KeyRing keys,

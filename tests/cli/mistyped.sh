@@ -119,6 +119,8 @@ expect_code 12 repo --key-file "$work" snapshots
 expect_error "cannot read the key file"
 expect_code 1 repo --cache-dir /proc/none snapshots
 expect_error "--cache-dir"
+expect_code 1 repo init -q -r fresh --cache-dir /proc/none
+expect_code 0 repo init -q -r fresh
 
 # A list that cannot be read is no short list.
 mkdir list

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "engine_test_repo.h"
+#include "tests/proof/hooked_backend.h"
 
 namespace coffre {
 namespace {
@@ -374,6 +375,27 @@ TEST_F(IndexDisposed, DamagedInItsKeys) {
         open_with(damaged_after(packs(), distance));
         expect_same_answers("byte " + std::to_string(distance) + " of pack ids");
     }
+}
+
+// Another process of this machine: what it enters after the store was listed is not gone.
+TEST(IndexShared, IsNotBuiltAnewForABundleThatAnotherProcessEnters) {
+    TempFolder const source;
+    write_file(source / "file", "one");
+    TestRepo repo;
+    repo.save(source.path());
+    bool is_entered = false;
+    auto const beside = std::make_shared<proof::HookedBackend>(
+        repo.observed(), [&](proof::Moment moment, Verb verb, std::string const& name) {
+            bool const is_listed = moment == proof::Moment::after && verb == Verb::list;
+            if (!is_listed || name != "bundles/" || std::exchange(is_entered, true)) return;
+            write_file(source / "file", "another");
+            repo.save(source.path());
+        });
+    auto const other = open_repository(beside, repo.credentials(), repo.options());
+    auto const before = other->index_generation();
+    other->refresh_index();
+    EXPECT_TRUE(is_entered);
+    EXPECT_EQ(other->index_generation(), before);
 }
 
 // Damage that shows only while a command runs: it builds the index again and starts over.

@@ -240,6 +240,33 @@ TEST_F(Keys, OneTakesThePlaceOfTheOneInUse) {
     EXPECT_TRUE(opens(key_file()));
 }
 
+// As when its key derivation is made stronger while a job begins.
+TEST_F(Keys, OneThatIsReplacedMeanwhileIsLookedForAnew) {
+    int reads = 0;
+    ObservedBackend beside(*store_, [&](Verb verb, std::string const& name) {
+        if (verb != Verb::get || !name.starts_with("keys/") || ++reads != 2) return;
+        replace_key(*first_, {passphrase("another"), KdfStrength::standard, ""});
+        replace_key(*first_, {passphrase("the first"), KdfStrength::standard, ""});
+    });
+    std::shared_ptr<Backend> const seen(&beside, [](Backend*) {});
+    EXPECT_NO_THROW(open_repository(seen, passphrase("the first"), options()));
+    EXPECT_GT(reads, 2);
+}
+
+TEST_F(Keys, OneThatIsRemovedMeanwhileIsNotDamaged) {
+    auto const id = add_key(*first_, {key_file(), KdfStrength::standard, ""});
+    bool is_going = false;
+    ObservedBackend beside(*store_, [&](Verb verb, std::string const& name) {
+        if (verb == Verb::get && last_component(name) == id && is_going) store_->remove(name);
+    });
+    std::shared_ptr<Backend> const seen(&beside, [](Backend*) {});
+    auto const opened = open_repository(seen, passphrase("the first"), options());
+    is_going = true;
+    auto const list = list_keys(*opened);
+    EXPECT_EQ(list.slots.size(), 1U);
+    EXPECT_TRUE(list.damaged.empty());
+}
+
 TEST_F(Keys, ARecoveryKeyIsKnownHoweverItIsTyped) {
     std::string const key = make_recovery_key();
     add_key(*first_, {passphrase(key), KdfStrength::standard, ""});
