@@ -195,7 +195,7 @@ void add_repair(CLI::App& app, Context& context) {
     command->add_flag("--apply", arguments->apply,
                       "do it; else it is only said what would be done");
     command->add_flag("--skip-data", arguments->skip_data,
-                      "do not read the packs: look at bundles and sizes only");
+                      "of packs compare sizes only, and read none but those known to be damaged");
     command->add_flag("--allow-many", arguments->allow_many,
                       "give up lost snapshots although more are lost than left");
     command->add_option("--from", arguments->from,

@@ -9,7 +9,7 @@ namespace coffre {
 
 struct RepairRequest {
     bool apply = false;       // else only say what would be done
-    bool read_data = true;    // compare every byte of every pack; else only packs' sizes
+    bool read_data = true;    // every byte of every pack; else of those known to be damaged
     unsigned threads = 0;     // 0: one for each processor
     bool allow_many = false;  // give up lost snapshots although more are lost than left
 };

@@ -29,9 +29,17 @@ struct CollectedMeanwhile {};
 
 using Clock = std::function<std::int64_t()>;
 
-struct Time {
+struct Amount {
+    std::uint64_t chunks = 0;
+    std::uint64_t bytes = 0;
+};
+
+// What all attempts of a check share.
+struct Shared {
     Clock clock;
     std::int64_t begin_s;
+    CheckMemory memory;             // while packs are read, by the reads alone, like the next one
+    std::map<PackId, Amount> read;  // of each pack that was read
 };
 
 // This machine's time when this was made, and what went by since: nobody turns it back.
@@ -43,14 +51,13 @@ Clock clock_that_runs_on() {
 
 class Checker {
 public:
-    // The time and the memory are those of all attempts.
-    Checker(Repository& repository, CheckRequest const& request, Time const& time,
-            CheckMemory& memory, Progress& progress)
+    Checker(Repository& repository, CheckRequest const& request, Shared& shared, Progress& progress)
         : repository_(repository),
           request_(request),
-          clock_(time.clock),
-          begin_s_(time.begin_s),
-          memory_(memory),
+          clock_(shared.clock),
+          begin_s_(shared.begin_s),
+          memory_(shared.memory),
+          read_(shared.read),
           progress_(progress) {}
 
     CheckReport run() {
@@ -297,10 +304,7 @@ private:
     void add(PackReading const& reading) {
         if (!reading.denied.empty()) note(reading.denied, names::pack(reading.pack));
         if (!reading.begun_s) return;
-        ++report_.packs_read;
-        read_.insert(reading.pack);
-        report_.chunks_read += reading.chunks;
-        report_.bytes_read += reading.bytes;
+        read_[reading.pack] = {reading.chunks, reading.bytes};
         for (auto const& message : reading.errors) note(message, names::pack(reading.pack));
         if (reading.errors.empty()) {
             memory_.note_verified(reading.pack, *reading.begun_s);
@@ -320,9 +324,20 @@ private:
         }
     }
 
+    void sum_up_reads() {
+        report_.packs_read = read_.size();
+        for (auto const& [pack, amount] : read_) {
+            report_.chunks_read += amount.chunks;
+            report_.bytes_read += amount.bytes;
+        }
+    }
+
     void remember() {
+        sum_up_reads();
         CheckRun const run{clock_(), report_.errors.size()};
-        bool const all_read = report_.packs_read == readable_.size();
+        bool const all_read = std::all_of(readable_.begin(), readable_.end(), [&](auto const& row) {
+            return read_.contains(row.first);
+        });
         memory_.note_structure(run);
         if (reads_ && all_read) memory_.note_read_data(run);
         save_memory();
@@ -343,8 +358,8 @@ private:
     CheckRequest const& request_;
     Clock const& clock_;
     std::int64_t const begin_s_;
-    CheckMemory& memory_;  // while packs are read, by the reads alone, like the next three
-    std::set<PackId> read_;
+    CheckMemory& memory_;
+    std::map<PackId, Amount>& read_;
     std::int64_t saved_s_ = 0;
     std::string save_failure_;
     Progress& progress_;
@@ -365,12 +380,12 @@ private:
 
 CheckReport check_repository(Repository& repository, CheckRequest const& request,
                              Progress& progress) {
-    Time time{request.clock ? request.clock : clock_that_runs_on(), 0};
-    time.begin_s = time.clock();
-    CheckMemory memory(repository.folder(), time.begin_s);
+    Clock const clock = request.clock ? request.clock : clock_that_runs_on();
+    std::int64_t const begin_s = clock();
+    Shared shared{clock, begin_s, CheckMemory(repository.folder(), begin_s), {}};
     for (int attempt = 1; attempt <= check_attempts; ++attempt) {
         try {
-            return Checker(repository, request, time, memory, progress).run();
+            return Checker(repository, request, shared, progress).run();
         } catch (CollectedMeanwhile const&) {
             progress.report_failure("", "the repository was collected meanwhile; looking again");
         }

@@ -5,6 +5,7 @@
 #include "engine/maintain/open_sessions.h"
 #include "engine/maintain/pack_reads.h"
 #include "engine/maintain/small_objects.h"
+#include "engine/repository/damage_notes.h"
 #include "engine/repository/names.h"
 #include "engine/repository/pack_store.h"
 #include "engine/repository/stored_packs.h"
@@ -26,7 +27,8 @@ public:
           request_(request),
           log_(log),
           returned_(returned),
-          progress_(progress) {}
+          progress_(progress),
+          noted_(noted_damaged(repository.folder())) {}
 
     Findings run() {
         look_at_bundles();
@@ -98,7 +100,7 @@ private:
         } else if (known->second.size != size) {
             add_damaged(id, names::pack(id) + ": has " + std::to_string(size) +
                                 " bytes, expected " + std::to_string(known->second.size));
-        } else if (request_.read_data || returned_.contains(id)) {
+        } else if (request_.read_data || returned_.contains(id) || noted_.contains(id)) {
             read_later(id, size);
         }
     }
@@ -218,6 +220,7 @@ private:
     GcState const& log_;
     std::set<PackId>& returned_;
     Progress& progress_;
+    std::set<PackId> const noted_;  // damaged when they were read last
     std::set<std::string> seen_bundles_;
     std::map<PackId, ExpectedPack> expected_;  // by the bundles
     std::optional<std::set<SessionId>> open_sessions_;

@@ -24,10 +24,11 @@ struct Findings {
 };
 
 // Looks at the bundles, the packs, the small objects but snapshots, and at all names. Of packs it
-// compares the sizes, and reads all bytes when the request says so, or when no bundle names them
-// and no writer that is at work will; `progress` counts these. When the request is to be applied, a
-// missing pack that lies in quarantine is put back first, and added to `returned`; those are always
-// read. Throws RepositoryError for what is no matter of one object.
+// compares the sizes, and reads all bytes when the request says so, when they were damaged when
+// this machine read them last, or when no bundle names them and no writer that is at work will;
+// `progress` counts these. When the request is to be applied, a missing pack that lies in
+// quarantine is put back first, and added to `returned`; those are always read. Throws
+// RepositoryError for what is no matter of one object.
 Findings inspect(Repository& repository, RepairRequest const& request, GcState const& log,
                  std::set<PackId>& returned, Progress& progress);
 

@@ -56,13 +56,14 @@ public:
 
 private:
     void collect_all() {
-        with_reserve(store_, [this] {
+        auto const begin_and_end = [this] {
             report_ = {};
             moves_later_ = false;
             collect();
             if (moves_later_ && report_.waiting_for.empty()) collect();
-        });
-        if (request_.dry_run) return;
+        };
+        if (request_.dry_run) return begin_and_end();
+        with_reserve(store_, begin_and_end);
         make_reserve(store_);
         remember_log();
     }

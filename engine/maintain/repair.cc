@@ -279,6 +279,7 @@ private:
 
 RepairReport repair_repository(Repository& repository, RepairRequest const& request,
                                Progress& progress) {
+    if (!request.apply) return Repair(repository, request, progress).run();
     RepairReport report;
     with_reserve(repository.store(), [&] { report = Repair(repository, request, progress).run(); });
     return report;

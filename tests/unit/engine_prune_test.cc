@@ -1309,6 +1309,24 @@ TEST_P(Prune, ShowsOnlyWhatCanBeTakenBack) {
     EXPECT_EQ(repo_.errors(CheckDepth::read_data), Names{});
 }
 
+TEST_P(Prune, ADryRunLeavesTheReserve) {
+    make_reserve(repo_.store());
+    repo_.observe([](Verb verb, std::string const& name) {
+        if (verb == Verb::list && name == "packs/")
+            throw RepositoryError(RepositoryFailure::no_space, "no space for the index");
+    });
+    PruneRequest look;
+    look.dry_run = true;
+    Progress progress;
+    EXPECT_EQ(failure_of([&] { prune(*repo_, look, progress); }), RepositoryFailure::no_space);
+    EXPECT_EQ(failure_of([&] {
+                  repair_repository(*repo_, {false, true, 1}, progress);
+              }),
+              RepositoryFailure::no_space);
+    repo_.observe_nothing();
+    EXPECT_TRUE(repo_.store().stat(names::reserve));
+}
+
 // The plan comes before the first change, and says what is gained.
 TEST_P(Prune, SaysFirstWhatItIsGoingToDo) {
     auto const before = stored();

@@ -561,6 +561,18 @@ TEST(RepairUnderOldKeys, LeavesWhatOnlyALostSecretOpens) {
               std::vector<std::string>{});
 }
 
+TEST_P(Repair, LooksAgainAtWhatIsKnownToBeDamaged) {
+    Progress progress;
+    auto const pack = data_pack();
+    flip(pack, 5'000);
+    RepairRequest const quick{false, false, 2};
+    EXPECT_EQ(repair_repository(*repo_, quick, progress).damaged_packs, Names{});
+    repo_.errors(CheckDepth::read_data);
+    auto const found = repair_repository(*repo_, quick, progress).damaged_packs;
+    ASSERT_EQ(found.size(), 1U);
+    EXPECT_TRUE(contains(found[0], pack));
+}
+
 TEST_P(Repair, SetsAsideWhatHasNoObjectsName) {
     Names const strays{"packs/00/junk", "sessions/0000000000000009", "snapshots/notes.txt"};
     for (auto const& name : strays) repo_.put(name, as_bytes("junk"));
