@@ -226,6 +226,15 @@ FolderTag const* Walker::tag_of(int folder) const {
     return found == exclude_.tags.end() ? nullptr : &*found;
 }
 
+void Walker::heed_tag(Place const& place, Listing& listing) {
+    auto const* const tag = tag_of(listing.folder.get());
+    if (tag == nullptr) return;
+    if (is_named(place.path)) return spared_.push_back(place.path);
+    listing.names.keep_only(tag->name);
+    listing.looks = look_at_entries(listing.folder.get(), listing.names, 0);
+    is_partial_ = true;
+}
+
 void Walker::walk_directory(Place const& place, Node node, Node const* before, Entries* beside) {
     bool const is_entered =
         !exclude_.other_file_systems || node.device == place.device || named_.contains(place.path);
@@ -252,15 +261,7 @@ void Walker::walk_directory(Place const& place, Node node, Node const* before, E
 void Walker::walk_entries(Place const& place, std::uint64_t device, Listing listing,
                           Node const* before) {
     if (listing.names_error != 0) fail(place.path, errno_text(listing.names_error));
-    if (auto const* const tag = tag_of(listing.folder.get())) {
-        if (is_named(place.path)) {
-            spared_.push_back(place.path);
-        } else {
-            listing.names.keep_only(tag->name);
-            listing.looks = look_at_entries(listing.folder.get(), listing.names, 0);
-            is_partial_ = true;
-        }
-    }
+    heed_tag(place, listing);
     std::optional<DirectoryCursor> cursor;
     if (before != nullptr && before->is_directory())
         cursor.emplace(parent_->reader, before->content);

@@ -78,6 +78,7 @@ private:
     bool is_excluded(std::string const& path, Node const& node);
     bool matches_pattern(std::string const& path) const;
     FolderTag const* tag_of(int folder) const;
+    void heed_tag(Place const& place, Listing& listing);
     // A failure by which an entry is not in the snapshot; one by which it is, with a fault.
     void fail(std::string const& path, std::string const& message);
     void report(std::string const& path, std::string const& message);
