@@ -3,9 +3,8 @@
 
 #include <fmt/format.h>
 
-#include <set>
-
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "cli/context.h"
 #include "cli/nodes.h"

@@ -3,17 +3,15 @@
 #include <algorithm>
 #include <mutex>
 
-#include "engine/maintain/check_memory.h"
+#include "engine/maintain/check_reads.h"
 #include "engine/maintain/log_repair.h"
 #include "engine/maintain/lost_snapshots.h"
 #include "engine/maintain/pack_reads.h"
-#include "engine/maintain/read_plan.h"
 #include "engine/maintain/small_objects.h"
 #include "engine/maintain/tree_check.h"
 #include "engine/repository/gc_state.h"
 #include "engine/repository/names.h"
 #include "engine/repository/pack_store.h"
-#include "engine/util/clock.h"
 #include "engine/util/workers.h"
 #include "format/limits.h"
 
@@ -21,44 +19,17 @@ namespace coffre {
 
 namespace {
 
-constexpr std::int64_t save_interval_s = 60;
 constexpr int check_attempts = 5;
 
 // What a collection removed meanwhile looks like damage.
 struct CollectedMeanwhile {};
 
-using Clock = std::function<std::int64_t()>;
-
-struct Amount {
-    std::uint64_t chunks = 0;
-    std::uint64_t bytes = 0;
-};
-
-// What all attempts of a check share.
-struct Shared {
-    Clock clock;
-    std::int64_t begin_s;
-    CheckMemory memory;             // while packs are read, by the reads alone, like the next one
-    std::map<PackId, Amount> read;  // of each pack that was read
-};
-
-// This machine's time when this was made, and what went by since: nobody turns it back.
-Clock clock_that_runs_on() {
-    return [begin_ns = now_ns(), begin = std::chrono::steady_clock::now()] {
-        return begin_ns / 1'000'000'000 + static_cast<std::int64_t>(seconds_since(begin));
-    };
-}
-
 class Checker {
 public:
-    Checker(Repository& repository, CheckRequest const& request, Shared& shared, Progress& progress)
-        : repository_(repository),
-          request_(request),
-          clock_(shared.clock),
-          begin_s_(shared.begin_s),
-          memory_(shared.memory),
-          read_(shared.read),
-          progress_(progress) {}
+    // `so_far` are the reads of earlier attempts, and gets those of this one.
+    Checker(Repository& repository, CheckRequest const& request, CheckReads& so_far,
+            Progress& progress)
+        : repository_(repository), request_(request), so_far_(so_far), progress_(progress) {}
 
     CheckReport run() {
         try {
@@ -67,10 +38,10 @@ public:
             // What was read until then counts.
             bool const has_read = reads_.has_value();
             reads_.reset();
-            if (has_read) save_memory();
+            if (has_read) so_far_.save(readable_);
             throw;
         }
-        remember();
+        so_far_.finish(report_, readable_, reads_.has_value());
         return std::move(report_);
     }
 
@@ -287,81 +258,31 @@ private:
     }
 
     void begin_reading() {
-        auto packs = plan_reads(readable_, memory_, request_, begin_s_);
+        auto packs = so_far_.plan(readable_);
         for (auto const& pack : packs) progress_.total_bytes += readable_.at(pack);
         reads_.emplace(repository_, expected_, worker_count(request_.threads), progress_,
                        [this](PackReading const& reading) { add(reading); });
-        saved_s_ = begin_s_;
-        reads_->begin(std::move(packs), [this] { return time_to_begin(); });
-    }
-
-    std::optional<std::int64_t> time_to_begin() const {
-        std::int64_t const now_s = clock_();
-        bool const is_late = request_.budget_s && now_s - begin_s_ >= *request_.budget_s;
-        return is_late ? std::nullopt : std::optional(now_s);
+        reads_->begin(std::move(packs), [this] { return so_far_.time_to_begin(); });
     }
 
     void add(PackReading const& reading) {
         if (!reading.denied.empty()) note(reading.denied, names::pack(reading.pack));
         if (!reading.begun_s) return;
-        read_[reading.pack] = {reading.chunks, reading.bytes};
         for (auto const& message : reading.errors) note(message, names::pack(reading.pack));
-        if (reading.errors.empty()) {
-            memory_.note_verified(reading.pack, *reading.begun_s);
-        } else {
-            memory_.note_damaged(reading.pack);
-        }
-        if (*reading.begun_s - saved_s_ < save_interval_s) return;
-        saved_s_ = *reading.begun_s;
-        save_memory();
+        so_far_.add(reading, readable_);
     }
 
     // What an earlier check found goes on until the pack is mended, or read and found sound.
     void recall_damage() {
         for (auto const& [pack, size] : readable_) {
-            if (read_.contains(pack) || !memory_.was_damaged(pack)) continue;
+            if (!so_far_.was_damaged_before(pack)) continue;
             note(names::pack(pack) + ": was damaged when it was last read", names::pack(pack));
-        }
-    }
-
-    void sum_up_reads() {
-        report_.packs_read = read_.size();
-        for (auto const& [pack, amount] : read_) {
-            report_.chunks_read += amount.chunks;
-            report_.bytes_read += amount.bytes;
-        }
-    }
-
-    void remember() {
-        sum_up_reads();
-        CheckRun const run{clock_(), report_.errors.size()};
-        bool const all_read = std::all_of(readable_.begin(), readable_.end(), [&](auto const& row) {
-            return read_.contains(row.first);
-        });
-        memory_.note_structure(run);
-        if (reads_ && all_read) memory_.note_read_data(run);
-        save_memory();
-        if (!save_failure_.empty()) report_.warnings.push_back(save_failure_);
-        report_.verification = memory_.verification(readable_);
-    }
-
-    void save_memory() {
-        try {
-            memory_.save(readable_, clock_());
-            save_failure_.clear();
-        } catch (SourceError const& error) {
-            save_failure_ = std::string("what was checked is not remembered: ") + error.what();
         }
     }
 
     Repository& repository_;
     CheckRequest const& request_;
-    Clock const& clock_;
-    std::int64_t const begin_s_;
-    CheckMemory& memory_;
-    std::map<PackId, Amount>& read_;
-    std::int64_t saved_s_ = 0;
-    std::string save_failure_;
+    CheckReads& so_far_;
     Progress& progress_;
     CheckReport report_;  // its errors by note_mutex_
     std::mutex note_mutex_;
@@ -380,12 +301,10 @@ private:
 
 CheckReport check_repository(Repository& repository, CheckRequest const& request,
                              Progress& progress) {
-    Clock const clock = request.clock ? request.clock : clock_that_runs_on();
-    std::int64_t const begin_s = clock();
-    Shared shared{clock, begin_s, CheckMemory(repository.folder(), begin_s), {}};
+    CheckReads so_far(repository.folder(), request);
     for (int attempt = 1; attempt <= check_attempts; ++attempt) {
         try {
-            return Checker(repository, request, shared, progress).run();
+            return Checker(repository, request, so_far, progress).run();
         } catch (CollectedMeanwhile const&) {
             progress.report_failure("", "the repository was collected meanwhile; looking again");
         }

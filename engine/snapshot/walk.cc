@@ -110,10 +110,15 @@ void Walker::walk_above(std::vector<std::string> const& paths, std::string const
     folder.mtime = folder.ctime = {};
     folder.inode = folder.device = 0;
     folder.links = 1;
+    walk_inside(std::move(folder), [&] { walk_beneath(paths, path, before); });
+}
+
+template <class Walk>
+void Walker::walk_inside(Node folder, Walk const& walk) {
     split_.add(EnterDirectory{std::move(folder)});
     bool const is_above_partial = std::exchange(is_partial_, false);
     ++depth_;
-    walk_beneath(paths, path, before);
+    walk();
     --depth_;
     split_.add(LeaveDirectory{is_partial_ ? node_flags::partial : 0});
     is_partial_ = is_above_partial;
@@ -226,7 +231,7 @@ FolderTag const* Walker::tag_of(int folder) const {
     return found == exclude_.tags.end() ? nullptr : &*found;
 }
 
-void Walker::heed_tag(Place const& place, Listing& listing) {
+void Walker::apply_tag(Place const& place, Listing& listing) {
     auto const* const tag = tag_of(listing.folder.get());
     if (tag == nullptr) return;
     if (is_named(place.path)) return spared_.push_back(place.path);
@@ -249,19 +254,16 @@ void Walker::walk_directory(Place const& place, Node node, Node const* before, E
     if (depth_ >= limits::tree_depth) return fail(place.path, "nested too deeply");
     if (progress_.on_item && before == nullptr) progress_.on_item("new", place.path + "/");
     std::uint64_t const device = node.device;
-    split_.add(EnterDirectory{std::move(node)});
-    bool const is_above_partial = std::exchange(is_partial_, !is_entered);
-    ++depth_;
-    if (is_entered) walk_entries(place, device, std::move(listing), before);
-    --depth_;
-    split_.add(LeaveDirectory{is_partial_ ? node_flags::partial : 0});
-    is_partial_ = is_above_partial;
+    walk_inside(std::move(node), [&] {
+        is_partial_ = !is_entered;
+        if (is_entered) walk_entries(place, device, std::move(listing), before);
+    });
 }
 
 void Walker::walk_entries(Place const& place, std::uint64_t device, Listing listing,
                           Node const* before) {
     if (listing.names_error != 0) fail(place.path, errno_text(listing.names_error));
-    heed_tag(place, listing);
+    apply_tag(place, listing);
     std::optional<DirectoryCursor> cursor;
     if (before != nullptr && before->is_directory())
         cursor.emplace(parent_->reader, before->content);

@@ -78,7 +78,11 @@ private:
     bool is_excluded(std::string const& path, Node const& node);
     bool matches_pattern(std::string const& path) const;
     FolderTag const* tag_of(int folder) const;
-    void heed_tag(Place const& place, Listing& listing);
+    // Of a folder that holds a tag only that is kept, unless the folder is named.
+    void apply_tag(Place const& place, Listing& listing);
+    // Adds the folder with what `walk` adds; marks it when that could not save all.
+    template <class Walk>
+    void walk_inside(Node folder, Walk const& walk);
     // A failure by which an entry is not in the snapshot; one by which it is, with a fault.
     void fail(std::string const& path, std::string const& message);
     void report(std::string const& path, std::string const& message);
