@@ -78,8 +78,8 @@ struct ForgetRequest {
     RetentionRules rules;     // where no names are given
     bool allow_many = false;  // also all snapshots of a group, or more than half of them
     bool dry_run = false;
-    bool measure_kept = false;  // also what each snapshot that stays needs alone
-    std::string reason = "forget";
+    bool measure_kept = false;      // also what each snapshot that stays needs alone
+    std::string reason = "forget";  // kept with it; "repair" is not the user's to give
 };
 
 struct ForgetGroup {
@@ -102,9 +102,9 @@ struct ForgetReport {
 };
 
 // Decides, then gives the snapshots up, durably; until a collection they can be had back. Throws
-// std::invalid_argument when neither names nor rules are given, or both; RepositoryError: {failed}
-// when a snapshot is pinned, or too many would go; {corrupt} when one cannot be read that the rules
-// may concern. A snapshot that cannot be read goes by its full id.
+// std::invalid_argument when neither names nor rules are given, or both, or a reason that may not
+// be; RepositoryError: {failed} when a snapshot is pinned, or too many would go; {corrupt} when one
+// cannot be read that the rules may concern. A snapshot that cannot be read goes by its full id.
 ForgetReport forget(Repository& repository, ForgetRequest const& request, Progress& progress);
 
 }  // namespace coffre

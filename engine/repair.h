@@ -58,7 +58,7 @@ struct RepairReport {
 // elsewhere; then moves what is damaged to "quarantine/", where nothing looks for it. Destroys
 // nothing, may be stopped at any moment and run again, and beside all others: its session keeps
 // collectors from removing anything meanwhile.
-// Where there is no room it takes the reserve. Throws RepositoryError.
+// Where there is no room to apply it, it takes the reserve. Throws RepositoryError.
 RepairReport repair_repository(Repository& repository, RepairRequest const& request,
                                Progress& progress);
 

@@ -56,16 +56,17 @@ public:
 
 private:
     void collect_all() {
-        auto const begin_and_end = [this] {
-            report_ = {};
-            moves_later_ = false;
-            collect();
-            if (moves_later_ && report_.waiting_for.empty()) collect();
-        };
-        if (request_.dry_run) return begin_and_end();
-        with_reserve(store_, begin_and_end);
+        if (request_.dry_run) return collect_anew();
+        with_reserve(store_, [this] { collect_anew(); });
         make_reserve(store_);
         remember_log();
+    }
+
+    void collect_anew() {
+        report_ = {};
+        moves_later_ = false;
+        collect();
+        if (moves_later_ && report_.waiting_for.empty()) collect();
     }
 
     void collect() {

@@ -203,8 +203,8 @@ std::shared_ptr<Repository> init_repository(std::shared_ptr<Backend> const& stor
     fill_random(master.secret);
     if (init.mode == Mode::none) prefix.public_master = master.secret;
     KeyRing const keys(init.mode, prefix.repository, {master});
-    make_cache(options,
-               prefix.repository);  // else there would be a repository that this cannot open
+    // Else there would be a repository that this machine cannot open.
+    make_cache(options, prefix.repository);
     make_repository(*store, keys, prefix, init, credentials);
     return open_repository(store, init.mode == Mode::none ? Credentials{} : credentials, options);
 }
