@@ -66,19 +66,13 @@ private:
 template <class In, class Out>
 class OrderedStage {
 public:
-    OrderedStage(std::size_t workers, std::size_t bound, std::function<Out(In)> work,
+    OrderedStage(std::size_t most_workers, std::size_t bound, std::function<Out(In)> work,
                  std::function<void(Out)> sink)
-        : work_(std::move(work)), sink_(std::move(sink)), tasks_(bound), results_(bound) {
-        try {
-            for (std::size_t i = 0; i < workers; ++i) {
-                workers_.emplace_back([this] { run_tasks(); });
-            }
-            drain_ = std::jthread([this] { drain(); });
-        } catch (...) {
-            close();  // those that were started wait for tasks
-            throw;
-        }
-    }
+        : most_workers_(most_workers),
+          work_(std::move(work)),
+          sink_(std::move(sink)),
+          tasks_(bound),
+          results_(bound) {}
     OrderedStage(OrderedStage const&) = delete;
     OrderedStage& operator=(OrderedStage const&) = delete;
     // Stops without waiting for what is queued: the way out after an exception.
@@ -88,7 +82,9 @@ public:
         while (auto const dropped = tasks_.pop()) continue;
     }
 
+    // By one thread at a time. Starts what threads the work needs: many runs leave a stage empty.
     void push(In item) {
+        start_threads();
         std::packaged_task<Out()> task(
             [this, item = std::move(item)]() mutable { return run(std::move(item)); });
         if (results_.push(task.get_future()) && tasks_.push(std::move(task))) return;
@@ -105,12 +101,25 @@ public:
     }
 
 private:
+    // One worker more whenever none is idle, if the system lets it have one.
+    void start_threads() {
+        if (++unfinished_ <= workers_.size() || workers_.size() == most_workers_) return;
+        try {
+            workers_.emplace_back([this] { run_tasks(); });
+            if (!drain_.joinable()) drain_ = std::jthread([this] { drain(); });
+        } catch (...) {
+            if (drain_.joinable()) return;
+            close();  // a worker that was started waits for tasks
+            throw;
+        }
+    }
     // Behind a failure nothing is begun: only what was pushed later is still queued then.
     void run_tasks() {
         while (!has_failed_) {
             auto task = tasks_.pop();
             if (!task) return;
             (*task)();
+            --unfinished_;
         }
     }
     Out run(In item) {
@@ -135,12 +144,14 @@ private:
         tasks_.close();
     }
 
+    std::size_t const most_workers_;
     std::function<Out(In)> work_;
     std::function<void(Out)> sink_;
     BoundedQueue<std::packaged_task<Out()>> tasks_;
     BoundedQueue<std::future<Out>> results_;
     std::exception_ptr failure_;
-    std::atomic<bool> has_failed_{false};  // in `work_`
+    std::atomic<std::size_t> unfinished_{0};  // what was pushed
+    std::atomic<bool> has_failed_{false};     // in `work_`
     std::atomic<bool> abandoned_{false};
     std::vector<std::jthread> workers_;
     std::jthread drain_;

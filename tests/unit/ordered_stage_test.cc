@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <filesystem>
 #include <memory>
 #include <numeric>
 #include <random>
@@ -67,6 +68,18 @@ TEST(ThreadsOrderedStage, FinishWaitsForEverythingPushed) {
 TEST(ThreadsOrderedStage, FinishesWithoutInputAndMoreThanOnce) {
     Stage stage(2, 2, uneven_work, [](int) { FAIL(); });
     stage.finish();
+    stage.finish();
+}
+
+std::ptrdiff_t threads_of_process() {
+    std::filesystem::directory_iterator const tasks("/proc/self/task");
+    return std::distance(begin(tasks), end(tasks));
+}
+
+TEST(ThreadsOrderedStage, StartsNoThreadBeforeThereIsWork) {
+    auto const before = threads_of_process();
+    Stage stage(4, 4, uneven_work, [](int) {});
+    EXPECT_LE(threads_of_process(), before);
     stage.finish();
 }
 
