@@ -6,12 +6,14 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <limits>
 #include <mutex>
 #include <set>
 
 #include "engine/crypto/secret.h"
 #include "engine/util/direct_write.h"
 #include "engine/util/fd.h"
+#include "engine/util/new_name.h"
 #include "format/mutant.h"
 
 namespace coffre {
@@ -77,9 +79,15 @@ void make_folder(int root, std::string const& folder) {
         fail("create folder", folder);
 }
 
+// A damaged or foreign disk tells any time.
+std::int64_t ns_of(struct timespec const& time) {
+    constexpr std::int64_t second = 1'000'000'000;
+    constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max() / second - 1;
+    return std::clamp<std::int64_t>(time.tv_sec, -most, most) * second + time.tv_nsec;
+}
+
 ObjectInfo info_of(std::string name, struct stat const& status) {
-    return {std::move(name), static_cast<std::uint64_t>(status.st_size),
-            status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec};
+    return {std::move(name), static_cast<std::uint64_t>(status.st_size), ns_of(status.st_mtim)};
 }
 
 // Elsewhere a folder stands where an object should, and is listed as one.
@@ -110,7 +118,8 @@ public:
                 mark_dirty(folder);  // whoever made it may not have synced its name
                 return PutResult::exists;
             }
-            if (errno == ENOENT) return put_by_name(name, bytes);  // no /proc
+            bool const is_without_proc = errno == ENOENT;
+            if (is_without_proc || lacks_links(errno)) return put_by_name(name, bytes);
             fail("name", name);
         }
         mark_dirty(folder);
@@ -182,7 +191,7 @@ private:
         if (::fsync(file.get()) != 0 && !mutant("ignore-failed-sync")) fail("sync", name);
     }
 
-    // For file systems without nameless files.
+    // For file systems without nameless files, or without links.
     PutResult put_by_name(std::string const& name, ByteView bytes) {
         std::string const temporary = name.substr(0, name.rfind('/') + 1) +
                                       std::string(temporary_prefix) + last_component(name) + "-" +
@@ -196,13 +205,10 @@ private:
             ::unlinkat(root_.get(), temporary.c_str(), 0);
             throw;
         }
-        int const linked = ::linkat(root_.get(), temporary.c_str(), root_.get(), name.c_str(), 0);
-        int const error = errno;
-        ::unlinkat(root_.get(), temporary.c_str(), 0);
-        errno = error;
-        if (linked != 0 && errno != EEXIST) fail("name", name);
+        bool const is_new = give_new_name(root_.get(), temporary, name);
+        if (!is_new && errno != EEXIST) fail("name", name);
         mark_dirty(folder_of(name));
-        return linked == 0 || is_named(file, name) ? PutResult::stored : PutResult::exists;
+        return is_new || is_named(file, name) ? PutResult::stored : PutResult::exists;
     }
 
     // A network file system may say that the name exists because it has just made it.

@@ -10,6 +10,7 @@
 
 #include "engine/error.h"
 #include "engine/util/fd.h"
+#include "engine/util/new_name.h"
 
 namespace coffre {
 
@@ -84,9 +85,8 @@ void replace_small_file(std::string const& path, std::string const& content) {
 
 bool create_small_file(std::string const& path, ByteView content) {
     std::string const temporary = write_temporary(path, content);
-    bool const is_new = ::link(temporary.c_str(), path.c_str()) == 0;
-    if (!is_new && errno != EEXIST) discard(temporary, "create", path);
-    ::unlink(temporary.c_str());
+    bool const is_new = give_new_name(AT_FDCWD, temporary, path);
+    if (!is_new && errno != EEXIST) fail("create", path);
     if (is_new) sync_folder_of(path);
     return is_new;
 }
