@@ -172,8 +172,11 @@ private:
             // What was sound a moment ago must not be passed over, unless a collection took it that
             // had condemned before.
             bool const is_collected = log_.condemned.contains(id) && !store_.stat(name);
-            bool const may_fail = found_.bad.contains(id) || is_collected;
-            if (error.kind() != RepositoryFailure::corrupt || !may_fail) throw;
+            bool const is_bad = found_.bad.contains(id);
+            // Of a bad one the version may be what is damaged.
+            bool const is_damage = error.kind() == RepositoryFailure::corrupt ||
+                                   (is_bad && error.kind() == RepositoryFailure::unusable);
+            if (!is_damage || !(is_bad || is_collected)) throw;
             return std::nullopt;
         }
     }

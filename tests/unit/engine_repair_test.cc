@@ -251,6 +251,21 @@ TEST_P(Repair, DoesWithoutAPackThatIsMissing) {
     EXPECT_FALSE(repair().is_needed());
 }
 
+TEST_P(Repair, TakesADamagedVersionOfAPackWithoutBundleForDamage) {
+    std::string const pack = data_pack();
+    Bytes bytes = repo_.store().objects().at(pack);
+    bytes[6] = std::byte{3};
+    repo_.store().remove(pack);
+    repo_.put(pack, bytes);
+    for (auto const& name : repo_.objects("bundles/")) repo_.store().remove(name);
+    repo_.reopen();
+    auto const report = repair();
+    EXPECT_EQ(report.damaged_packs.size(), 1U);
+    EXPECT_EQ(repo_.store().objects().at(names::quarantined(pack)), bytes);
+    EXPECT_EQ(paths(report), unreadable());
+    EXPECT_FALSE(repair().is_needed());
+}
+
 TEST_P(Repair, ReadsADamagedPackWithoutItsBundle) {
     flip(data_pack(), 5'000);
     for (auto const& name : repo_.objects("bundles/")) repo_.store().remove(name);
