@@ -1,5 +1,7 @@
 #include "engine/repository/local_state.h"
 
+#include <algorithm>
+
 #include "engine/crypto/hash.h"
 #include "engine/util/file_lock.h"
 #include "engine/util/small_file.h"
@@ -44,6 +46,14 @@ Bytes encode(LocalState const& state) {
     }
     out.u64(xxh3(out.view()));
     return out.take();
+}
+
+void drop_oldest_copies(LocalState& state) {
+    while (state.copies.size() > most_copies) {
+        state.copies.erase(std::min_element(
+            state.copies.begin(), state.copies.end(),
+            [](auto const& a, auto const& b) { return a.second.copied_ns < b.second.copied_ns; }));
+    }
 }
 
 LocalState decode(ByteView bytes) {
@@ -111,6 +121,7 @@ LocalState update_local_state(std::string const& folder, LocalState const& known
     FileLock const lock(file_of(folder) + ".lock");
     LocalState state = read_local_state(folder, known.repository).value_or(known);
     change(state);
+    drop_oldest_copies(state);
     replace_small_file(file_of(folder), to_text(encode(state)));
     return state;
 }

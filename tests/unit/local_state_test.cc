@@ -22,6 +22,27 @@ TEST(LocalState, RemembersMoreWritersThanFitIntoAMebibyte) {
     EXPECT_EQ(load_local_state(folder.path(), repository), state);
 }
 
+// A repository for each day is copied to, say.
+TEST(LocalState, ForgetsTheOldestCopiesRatherThanWhatElseItKnows) {
+    TempFolder const folder;
+    auto const repository = random_id<RepositoryId>();
+    LocalState state = load_local_state(folder.path(), repository);
+    state.heads[random_id<WriterId>()] = random_id<SessionId>();
+    RepositoryId newest;
+    for (int day = 0; day < 1'500; ++day) {
+        newest = random_id<RepositoryId>();
+        update_local_state(folder.path(), state, [&](LocalState& now) {
+            if (day == 0) now.heads = state.heads;
+            now.copies[newest] = {newest, "/mnt/" + std::to_string(day), day, day};
+        });
+        if (day == 0) state = load_local_state(folder.path(), repository);
+    }
+    auto const kept = load_local_state(folder.path(), repository);
+    EXPECT_EQ(kept.heads, state.heads);
+    EXPECT_EQ(kept.copies.size(), 1'000U);
+    EXPECT_EQ(kept.copies.at(newest).destination, "/mnt/1499");
+}
+
 // Somebody has put its folder in the place of this one's.
 TEST(LocalState, IsNotTakenFromAnotherRepository) {
     TempFolder const folder;
