@@ -59,6 +59,7 @@ SlotPrefix decode_slot_prefix(Reader& in) {
 
 Bytes encode_slot_secrets(SlotSecrets const& secrets) {
     Writer out;
+    out.reserve(10 + (4 + sizeof(Key)) * secrets.masters.size());
     out.varint(secrets.masters.size());
     for (auto const& master : secrets.masters) {
         out.u32(master.epoch);

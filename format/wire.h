@@ -33,6 +33,8 @@ public:
         raw(id.bytes);
     }
 
+    // Secrets would else be moved as they grow, and their old place not be wiped.
+    void reserve(std::size_t size) { bytes_.reserve(size); }
     std::size_t size() const { return bytes_.size(); }
     ByteView view() const { return bytes_; }
     Bytes take() { return std::move(bytes_); }

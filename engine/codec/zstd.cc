@@ -51,9 +51,9 @@ Bytes Decompressor::decompress(ByteView frame, std::size_t plain_size, ByteView 
     if (::ZSTD_findFrameCompressedSize(frame.data(), frame.size()) != frame.size()) {
         throw FormatError("compressed block is not one frame");
     }
+    Bytes plain = Bytes::uncleared(plain_size);
     ::ZSTD_DCtx_reset(context_.get(), ZSTD_reset_session_only);
     if (!prefix.empty()) ::ZSTD_DCtx_refPrefix(context_.get(), prefix.data(), prefix.size());
-    Bytes plain = Bytes::uncleared(plain_size);
     std::size_t const size = ::ZSTD_decompressDCtx(context_.get(), plain.data(), plain.size(),
                                                    frame.data(), frame.size());
     if (::ZSTD_isError(size) != 0 || size != plain_size) {

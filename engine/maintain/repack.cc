@@ -196,7 +196,7 @@ private:
         if (open_.empty()) return;
         Bundle const rows = open_.take();
         BundleId const id = put_bundle(repository_.store(), repository_.keys(), rows);
-        repository_.index().add(id, rows);
+        repository_.index()->add(id, rows);
     }
 
     Repository& repository_;

@@ -35,7 +35,7 @@ void ChunkStore::write_bundle() {
     if (bundle_.empty()) return;
     Bundle const rows = bundle_.take();
     BundleId const id = put_bundle(repository_.store(), repository_.keys(), rows);
-    repository_.index().add(id, rows);
+    repository_.index()->add(id, rows);
 }
 
 void ChunkStore::finish() {

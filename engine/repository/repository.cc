@@ -50,10 +50,10 @@ Repository::Repository(std::shared_ptr<Backend> store, ConfigSecrets const& conf
     local_state_ = load_local_state(folder_, keys_.repository());
 }
 
-Index& Repository::index() {
+std::shared_ptr<Index> Repository::index() {
     std::lock_guard const lock(index_mutex_);
     if (!index_) level_index();
-    return *index_;
+    return index_;
 }
 
 Index::View Repository::index_view() {

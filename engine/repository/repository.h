@@ -36,8 +36,9 @@ public:
     Chunker const& chunker() const { return chunker_; }
 
     // The index, level with the repository's bundles since the last refresh_index(). All that is
-    // about it may be called from any thread, but what index() gives is for one that rebuilds none.
-    Index& index();
+    // about it may be called from any thread. Who holds one that was built anew since adds to the
+    // old one, which nobody reads any more.
+    std::shared_ptr<Index> index();
     Index::View index_view();
     // Adds the bundles that the index lacks; builds it again when it is lost, damaged or foreign,
     // or knows bundles that are gone. Damaged bundles are left out: their chunks count as missing.

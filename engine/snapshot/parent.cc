@@ -185,7 +185,7 @@ std::optional<NamedSnapshot> usable_parent(Repository& repository,
     bool const has_trees = condemn_lost_packs(repository, log, progress);
     if (!parent || !has_trees) return std::nullopt;
     // An index that was built anew does not know packs that are lost together with their bundles.
-    if (repository.index().is_whole(parent->id)) return parent;
+    if (repository.index()->is_whole(parent->id)) return parent;
     // What is lost or condemned is known, and looked up file by file.
     auto const generation = repository.index_generation();
     auto const is_not_swept = [&](PackId const& pack) { return !log.is_swept(pack); };
@@ -215,7 +215,7 @@ void note_whole(Repository& repository, std::uint64_t generation, SessionId cons
                 std::optional<SessionId> const& parent) {
     try {
         if (repository.index_generation() != generation) return;
-        repository.index().note_whole(published, parent);
+        repository.index()->note_whole(published, parent);
     } catch (IndexDamaged const&) {
         // The next run looks at it.
     } catch (RepositoryError const&) {

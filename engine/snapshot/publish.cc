@@ -86,9 +86,9 @@ void Publisher::write_bundle() {
     if (pending_.empty()) return;
     Bundle const rows = pending_.take();
     // Index rows follow their durable bundle: another snapshot may rely on them at once.
-    if (mutant("index-before-durable")) repository_.index().add(random_id<BundleId>(), rows);
+    if (mutant("index-before-durable")) repository_.index()->add(random_id<BundleId>(), rows);
     BundleId const id = put_bundle(repository_.store(), repository_.keys(), rows);
-    if (!mutant("index-before-durable")) repository_.index().add(id, rows);
+    if (!mutant("index-before-durable")) repository_.index()->add(id, rows);
     claimed_.release(chunks_of(rows));
     last_bundle_ = std::chrono::steady_clock::now();
 }

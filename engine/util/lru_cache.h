@@ -23,11 +23,11 @@ public:
     }
     std::shared_ptr<Value const> insert(Key const& key, Value value, std::size_t weight) {
         erase(key);
-        order_.push_front({key, std::make_shared<Value const>(std::move(value)), weight});
-        entries_[key] = order_.begin();
+        auto kept = std::make_shared<Value const>(std::move(value));
+        order_.push_front({key, kept, weight});
         weight_ += weight;
-        auto kept = order_.front().value;
-        while (weight_ > bound_ && order_.size() > 1) erase(Key(order_.back().key));
+        entries_[key] = order_.begin();
+        while (weight_ > bound_ && order_.size() > 1) drop_oldest();
         return kept;
     }
     void erase(Key const& key) {
@@ -50,6 +50,13 @@ private:
         std::shared_ptr<Value const> value;
         std::size_t weight;
     };
+
+    // Also one that has no entry, as there was no memory for it.
+    void drop_oldest() {
+        weight_ -= order_.back().weight;
+        entries_.erase(order_.back().key);
+        order_.pop_back();
+    }
 
     std::size_t bound_;
     std::size_t weight_ = 0;
