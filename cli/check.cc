@@ -87,7 +87,7 @@ void print_reads(CheckReport const& report, double seconds) {
 }
 
 void print_text(CheckReport const& report, How how, double seconds) {
-    for (auto const& warning : report.warnings) print("note: " + warning);
+    for (auto const& warning : report.warnings) print("note: " + printable(warning));
     if (how == How::scrub) {
         print_speed(number_text(report.packs) + " packs and all else", report.bytes_read, seconds);
     } else {

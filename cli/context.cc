@@ -20,16 +20,16 @@
 
 namespace coffre::cli {
 
+std::string environment(char const* name) {
+    char const* const value = std::getenv(name);
+    return value != nullptr ? value : "";
+}
+
 namespace {
 
 constexpr std::size_t passphrase_limit = 64 * std::size_t{1024};
 constexpr int prompt_tries = 3;
 constexpr std::size_t weak_below = 10;
-
-std::string environment(char const* name) {
-    char const* const value = std::getenv(name);
-    return value != nullptr ? value : "";
-}
 
 std::string read_text_file(std::string const& path, char const* what) {
     std::ifstream file(path);
@@ -49,6 +49,14 @@ std::string trimmed(std::string text) {
     return text;
 }
 
+// Read once: a pipe gives no more, and a command may ask twice.
+std::string const& text_in(std::string const& file, char const* what) {
+    static std::map<std::string, std::string> known;
+    auto const found = known.find(file);
+    if (found != known.end()) return found->second;
+    return known[file] = trimmed(read_text_file(file, what));
+}
+
 RepositoryError wrong_key(std::string const& message) {
     return {RepositoryFailure::wrong_key, message};
 }
@@ -66,7 +74,7 @@ std::string new_passphrase(std::string passphrase) {
 
 std::string passphrase_in(std::string const& file) {
     try {
-        return known_passphrase(trimmed(read_text_file(file, "passphrase")));
+        return known_passphrase(text_in(file, "passphrase"));
     } catch (SourceError const& error) {
         throw wrong_key(error.what());
     }
@@ -137,6 +145,8 @@ std::string ask(std::string const& prompt) {
     PromptSignals const signals;
     struct termios hidden = shown_terminal;
     hidden.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+    // Whoever suspends the program there would find the terminal shown when it goes on.
+    hidden.c_cc[VSUSP] = hidden.c_cc[VQUIT] = _POSIX_VDISABLE;
     ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
     std::string line;
     std::getline(std::cin, line);
@@ -207,10 +217,6 @@ void drop_absent_key_file(Credentials& credentials) {
     credentials.key_file.reset();
 }
 
-}  // namespace
-
-namespace {
-
 // What other programs would reach over a network must not become a folder of that name here.
 std::string require_folder(std::string location) {
     static constexpr std::array schemes{"s3", "sftp",  "ssh",  "rest",  "b2",  "rclone", "azure",
@@ -237,7 +243,9 @@ std::string repository_location(GlobalOptions const& options) {
         file = environment("REPO_REPOSITORY_FILE");
     }
     if (!location.empty()) return require_folder(location);
-    if (!file.empty()) return require_folder(trimmed(read_text_file(file, "repository's name")));
+    if (!file.empty()) location = text_in(file, "repository's name");
+    if (!location.empty()) return require_folder(location);
+    if (!file.empty()) throw std::invalid_argument(file + ": names no repository");
     throw std::invalid_argument("no repository named: use -r FOLDER or REPO_REPOSITORY");
 }
 
@@ -275,12 +283,12 @@ std::shared_ptr<Repository> open(GlobalOptions const& options, Purpose purpose) 
     }
     if (!has_terminal()) throw no_passphrase();
     for (int attempt = 1;; ++attempt) {
-        credentials.passphrase = ask("passphrase of " + location + ": ");
+        credentials.passphrase = ask("passphrase of " + printable(location) + ": ");
         try {
             return open_repository(location, credentials, how);
         } catch (RepositoryError const& error) {
             if (error.kind() != RepositoryFailure::wrong_key || attempt == prompt_tries) throw;
-            print_error(std::string(error.what()) + "; try again");
+            print_error(printable(error.what()) + "; try again");
         }
     }
 }

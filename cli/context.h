@@ -40,6 +40,9 @@ inline constexpr int incomplete = 3;  // saved, but some source could not be rea
 inline constexpr int integrity = 20;
 }  // namespace exit_code
 
+// Empty when the variable is not set.
+std::string environment(char const* name);
+
 // Throws std::invalid_argument when no repository is named.
 std::string repository_location(GlobalOptions const& options);
 

@@ -46,8 +46,8 @@ Credentials credentials_of(GlobalOptions const& options, Mode mode) {
 
 void print_made(GlobalOptions const& options, std::string const& id, InitOptions const& init,
                 std::string const& key_file) {
-    print("repository " + id.substr(0, 8) + " made at " + repository_location(options));
-    if (!key_file.empty()) print(key_file);
+    print("repository " + id.substr(0, 8) + " made at " + printable(repository_location(options)));
+    if (!key_file.empty()) print(printable(key_file));
     if (init.mode == Mode::encrypted) {
         print("Keep the passphrase or key file in a second place: without it nothing can be read.");
     } else {

@@ -103,4 +103,7 @@ if mount_tmpfs disk 12m; then
 else
     skip "full disk: tmpfs cannot be mounted here"
 fi
+# One passphrase for both, from a pipe.
+expect_code 0 repo init -q -r twin -p first
+expect_code 0 repo copy -q -r twin --from sound -p <(cat first)
 echo "all as expected"

@@ -202,6 +202,15 @@ else
     skip "one file system: tmpfs cannot be mounted here"
 fi
 
+# Nor is it saved when its name comes from a pipe, which can be read once.
+mkdir around
+cp -a "$REPO_REPOSITORY" around/store
+echo 1 >around/file
+expect_code 0 env -u REPO_REPOSITORY REPO_CACHE_DIR="$work/around-cache" "$program" snapshot --repository-file <(echo "$work/around/store") around
+expect_error "around/store: the repository is left out"
+expect_code 2 env -u REPO_REPOSITORY "$program" snapshots --repository-file /dev/null
+expect_error "names no repository"
+
 # A path beneath another that the walk does not come to is named, not passed over.
 mkdir -p elsewhere linked
 echo 1 >elsewhere/file

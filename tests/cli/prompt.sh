@@ -68,6 +68,11 @@ expect(12, "Give the passphrase", run(use, [(ask, "sesame 1"), (ask, "sesame 2")
 # Blanks and letters of any kind belong to it.
 expect(0, "made", run([repo, "init", "-r", "second"], [(new, " sesame é "), (again, " sesame é ")]))
 expect(0, "0 snapshots", run([repo, "snapshots", "-r", "second"], [("passphrase of second: ", " sesame é ")]))
+# Nobody suspends it there: the shell would show what is typed afterwards.
+expect(0, "made", run([repo, "init", "-r", "third"], [(new, "a\x1a sesame"), (again, "a\x1a sesame")]))
+os.environ["REPO_PASSWORD"] = "a\x1a sesame"
+expect(0, "0 snapshots", run([repo, "snapshots", "-r", "third"], []))
+del os.environ["REPO_PASSWORD"]
 # No question where there is nothing to ask.
 expect(10, "repo init", run([repo, "snapshots", "-r", "missing"], []))
 expect(0, "made", run([repo, "init", "-r", "plain", "--encryption", "none"], []))
