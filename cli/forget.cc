@@ -204,6 +204,13 @@ int run_forget(GlobalOptions const& options, ForgetArguments& arguments) {
     return run_prune(options, *repository, pruning);
 }
 
+void require_no_prune_option(CLI::App& command) {
+    for (auto const* const option : command.get_options()) {
+        if (option->get_group() == prune_group && option->count() > 0)
+            throw std::invalid_argument(option->get_name() + " is for what --prune does: add that");
+    }
+}
+
 void add_rules(CLI::App& command, ForgetArguments& arguments) {
     auto const count = [&](std::string const& name, std::string const& what) {
         command.add_option("--keep-" + name, arguments.counts[name], what)->group("Rules");
@@ -235,7 +242,7 @@ void add_forget(CLI::App& app, Context& context) {
         app.add_subcommand("forget", "give snapshots up, by ID or by rules of what to keep");
     auto const arguments = std::make_shared<ForgetArguments>();
     ForgetRequest& request = arguments->request;
-    command->add_option("snapshots", request.names, "IDs");
+    command->add_option("snapshots", request.names, "IDs, or latest");
     add_rules(*command, *arguments);
     command->add_option("--group-by", arguments->group_by,
                         "the rules hold for each host, paths, tags (default: host,paths)");
@@ -264,6 +271,7 @@ void add_forget(CLI::App& app, Context& context) {
     command->callback([&context, arguments, command, undo_option] {
         context.run = [&context, arguments, command, undo_option] {
             if (undo_option->count() > 0) require_alone(*command, *undo_option);
+            if (!arguments->prune) require_no_prune_option(*command);
             return run_forget(context.options, *arguments);
         };
     });

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <sys/resource.h>
 
+#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "cli/advice.h"
@@ -16,10 +17,11 @@ namespace {
 
 // Throws std::invalid_argument.
 double parse_share(std::string const& text) {
-    bool const is_number =
-        text.size() > 1 && text.find_first_not_of("0123456789.") == text.size() - 1;
-    double const percent = is_number ? std::strtod(text.c_str(), nullptr) : -1;
-    if (percent < 0 || percent > 100)
+    double percent = 0;
+    char const* const sign = text.data() + text.size() - 1;
+    auto const [end, error] = std::from_chars(text.data(), sign, percent);
+    bool const is_number = error == std::errc() && end == sign;
+    if (!is_number || !(percent >= 0 && percent <= 100))
         throw std::invalid_argument("\"" + text + "\": a share is 0% to 100%");
     return percent / 100;
 }
@@ -111,7 +113,7 @@ nlohmann::json json_of(PruneReport const& report, bool dry_run) {
 
 void add_prune_options(CLI::App& command, PruneArguments& arguments) {
     auto const add = [&](char const* name, std::string& value, char const* what) {
-        command.add_option(name, value, what)->group("Prune");
+        command.add_option(name, value, what)->group(prune_group);
     };
     add("--max-unused", arguments.max_unused,
         "how much may stay unneeded among what is needed: 5%, 0%, 2G, `unlimited` (nothing is "

@@ -15,6 +15,8 @@ struct PruneArguments {
     bool dry_run = false;
 };
 
+inline constexpr char const* prune_group = "Prune";
+// In that group.
 void add_prune_options(CLI::App& command, PruneArguments& arguments);
 
 // Throws std::invalid_argument.

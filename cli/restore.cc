@@ -90,7 +90,7 @@ void print_summary(RestoreArguments const& arguments, RestoreResult const& resul
     print(fmt::format("data      {} of {} {}written",
                       size_text(result.bytes_written + result.bytes_foreseen),
                       size_text(result.bytes), would));
-    if (arguments.verify)
+    if (arguments.verify && !arguments.dry_run)
         print(fmt::format("verified  {} files", number_text(result.files_verified)));
     double const rate = static_cast<double>(result.bytes) / std::max(seconds, 0.001);
     print(fmt::format("time      {}, {}", duration_text(seconds), rate_text(rate)));
@@ -141,8 +141,9 @@ int run_restore(GlobalOptions const& options, RestoreArguments const& arguments)
     if (!options.json && !options.quiet) print_choice(arguments, list, request.from);
     warn_of_incomplete(options, request.from.snapshot);
     Progress progress;
-    progress.total_bytes =
-        request.from.sub_path.empty() ? request.from.snapshot.statistics.bytes : 0;
+    bool const is_all =
+        request.from.sub_path.empty() && arguments.include.empty() && arguments.exclude.empty();
+    if (is_all) progress.total_bytes = request.from.snapshot.statistics.bytes;
     RestoreResult result;
     double seconds = 0;
     {

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -86,7 +87,9 @@ std::vector<std::string> read_list(std::string const& path, char separator) {
     bool const is_stdin = path == "-";
     std::ifstream named;
     if (!is_stdin) named.open(path);
-    if (!named) throw SourceError(path, path + ": cannot be read");
+    if (!named)
+        throw SourceError(path,
+                          path + ": cannot be read: " + std::generic_category().message(errno));
     auto items = split(is_stdin ? std::cin : named, separator);
     if (is_stdin ? std::ferror(stdin) != 0 : named.bad())
         throw SourceError(path, path + ": cannot be read to its end");
@@ -117,8 +120,11 @@ std::string stdin_name(SnapshotArguments const& arguments) {
     return arguments.stdin_filename.value_or("stdin");
 }
 
-void add_streams(SnapshotRequest& request, SnapshotArguments const& arguments,
-                 std::vector<std::string>& paths) {
+bool has_streams(SnapshotArguments const& arguments) {
+    return !arguments.streams.empty() || arguments.from_stdin || arguments.from_command;
+}
+
+void check_streams(SnapshotArguments const& arguments) {
     for (auto const& stream : arguments.streams) {
         std::size_t const equals = stream.find('=');
         if (equals == std::string::npos || equals == 0) {
@@ -127,33 +133,41 @@ void add_streams(SnapshotRequest& request, SnapshotArguments const& arguments,
         if (stream.find_first_not_of(blanks, equals + 1) == std::string::npos) {
             throw std::invalid_argument("--stream: \"" + stream + "\" has no command");
         }
-        request.streams.push_back(stream_from_command(
-            stream.substr(0, equals), {"/bin/sh", "-c", stream.substr(equals + 1)}));
     }
     if (arguments.stdin_filename && !arguments.from_stdin && !arguments.from_command)
         throw std::invalid_argument(
             "--stdin-filename names what --stdin or --stdin-from-command saves: add one of them");
     if (arguments.from_stdin && reads_list_from_stdin(arguments))
         throw std::invalid_argument("--stdin: standard input is read as a list already");
-    if (arguments.from_stdin) {
-        request.streams.push_back(stream_from_fd(stdin_name(arguments), STDIN_FILENO));
-    }
-    if (arguments.from_command) {
-        if (paths.empty() || paths.size() != arguments.words_after_dashes)
-            throw std::invalid_argument(
-                "--stdin-from-command: write nothing but the command, after --; other paths and "
-                "commands go with --stream");
-        request.streams.push_back(stream_from_command(stdin_name(arguments), paths));
-        paths.clear();
-    }
+    bool const is_command_alone =
+        !arguments.paths.empty() && arguments.paths.size() == arguments.words_after_dashes;
+    if (arguments.from_command && !is_command_alone)
+        throw std::invalid_argument(
+            "--stdin-from-command: write nothing but the command, after --; other paths and "
+            "commands go with --stream");
 }
 
-void add_sources(SnapshotRequest& request, SnapshotArguments const& arguments) {
-    request.paths = arguments.paths;
-    add_streams(request, arguments, request.paths);
+// When all else is known to be right: a dump may take a lock, or an hour.
+std::vector<std::unique_ptr<StreamSource>> started_streams(SnapshotArguments const& arguments) {
+    std::vector<std::unique_ptr<StreamSource>> streams;
+    for (auto const& stream : arguments.streams) {
+        std::size_t const equals = stream.find('=');
+        streams.push_back(stream_from_command(stream.substr(0, equals),
+                                              {"/bin/sh", "-c", stream.substr(equals + 1)}));
+    }
+    if (arguments.from_stdin)
+        streams.push_back(stream_from_fd(stdin_name(arguments), STDIN_FILENO));
+    if (arguments.from_command)
+        streams.push_back(stream_from_command(stdin_name(arguments), arguments.paths));
+    return streams;
+}
+
+void add_paths(SnapshotRequest& request, SnapshotArguments const& arguments) {
+    check_streams(arguments);
+    if (!arguments.from_command) request.paths = arguments.paths;
     for (auto const& file : arguments.files_from) append(request.paths, read_list(file, '\n'));
     for (auto const& file : arguments.files_from_raw) append(request.paths, read_list(file, '\0'));
-    bool const names_nothing = request.paths.empty() && request.streams.empty() &&
+    bool const names_nothing = request.paths.empty() && !has_streams(arguments) &&
                                arguments.files_from.empty() && arguments.files_from_raw.empty();
     if (names_nothing) throw std::invalid_argument("nothing to save: name a path or a stream");
     for (auto const& path : request.paths) {
@@ -175,7 +189,7 @@ PatternList exclude_patterns(SnapshotArguments const& arguments) {
 
 SnapshotRequest make_request(GlobalOptions const& options, SnapshotArguments const& arguments) {
     SnapshotRequest request;
-    add_sources(request, arguments);
+    add_paths(request, arguments);
     request.exclude.patterns = exclude_patterns(arguments);
     if (arguments.exclude_caches) request.exclude.tags.push_back(FolderTag::of_caches());
     for (auto const& text : arguments.if_present) {
@@ -190,6 +204,10 @@ SnapshotRequest make_request(GlobalOptions const& options, SnapshotArguments con
     if (!arguments.time.empty()) request.time_ns = parse_time(arguments.time);
     if (arguments.force && !arguments.parent.empty())
         throw std::invalid_argument("--force and --parent exclude each other");
+    if (arguments.force && arguments.skip_if_unchanged)
+        throw std::invalid_argument(
+            "--force and --skip-if-unchanged exclude each other: without a parent nothing is known "
+            "to be unchanged");
     if (arguments.force) request.parent = ParentChoice::none;
     if (!arguments.parent.empty()) {
         request.parent = ParentChoice::given;
@@ -247,6 +265,7 @@ int run_snapshot(GlobalOptions const& options, SnapshotArguments const& argument
     request.exclude.refuses_beside = arguments.require_offsite;
     request.exclude.repository = folder_of_repository(options);
     warn_of_links(options, request.paths);
+    request.streams = started_streams(arguments);
     Progress progress;
     SnapshotResult result;
     double seconds = 0;

@@ -1,6 +1,7 @@
 #include "cli/stop_signals.h"
 
 #include <atomic>
+#include <utility>
 
 namespace coffre::cli {
 
@@ -19,11 +20,12 @@ StopSignals::StopSignals(Progress& progress) {
     struct sigaction action {};
     action.sa_handler = on_signal;
     action.sa_flags = SA_RESTART;
-    ::sigaction(SIGINT, &action, &interrupt_);
-    ::sigaction(SIGTERM, &action, &terminate_);
-    ::sigaction(SIGHUP, &action, &hang_up_);
-    // `nohup` says that a lost terminal does not matter.
-    if (hang_up_.sa_handler == SIG_IGN) ::sigaction(SIGHUP, &hang_up_, nullptr);
+    for (auto const& [signal, before] :
+         {std::pair(SIGINT, &interrupt_), {SIGTERM, &terminate_}, {SIGHUP, &hang_up_}}) {
+        ::sigaction(signal, &action, before);
+        // As `nohup` says that a lost terminal does not matter.
+        if (before->sa_handler == SIG_IGN) ::sigaction(signal, before, nullptr);
+    }
 }
 
 StopSignals::~StopSignals() {

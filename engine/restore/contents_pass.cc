@@ -143,6 +143,8 @@ void ContentsPass::restore_file(std::string const& path, Node const& node) {
     if (there && context_.keeps(*there, node)) {
         context_.skipped.insert(path);
         ++context_.result.files_skipped;
+        context_.progress.bytes += node.size;
+        ++context_.progress.files;
         return;
     }
     if (auto const first = links_.first_of(node, path)) {  // gets its name in the next pass

@@ -67,6 +67,9 @@ expect_code 2 repo snapshots -p passphrase --password-command 'echo x'
 expect_error "exclude each other"
 expect_code 2 env REPO_PROGRESS_FPS=often "$program" snapshot src
 expect_error "REPO_PROGRESS_FPS"
+expect_code 2 env REPO_PROGRESS_FPS=5abc "$program" snapshot src
+expect_code 2 repo snapshot src --force --skip-if-unchanged
+expect_error "exclude each other"
 long_text=$(head -c 70000 /dev/zero | tr '\0' t)
 for option in "snapshot src --tag" "snapshot src --host" "tag latest --add" "tag latest --set"; do
     # shellcheck disable=SC2086
@@ -419,4 +422,10 @@ interrupted check --read-data
 expect_error "Not all was looked at. What was read counts for --max-age."
 interrupted repair
 expect_error "Run it again: what was mended stays so."
+# Whoever starts it may have chosen to ignore the signal.
+(
+    trap '' INT
+    expect_code 0 strace -f -qq -o trace "${packs[@]/#/-P}" -e trace=pread64 \
+        -e inject=pread64:signal=INT:when=1 "$program" --threads 1 check --read-data
+)
 echo "all as expected"

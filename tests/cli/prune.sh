@@ -22,12 +22,14 @@ expect_code 1 repo forget --keep-last 1
 expect_error --allow-many
 
 # What is wrong in a command is told before anything is done.
-for options in "--max-unused foo" "--max-unused 101%" "--max-unused 5.x%" "--max-repack-size x" "--time-budget 3" "--compression none"; do
+for options in "--max-unused foo" "--max-unused 101%" "--max-unused 5.x%" "--max-unused .%" "--max-unused 1.2.3%" "--max-repack-size x" "--max-repack-size 10iB" "--time-budget 3" "--time-budget 999999d" "--compression none"; do
     # shellcheck disable=SC2086
     expect_code 2 repo forget --keep-last 2 --prune $options
     # shellcheck disable=SC2086
     expect_code 2 repo prune $options -r nowhere
 done
+expect_code 2 repo forget --keep-last 2 --max-unused 0%
+expect_error "--max-unused is for what --prune does"
 expect_code 2 repo forget latest --keep-last 2
 expect_error "either IDs or rules"
 for options in latest "--keep-last 2" --prune --dry-run "--max-unused 5%" "--host x"; do

@@ -99,6 +99,13 @@ expect_code 0 repo snapshot -n --stream new='seq 600000'
 expect_equal "$(snapshot_ids)" "$before"
 expect_code 0 repo check --read-data
 
+# None is started when something else is wrong.
+for mistake in "--time yesterday" "--exclude [a-" "--files-from missing" "--require-offsite $work"; do
+    # shellcheck disable=SC2086
+    ! repo snapshot --stream early='touch started' $mistake >out 2>err || fail "$mistake is taken"
+done
+[ ! -e started ] || fail "a command was run for nothing"
+
 # Not even when another has nothing to say and no end.
 mkfifo never
 expect_code 22 timeout -k 1 20 "$program" snapshot --stream broken='exit 3' --stream endless='cat never'
