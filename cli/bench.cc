@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -102,11 +103,18 @@ nlohmann::json json_of(BenchReport const& report) {
     return document;
 }
 
-void write_page(std::string const& path, BenchReport const& report, std::string const& title) {
-    std::ofstream file(path);
-    file << bench_page(report, title);
-    file.close();
-    if (!file) throw SourceError(path, path + ": cannot be written");
+[[noreturn]] void fail_to_write(std::string const& path) {
+    throw SourceError(path,
+                      path + ": cannot be written: " + std::generic_category().message(errno));
+}
+
+// Before anything is measured, which may take minutes.
+std::ofstream page_at(std::string const& path) {
+    std::ofstream file;
+    if (path.empty()) return file;
+    file.open(path);
+    if (!file) fail_to_write(path);
+    return file;
 }
 
 BenchRequest make_request(GlobalOptions const& options, BenchArguments const& arguments) {
@@ -121,6 +129,7 @@ BenchRequest make_request(GlobalOptions const& options, BenchArguments const& ar
 
 int run_bench(GlobalOptions const& options, BenchArguments const& arguments) {
     auto const request = make_request(options, arguments);
+    auto page = page_at(arguments.html);
     Progress progress;
     BenchReport report;
     {
@@ -133,8 +142,10 @@ int run_bench(GlobalOptions const& options, BenchArguments const& arguments) {
     } else if (!options.quiet) {
         print_text(report);
     }
-    if (!arguments.html.empty()) {
-        write_page(arguments.html, report, "Backing up " + arguments.paths.front());
+    if (page.is_open()) {
+        page << bench_page(report, "Backing up " + arguments.paths.front());
+        page.close();
+        if (!page) fail_to_write(arguments.html);
     }
     bool const is_whole = report.found.unreadable + report.sample.unreadable == 0;
     return is_whole ? exit_code::ok : exit_code::incomplete;

@@ -55,7 +55,7 @@ void add_global_options(CLI::App& app, GlobalOptions& options) {
     app.add_option("--threads", options.threads, "workers (default: one for each processor)")
         ->check(CLI::Range(0, 256));
     app.add_flag("-v,--verbose", options.verbose, "say more (twice: name every file)");
-    app.add_flag("-q,--quiet", options.quiet, "print errors only");
+    app.add_flag("-q,--quiet", options.quiet, "print errors and warnings only");
     app.add_flag("--json", options.json, "print JSON, one document a line");
     app.add_flag("--accept-rollback", options.accept_rollback,
                  "go on with a repository that is older than when it was last seen");

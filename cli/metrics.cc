@@ -1,11 +1,15 @@
 #include "cli/metrics.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstdio>
 #include <filesystem>
-#include <fstream>
+#include <system_error>
 
 #include "cli/output.h"
 
@@ -122,6 +126,30 @@ void add_copies(Metrics& metrics, std::vector<CopyElsewhere> const& copies) {
     }
 }
 
+std::error_code last_error() {
+    return {errno, std::generic_category()};
+}
+
+// A new file under a name that nobody could foresee, in a folder that may be another user's.
+// Whoever gathers metrics may be yet another.
+std::error_code write_readable(std::string& name, std::string const& text) {
+    int const fd = ::mkostemp(name.data(), O_CLOEXEC);
+    if (fd < 0) return last_error();
+    mode_t const mask = ::umask(0);
+    ::umask(mask);
+    bool const is_open_to_others = ::fchmod(fd, 0666 & ~mask) == 0;
+    FILE* const file = is_open_to_others ? ::fdopen(fd, "w") : nullptr;
+    if (file == nullptr) {
+        auto const error = last_error();
+        ::close(fd);
+        return error;
+    }
+    bool const is_written = std::fwrite(text.data(), 1, text.size(), file) == text.size();
+    auto const error = last_error();
+    if (std::fclose(file) != 0) return last_error();
+    return is_written ? std::error_code() : error;
+}
+
 }  // namespace
 
 std::string metrics_text(RepositoryStatus const& status) {
@@ -157,12 +185,9 @@ void replace_metrics(std::string const& path, std::string const& text) {
     std::string const place = std::filesystem::weakly_canonical(path);
     if (std::filesystem::exists(place) && !std::filesystem::is_regular_file(place))
         throw SourceError(path, path + ": is not a file: nothing was written");
-    std::string const temporary = place + ".new-" + std::to_string(::getpid());
-    std::ofstream file(temporary, std::ios::binary | std::ios::trunc);
-    file << text;
-    file.close();
-    std::error_code error(file ? 0 : errno, std::generic_category());
-    if (file) std::filesystem::rename(temporary, place, error);
+    std::string temporary = place + ".new-XXXXXX";
+    std::error_code error = write_readable(temporary, text);
+    if (!error) std::filesystem::rename(temporary, place, error);
     if (!error) return;
     std::error_code ignored;
     std::filesystem::remove(temporary, ignored);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <ctime>
 #include <nlohmann/json.hpp>
 
@@ -30,8 +31,12 @@ std::string base64(std::string const& text) {
     return out;
 }
 
+// A year has four digits in every form that is shown: beyond them the time is the last, or first.
 struct tm local_time(TimePoint const& time) {
-    time_t const seconds = time.seconds;
+    constexpr std::int64_t day = 86'400;  // more than any zone is off
+    constexpr std::int64_t first = -30'610'224'000 + day;
+    constexpr std::int64_t last = 253'402'300'799 - day;
+    time_t const seconds = std::clamp<std::int64_t>(time.seconds, first, last);
     struct tm parts {};
     ::localtime_r(&seconds, &parts);
     return parts;
@@ -54,7 +59,9 @@ void print(std::string const& line) {
 void print_bytes(ByteView bytes) {
     bool const ok = std::fwrite(bytes.data(), 1, bytes.size(), stdout) == bytes.size() &&
                     std::fflush(stdout) == 0;
-    if (!ok) throw SourceError("", "standard output cannot be written");
+    if (ok) return;
+    throw SourceError(
+        "", "standard output cannot be written: " + std::generic_category().message(errno));
 }
 
 void print_error(std::string const& line) {
@@ -155,11 +162,11 @@ std::uint64_t parse_size(std::string const& text) {
     while (digits < text.size() && text[digits] >= '0' && text[digits] <= '9') ++digits;
     static constexpr std::string_view units = "kmgt";
     std::string suffix = text.substr(digits);
-    for (auto const* tail : {"iB", "ib", "B", "b"}) {
-        if (suffix.ends_with(tail)) {
-            suffix.resize(suffix.size() - std::string_view(tail).size());
-            break;
-        }
+    for (std::string_view const tail : {"iB", "ib", "B", "b"}) {
+        bool const is_it = suffix.ends_with(tail) && (tail.size() == 1 || suffix.size() == 3);
+        if (!is_it) continue;
+        suffix.resize(suffix.size() - tail.size());
+        break;
     }
     std::size_t const unit =
         suffix.size() == 1 ? units.find(static_cast<char>(std::tolower(suffix[0]))) : 0;
@@ -181,7 +188,11 @@ std::int64_t parse_duration(std::string const& text) {
         throw std::invalid_argument("\"" + text +
                                     "\" is not a duration: write 90s, 10m, 26h or 30d");
     }
-    return std::stoll(text.substr(0, digits)) * unit->second;
+    constexpr std::int64_t longest =
+        std::int64_t{100} * 366 * 86'400;  // in ns it fits into 64 bits
+    auto const seconds = std::stoll(text.substr(0, digits)) * unit->second;
+    if (seconds > longest) throw std::invalid_argument("\"" + text + "\" is longer than 100 years");
+    return seconds;
 }
 
 void put_text(nlohmann::json& document, std::string const& key, std::string const& text) {

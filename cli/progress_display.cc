@@ -13,13 +13,16 @@ namespace coffre::cli {
 
 namespace {
 
+constexpr double slowest_fps = 0.001;
+
 // Nothing when it is not asked for.
 std::optional<double> wanted_fps() {
     char const* const text = std::getenv("REPO_PROGRESS_FPS");
     if (text == nullptr) return std::nullopt;
-    double const fps = std::strtod(text, nullptr);
-    if (!(fps > 0 && fps <= 60))
-        throw std::invalid_argument("REPO_PROGRESS_FPS: a number up to 60");
+    char* end = nullptr;
+    double const fps = std::strtod(text, &end);
+    if (!(*end == '\0' && fps >= slowest_fps && fps <= 60))
+        throw std::invalid_argument("REPO_PROGRESS_FPS: a number from 0.001 to 60");
     return fps;
 }
 
@@ -56,15 +59,15 @@ void ProgressDisplay::run(double interval_seconds) {
 }
 
 std::string ProgressDisplay::line() const {
-    double const rate = static_cast<double>(progress_.bytes) / std::max(seconds(), 0.001);
-    std::string text =
-        fmt::format("{}  {} files  {}  {}", duration_text(seconds()), number_text(progress_.files),
-                    size_text(progress_.bytes), rate_text(rate));
-    if (progress_.total_bytes > progress_.bytes && rate > 0) {
-        double const left = static_cast<double>(progress_.total_bytes - progress_.bytes) / rate;
+    std::uint64_t const bytes = progress_.bytes;  // which others add to meanwhile
+    std::uint64_t const total = progress_.total_bytes;
+    double const rate = static_cast<double>(bytes) / std::max(seconds(), 0.001);
+    std::string text = fmt::format("{}  {} files  {}  {}", duration_text(seconds()),
+                                   number_text(progress_.files), size_text(bytes), rate_text(rate));
+    if (total > bytes && rate > 0) {
+        double const left = static_cast<double>(total - bytes) / rate;
         text += fmt::format("  {:.0f} %, {} left",
-                            100.0 * static_cast<double>(progress_.bytes) /
-                                static_cast<double>(progress_.total_bytes),
+                            100.0 * static_cast<double>(bytes) / static_cast<double>(total),
                             duration_text(left));
     }
     return text;

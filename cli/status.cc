@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "cli/context.h"
@@ -144,11 +145,14 @@ void print_text(RepositoryStatus const& status, GlobalOptions const& options) {
 
 nlohmann::json json_of(SnapshotGroup const& group) {
     Snapshot const& snapshot = group.newest.snapshot;
-    nlohmann::json document{
-        {"snapshots", group.snapshots},           {"last_id", group.newest.id.hex()},
-        {"last_time", rfc3339(snapshot.time_ns)}, {"last_age", group.age_s},
-        {"last_size", snapshot.statistics.bytes}, {"last_failures", snapshot.failure_count},
-        {"superseded", group.is_superseded}};
+    nlohmann::json document{{"snapshots", group.snapshots},
+                            {"last_id", group.newest.id.hex()},
+                            {"last_time", rfc3339(snapshot.time_ns)},
+                            {"last_age", std::max<std::int64_t>(group.age_s, 0)},
+                            {"last_size", snapshot.statistics.bytes},
+                            {"last_failures", snapshot.failure_count},
+                            {"superseded", group.is_superseded},
+                            {"is_ahead", group.is_ahead}};
     put_text(document, "hostname", snapshot.host);
     put_texts(document, "paths", snapshot.paths);
     put_texts(document, "streams", snapshot.streams);
@@ -162,7 +166,8 @@ nlohmann::json json_of(Growth const& growth) {
 }
 
 nlohmann::json json_of(CopyElsewhere const& copy) {
-    nlohmann::json document{{"newest_time", rfc3339(copy.time_ns)},
+    nlohmann::json document{{"repository", copy.repository.hex()},
+                            {"newest_time", rfc3339(copy.time_ns)},
                             {"copied", rfc3339(copy.copied_ns)}};
     put_text(document, "destination", copy.destination);
     return document;
@@ -248,9 +253,9 @@ void add_status(CLI::App& app, Context& context) {
     add_filter(*command, arguments->filter);
     command->add_option("--max-age", arguments->max_age,
                         "fail (exit code 1) when the newest snapshot of a host and its paths is "
-                        "older (90s 10m 26h 30d) and no newer one has all of these paths, there is "
-                        "none, the last check found errors, or a pack was damaged when it was last "
-                        "read");
+                        "older (90s 10m 26h 30d) and no newer one has all of these paths, is dated "
+                        "in the future, there is none, the last check found errors, or a pack was "
+                        "damaged when it was last read");
     command->add_option("--metrics", arguments->metrics,
                         "also write a file for Prometheus: what it held is replaced at once");
     command->add_flag("--garbage", arguments->garbage,

@@ -80,8 +80,10 @@ double Stages::speed(std::uint64_t bytes, std::size_t count, unsigned threads,
     double seconds = 0;
     double passed = 0;
     do {
-        progress_.check_stop();
-        seconds += run_jobs(count, threads, job);
+        seconds += run_jobs(count, threads, [&](std::size_t i) {
+            progress_.check_stop();
+            job(i);
+        });
         passed += static_cast<double>(bytes);
     } while (seconds < shortest_seconds);
     return passed / seconds;
@@ -134,6 +136,7 @@ void Stages::measure_blocks(std::vector<Block> blocks) {
     }));
     sealed_.resize(blocks.size());
     run_jobs(blocks.size(), threads_, [&](std::size_t i) {
+        progress_.check_stop();
         sealed_[i] = encode_block(std::move(blocks[i]), keys_.session, keys_.repository, level_);
     });
     for (auto const& block : sealed_) sample_.stored_bytes += block.stored.size();

@@ -50,3 +50,5 @@ expect_code 2 repo bench
 expect_code 2 repo bench --compression odd src
 expect_code 2 repo bench --sample odd src
 expect_code 1 repo bench --html missing/page.html src
+expect_error "No such file or directory"
+[ ! -s out ] || fail "all was measured before"

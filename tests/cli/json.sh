@@ -164,6 +164,19 @@ expect_code 20 repo check --json -r damaged-data
 expect_json out summary
 expect_json err error
 
+# Times of which no form tells the year.
+if mount_tmpfs ages 1m; then
+    touch -d @99999999999999999 ages/ahead
+    touch -d @-99999999999 ages/before
+    expect_code 0 repo snapshot -q ages
+    expect_code 0 repo ls --json latest
+    for time in 9999-12-30T23:59:59 1000-01-02T00:00:00; do
+        grep -q "\"mtime\":\"$time" out || fail "a time is not $time: $(cat out)"
+    done
+else
+    skip "far times: tmpfs cannot be mounted here"
+fi
+
 # Any bytes anywhere: one odd tag must not hide all snapshots.
 expect_code 0 repo snapshot --json src --tag "$odd" --host "$odd" --stream "$odd=echo 1"
 expect_json out summary
