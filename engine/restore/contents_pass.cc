@@ -156,7 +156,7 @@ void ContentsPass::restore_file(std::string const& path, Node const& node) {
     if (!there) return create_file(path, node);
     require_may_change(path, node, *there);
     if (is_taken(*there)) return replace_file(path, node);
-    if (may_keep_contents(*there, node)) return keep_contents(path, node);
+    if (may_keep_contents(path, *there, node)) return keep_contents(path, node);
     if (there->st_nlink > 1) return update_linked_file(path, node, *there);
     update_file(path, node, *there);
 }
@@ -189,10 +189,14 @@ bool ContentsPass::is_taken(struct stat const& there) {
     return there.st_nlink > 1 && !met_.insert({there.st_dev, there.st_ino}).second;
 }
 
-bool ContentsPass::may_keep_contents(struct stat const& there, Node const& node) {
-    bool const changes_others = there.st_nlink > 1 && !context_.metadata.fits(there, node);
-    return context_.request.overwrite == Overwrite::if_changed && looks_equal(there, node) &&
-           !changes_others;
+bool ContentsPass::may_keep_contents(std::string const& path, struct stat const& there,
+                                     Node const& node) {
+    bool const may_keep =
+        context_.request.overwrite == Overwrite::if_changed && looks_equal(there, node);
+    if (!may_keep || there.st_nlink == 1) return may_keep;
+    // What is changed in it changes under its other names, too.
+    return context_.metadata.fits(there, node) &&
+           context_.metadata.attributes_fit(path, context_.target.open_own(path).get(), node);
 }
 
 void ContentsPass::keep_contents(std::string const& path, Node const& node) {
@@ -200,7 +204,7 @@ void ContentsPass::keep_contents(std::string const& path, Node const& node) {
     context_.progress.bytes += node.size;
     ++context_.progress.files;
     if (context_.request.dry_run) return;
-    Fd const fd = context_.target.open_file(path, O_RDONLY);
+    Fd const fd = context_.target.open_own(path);
     try {
         context_.metadata.apply(path, fd.get(), node, Contents::kept);
     } catch (SourceError const&) {

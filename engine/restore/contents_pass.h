@@ -35,7 +35,7 @@ private:
     bool may_run(std::string const& path);
     void require_may_change(std::string const& path, Node const& node, struct stat const& there);
     bool is_taken(struct stat const& there);
-    bool may_keep_contents(struct stat const& there, Node const& node);
+    bool may_keep_contents(std::string const& path, struct stat const& there, Node const& node);
     void keep_contents(std::string const& path, Node const& node);
     std::shared_ptr<RestoredFile> begin_file(std::string const& path, Node const& node);
     void count_restored(char const* action, std::string const& path);

@@ -1,6 +1,7 @@
 #include "engine/restore/metadata.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 #include <optional>
 
 #include "engine/restore/failure.h"
+#include "engine/restore/target.h"
 #include "engine/util/owners.h"
 #include "format/mutant.h"
 
@@ -104,7 +106,8 @@ bool Metadata::attributes_fit(std::string const& path, int fd, Node const& node)
 Metadata::Changed Metadata::set_attributes(int fd, mode_t there, Node const& node,
                                            Attempts& attempts) {
     mode_t const needed = S_IRUSR | S_IWUSR;
-    bool const may_be_forbidden = !node.xattrs.empty() && (there & needed) != needed;
+    bool const has_any = !node.xattrs.empty() || Attributes::of_open(fd).are_there();
+    bool const may_be_forbidden = has_any && (there & needed) != needed;
     if (may_be_forbidden) {
         attempts.attempt([&] {
             if (::fchmod(fd, (there & 07777U) | needed) != 0)
@@ -191,35 +194,37 @@ void Metadata::set_times(std::string const& path, int fd, struct stat const& the
 
 void Metadata::apply_to_entry(std::string const& path, int folder, std::string const& name,
                               Node const& node) {
+    // From here on it is this one, whatever gets its name meanwhile.
+    Fd const entry(::openat(folder, name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
     struct stat there {};
-    if (::fstatat(folder, name.c_str(), &there, AT_SYMLINK_NOFOLLOW) != 0) fail(path, "look at it");
+    if (!entry || ::fstat(entry.get(), &there) != 0) fail(path, "look at it");
+    if ((there.st_mode & S_IFMT) != Target::type_of(node.kind))
+        throw SourceError(path, "was exchanged while it was restored");
+    std::string const self = "/proc/self/fd/" + std::to_string(entry.get());
     auto const [user, group] = owner_of(node);
     Attempts attempts(path);
     bool const is_owner_there = there.st_uid == user && there.st_gid == group;
     bool is_owner_set = is_owner_there;
     if (!is_owner_there) {
         attempts.attempt([&, u = user, g = group] {
-            int const result = ::fchownat(folder, name.c_str(), u, g, AT_SYMLINK_NOFOLLOW);
-            is_owner_set = owner_is_set(path, result);
+            is_owner_set = owner_is_set(path, ::fchownat(entry.get(), "", u, g, AT_EMPTY_PATH));
         });
     }
-    Changed const changed = set_attributes(Attributes::of_entry(folder, name), node, attempts);
+    Changed const changed = set_attributes(Attributes::of_path_only(entry.get()), node, attempts);
     mode_t const mode = granted(mode_of(node, is_owner_set, 0), changed);
     bool const is_owner_as_before = is_owner_there || !is_owner_set;
     bool const is_mode_there =
         is_owner_as_before && !changed.mode && (there.st_mode & 07777U) == mode;
     if (node.kind != NodeKind::symlink && !is_mode_there) {
         attempts.attempt([&] {
-            if (::fchmodat(folder, name.c_str(), mode, AT_SYMLINK_NOFOLLOW) != 0)
-                fail(path, "set the mode");
+            if (::chmod(self.c_str(), mode) != 0) fail(path, "set the mode");
         });
     }
     attempts.attempt([&] {
         auto const times = times_of(node);
-        int const result = has_mtime(there, node) ? 0
-                                                  : ::utimensat(folder, name.c_str(), times.data(),
-                                                                AT_SYMLINK_NOFOLLOW);
-        if (result != 0) fail(path, "set the times");
+        bool const is_set =
+            has_mtime(there, node) || ::utimensat(AT_FDCWD, self.c_str(), times.data(), 0) == 0;
+        if (!is_set) fail(path, "set the times");
     });
     attempts.finish();
 }

@@ -56,15 +56,20 @@ Attributes Attributes::of_entry(int folder, std::string const& name) {
     return {-1, "/proc/self/fd/" + std::to_string(folder) + "/" + name};
 }
 
+Attributes Attributes::of_path_only(int fd) {
+    return {-1, "/proc/self/fd/" + std::to_string(fd), true};
+}
+
 ssize_t Attributes::list(std::span<std::byte> into) const {
     auto* const names = static_cast<char*>(static_cast<void*>(into.data()));
-    return fd_ >= 0 ? ::flistxattr(fd_, names, into.size())
-                    : ::llistxattr(path_.c_str(), names, into.size());
+    if (fd_ >= 0) return ::flistxattr(fd_, names, into.size());
+    return (is_link_to_it_ ? ::listxattr : ::llistxattr)(path_.c_str(), names, into.size());
 }
 
 ssize_t Attributes::get(std::string const& name, std::span<std::byte> into) const {
-    return fd_ >= 0 ? ::fgetxattr(fd_, name.c_str(), into.data(), into.size())
-                    : ::lgetxattr(path_.c_str(), name.c_str(), into.data(), into.size());
+    if (fd_ >= 0) return ::fgetxattr(fd_, name.c_str(), into.data(), into.size());
+    auto const get = is_link_to_it_ ? ::getxattr : ::lgetxattr;
+    return get(path_.c_str(), name.c_str(), into.data(), into.size());
 }
 
 std::vector<Xattr> Attributes::read() const {
@@ -91,15 +96,16 @@ std::vector<Xattr> Attributes::read() const {
 }
 
 void Attributes::set(std::string const& name, ByteView value) const {
-    int const result =
-        fd_ >= 0 ? ::fsetxattr(fd_, name.c_str(), value.data(), value.size(), 0)
-                 : ::lsetxattr(path_.c_str(), name.c_str(), value.data(), value.size(), 0);
+    auto const set = is_link_to_it_ ? ::setxattr : ::lsetxattr;
+    int const result = fd_ >= 0 ? ::fsetxattr(fd_, name.c_str(), value.data(), value.size(), 0)
+                                : set(path_.c_str(), name.c_str(), value.data(), value.size(), 0);
     if (result != 0) fail("set attribute " + name);
 }
 
 void Attributes::remove(std::string const& name) const {
+    auto const remove = is_link_to_it_ ? ::removexattr : ::lremovexattr;
     int const result =
-        fd_ >= 0 ? ::fremovexattr(fd_, name.c_str()) : ::lremovexattr(path_.c_str(), name.c_str());
+        fd_ >= 0 ? ::fremovexattr(fd_, name.c_str()) : remove(path_.c_str(), name.c_str());
     if (result != 0 && errno != ENODATA) fail("remove attribute " + name);
 }
 

@@ -18,6 +18,8 @@ for mode in "${modes[@]}"; do
     chmod "$mode" "src/$mode"
     ln "src/$mode" "src/again-$mode"
 done
+echo alone >src/alone
+chmod 444 src/alone
 chown -R $user:$user src
 expect_code 0 repo snapshot -q src
 chmod -R a+rX store
@@ -27,7 +29,13 @@ chown -R $user:$user theirs
 
 for target in new there there; do
     expect_code 0 as_user restore "latest:$work/src" -t "$work/theirs/$target" --verify --json
-    expect_equal "$(field files_verified)" 8
+    expect_equal "$(field files_verified)" 9
     expect_same_tree src "theirs/$target"
 done
+# Nor do they keep what is as it was from being looked at, or tidied.
+setfattr -n user.more -v 1 theirs/there/alone 2>/dev/null || skip "no attributes here"
+expect_code 0 as_user restore "latest:$work/src" -t "$work/theirs/there" --overwrite if-changed --json
+expect_equal "$(field files_unchanged)" 9
+expect_equal "$(getfattr theirs/there/alone)" ""
+expect_same_tree src theirs/there
 echo "all as expected"

@@ -710,6 +710,18 @@ TEST_F(RestoreCanary, DoesNotChangeMetadataThroughAHardLink) {
     restore(request);
 }
 
+TEST_F(RestoreCanary, DoesNotChangeAttributesThroughAHardLink) {
+    auto request = into_target("/file");
+    restore(request);
+    ASSERT_EQ(::link((target_ / "file").c_str(), (outside_ / "other").c_str()), 0);
+    bool const has_attributes =
+        ::setxattr((outside_ / "other").c_str(), "user.own", "1", 1, 0) == 0;
+    if (!has_attributes) GTEST_SKIP() << "no attributes here";
+    before_ = image_of(outside_.path());
+    request.overwrite = Overwrite::if_changed;
+    restore(request);
+}
+
 TEST_F(Restore, ReplacesAFolderByAFileOnlyWhenItMayDelete) {
     make_folder(target_ / "file");
     write_file(target_ / "file/inside", "x");
