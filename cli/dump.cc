@@ -36,6 +36,9 @@ void dump(Repository& repository, Snapshot const& snapshot, std::string const& p
 int run_dump(GlobalOptions const& options, DumpArguments const& arguments, Folders folders) {
     auto const repository = open(options);
     auto const found = find_snapshot(*repository, arguments.snapshot, arguments.filter);
+    if (!arguments.path.empty() && !found.sub_path.empty())
+        throw std::invalid_argument(
+            "a path is named twice, after the colon and after the snapshot");
     std::string const path = arguments.path.empty() ? found.sub_path : arguments.path;
     reading(*repository, {found.id}, [&] { dump(*repository, found.snapshot, path, folders); });
     return exit_code::ok;

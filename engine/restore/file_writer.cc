@@ -199,6 +199,9 @@ void FileWriter::exchange_all() {
         target_.sync();
     } catch (SourceError const& error) {
         for (auto const& exchange : ready) note_not_exchanged(exchange, error);
+        // It may be of other files, and the system tells it but once.
+        std::lock_guard const lock(mutex_);
+        if (!failed_sync_) failed_sync_ = std::current_exception();
         return;
     }
     for (auto const& exchange : ready) {
@@ -228,6 +231,7 @@ void FileWriter::note_not_exchanged(Exchange const& exchange, SourceError const&
 void FileWriter::finish() {
     exchange_all();
     sync_behind_.finish();
+    if (failed_sync_ && !is_full_) std::rethrow_exception(failed_sync_);
 }
 
 FileWriter::~FileWriter() {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <exception>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -124,6 +125,7 @@ private:
     std::map<std::string, FileIdentity> temporaries_;  // by mutex_
     std::vector<Exchange> exchanges_;                  // by mutex_: complete
     std::uint64_t waiting_bytes_ = 0;                  // by mutex_: of these
+    std::exception_ptr failed_sync_;                   // by mutex_: the first
 };
 
 }  // namespace coffre

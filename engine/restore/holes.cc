@@ -47,6 +47,8 @@ void make_holes(std::string const& path, Fd const& fd, Node const& node) {
         int const punch = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
         bool const is_punched = ::fallocate(fd.get(), punch, static_cast<off_t>(hole.offset),
                                             static_cast<off_t>(hole.size)) == 0;
+        bool const cannot_be = errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL;
+        if (!is_punched && !cannot_be) fail_to_store(path, "make a hole");
         if (!is_punched) write_zeros(path, fd, hole);
     }
 }

@@ -13,13 +13,22 @@ namespace coffre {
 
 namespace {
 
-void require_room(Target const& target, Statistics const& told) {
+// Several names may be one file, and other file systems be mounted in the target: so many entries
+// for each inode are possible.
+constexpr std::uint64_t most_entries_an_inode = 1000;
+
+void require_room(Target const& target, Statistics const& told, Progress const& progress) {
     auto const inodes = target.inodes();
     std::uint64_t const entries = told.files + told.directories + told.others;
     if (!inodes || entries <= *inodes) return;
-    throw SourceError("", "the snapshot holds " + std::to_string(entries) +
-                              " entries, more than the target's file system can ever hold (" +
-                              std::to_string(*inodes) + ")");
+    std::string const holds = "the snapshot holds " + std::to_string(entries) + " entries, ";
+    std::string const takes = std::to_string(*inodes);
+    if (entries / most_entries_an_inode > *inodes) {
+        throw SourceError(
+            "", holds + "more than the target's file system can ever hold (" + takes + ")");
+    }
+    progress.report_failure(
+        "", holds + "and the target's file system takes " + takes + " files: room may run out");
 }
 
 // Where the target is, or will be.
@@ -39,7 +48,7 @@ RestoreResult restore(Repository& repository, RestoreRequest const& request, Pro
     progress.restart();
     RestoreContext context(repository, request, progress);
     if (request.include.empty() && request.from.sub_path.empty()) {
-        require_room(context.target, request.from.snapshot.statistics);
+        require_room(context.target, request.from.snapshot.statistics, progress);
     }
     ContentsPass(context).run();
     context.require_room_left();

@@ -98,7 +98,7 @@ void VerifyPass::verify(std::string const& path, Node const& node) {
     }
     file.each_part(at, node.size, hash);
     bool const is_it = holes_are_zero && file.size() == node.size && hasher.hash() == node.hash;
-    if (!is_it) return context_.note_damage(path, "reads back with other contents");
+    if (!is_it) return context_.note_failure(path, "reads back with other contents");
     ++context_.result.files_verified;
 }
 

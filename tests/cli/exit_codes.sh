@@ -204,6 +204,9 @@ ln links/a links/b
 expect_code 0 repo snapshot -n links
 expect_output "files     2: 1 new, 0 changed, 0 unmodified, 1 hard links to these"
 
+expect_code 2 repo cat "latest:$work/src" file
+expect_error "named twice"
+
 # 11: cannot be used.
 cp -a main newer
 printf '\377' | dd of=newer/config bs=1 seek=6 conv=notrunc status=none
