@@ -106,8 +106,9 @@ bool Metadata::attributes_fit(std::string const& path, int fd, Node const& node)
 Metadata::Changed Metadata::set_attributes(int fd, mode_t there, Node const& node,
                                            Attempts& attempts) {
     mode_t const needed = S_IRUSR | S_IWUSR;
-    bool const has_any = !node.xattrs.empty() || Attributes::of_open(fd).are_there();
-    bool const may_be_forbidden = has_any && (there & needed) != needed;
+    bool const is_closed = (there & needed) != needed;
+    bool const may_be_forbidden =
+        is_closed && (!node.xattrs.empty() || Attributes::of_open(fd).are_there());
     if (may_be_forbidden) {
         attempts.attempt([&] {
             if (::fchmod(fd, (there & 07777U) | needed) != 0)
