@@ -7,7 +7,7 @@ namespace coffre {
 
 void make_reserve(Backend& store) {
     if (store.stat(names::reserve)) return;
-    Bytes bytes(reserve_size);
+    Bytes bytes = Bytes::uncleared(reserve_size);
     fill_noise(bytes);  // a file system that compresses must not make it smaller
     try {
         store.put(names::reserve, bytes);

@@ -9,15 +9,15 @@
 namespace coffre {
 
 bool give_new_name(int folder, std::string const& temporary, std::string const& name) {
-    int failed = ::linkat(folder, temporary.c_str(), folder, name.c_str(), 0);
-    if (failed != 0 && lacks_links(errno)) {
-        failed = ::renameat2(folder, temporary.c_str(), folder, name.c_str(), RENAME_NOREPLACE);
-        if (failed == 0) return true;
-    }
+    if (::renameat2(folder, temporary.c_str(), folder, name.c_str(), RENAME_NOREPLACE) == 0)
+        return true;
+    bool const never_replaces = errno != EINVAL && errno != ENOSYS;
+    bool const is_linked =
+        !never_replaces && ::linkat(folder, temporary.c_str(), folder, name.c_str(), 0) == 0;
     int const error = errno;
     ::unlinkat(folder, temporary.c_str(), 0);
     errno = error;
-    return failed == 0;
+    return is_linked;
 }
 
 bool lacks_links(int error) {

@@ -464,7 +464,7 @@ race() {
 rekey="rekey --drop-other-keys"
 for pair in "add:$rekey" "passwd:$rekey" "$rekey:$rekey" "$rekey:add" "$rekey:passwd"; do
     race linkat "$work/raced" "${pair%:*}" "${pair#*:}" # the first one's new slot is there already
-    race link a.key "${pair%:*}" "${pair#*:}"           # it has opened the repository, no more
+    race renameat2 a.key "${pair%:*}" "${pair#*:}"           # it has opened the repository, no more
 done
 # Both have opened it; then the second one comes while the first, whose slot is there and was tried,
 # is about to remove the others.
@@ -472,7 +472,7 @@ rm -rf raced raced.cache a.key b.key
 use raced
 expect_code 0 repo init -q --key-file raced.key
 expect_code 0 with raced.key snapshot -q src/numbers
-stop_at link 1 b.key "$program" --key-file raced.key key rekey --new-key-file b.key
+stop_at renameat2 1 b.key "$program" --key-file raced.key key rekey --new-key-file b.key
 other=("$stopped" "$tracer")
 mv out b.key.told
 stop_at openat 1 a.key "$program" --key-file raced.key key rekey --new-key-file a.key
@@ -519,7 +519,7 @@ killed_at() {
     rm -f again.key
 }
 for command in passwd "rekey --drop-other-keys"; do
-    for call in link linkat unlinkat fsync rename; do
+    for call in renameat2 linkat unlinkat fsync rename; do
         ended=no
         # shellcheck disable=SC2086
         for ((n = 1; n < 20; ++n)); do

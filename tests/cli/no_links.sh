@@ -22,4 +22,8 @@ cmp src/file "restored$work/src/file"
 cp stick before
 expect_code 0 without_links init -r another
 cmp stick before
+# Others have links, and a name that is given may replace one.
+expect_code 0 env REPO_KEY_FILE="$work/linked" strace -f -qq -o /dev/null -e trace=renameat2 \
+    -e inject=renameat2:error=EINVAL "$program" init -r third
+expect_code 0 env REPO_KEY_FILE="$work/linked" "$program" snapshots -r third
 [ -z "$(find . -name '.tmp-*' -o -name '*.new-*')" ] || fail "a temporary file is left"
