@@ -6,9 +6,10 @@ namespace coffre {
 
 PutResult MemoryBackend::put(std::string const& name, ByteView bytes) {
     std::lock_guard const lock(mutex_);
-    bool const stored = objects_.try_emplace(name, bytes.begin(), bytes.end()).second;
-    if (stored) modified_[name] = now_ns();
-    return stored ? PutResult::stored : PutResult::exists;
+    if (objects_.contains(name)) return PutResult::exists;
+    append(objects_[name], bytes);
+    modified_[name] = now_ns();
+    return PutResult::stored;
 }
 
 Bytes MemoryBackend::get(std::string const& name, std::uint64_t offset, std::uint64_t size) {
@@ -23,7 +24,9 @@ Bytes MemoryBackend::get(std::string const& name, std::uint64_t offset, std::uin
                       std::to_string(offset + size));
     }
     ByteView const part = all.subspan(offset, size);
-    return {part.begin(), part.end()};
+    Bytes copy;
+    append(copy, part);
+    return copy;
 }
 
 std::optional<ObjectInfo> MemoryBackend::stat(std::string const& name) {
