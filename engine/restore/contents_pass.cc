@@ -195,8 +195,11 @@ bool ContentsPass::may_keep_contents(std::string const& path, struct stat const&
         context_.request.overwrite == Overwrite::if_changed && looks_equal(there, node);
     if (!may_keep || there.st_nlink == 1) return may_keep;
     // What is changed in it changes under its other names, too.
-    return context_.metadata.fits(there, node) &&
-           context_.metadata.attributes_fit(path, context_.target.open_own(path).get(), node);
+    if (!context_.metadata.fits(there, node)) return false;
+    // A dry run changes no mode, not even for a moment.
+    Fd const fd = context_.request.dry_run ? context_.target.open_file(path, O_RDONLY)
+                                           : context_.target.open_own(path);
+    return context_.metadata.attributes_fit(path, fd.get(), node);
 }
 
 void ContentsPass::keep_contents(std::string const& path, Node const& node) {

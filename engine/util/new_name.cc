@@ -11,9 +11,9 @@ namespace coffre {
 bool give_new_name(int folder, std::string const& temporary, std::string const& name) {
     if (::renameat2(folder, temporary.c_str(), folder, name.c_str(), RENAME_NOREPLACE) == 0)
         return true;
-    bool const never_replaces = errno != EINVAL && errno != ENOSYS;
+    bool const is_unknown_here = errno == EINVAL || errno == ENOSYS;
     bool const is_linked =
-        !never_replaces && ::linkat(folder, temporary.c_str(), folder, name.c_str(), 0) == 0;
+        is_unknown_here && ::linkat(folder, temporary.c_str(), folder, name.c_str(), 0) == 0;
     int const error = errno;
     ::unlinkat(folder, temporary.c_str(), 0);
     errno = error;
