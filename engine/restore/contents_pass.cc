@@ -136,7 +136,7 @@ void ContentsPass::restore_file(std::string const& path, Node const& node) {
     ++context_.result.files;
     context_.result.bytes += node.size;
     std::optional<struct stat> there;
-    if (!context_.guarded(path, [&] { there = own_file_at(path, node); })) {
+    if (!context_.guarded(path, [&] { there = own_entry_at(path, node); })) {
         context_.skipped.insert(path);  // so it is none of its hard links
         return;
     }
@@ -154,6 +154,7 @@ void ContentsPass::restore_file(std::string const& path, Node const& node) {
         return;
     }
     if (!there) return create_file(path, node);
+    if (!S_ISREG(there->st_mode)) return replace_file(path, node);
     require_may_change(path, node, *there);
     if (is_taken(*there)) return replace_file(path, node);
     if (may_keep_contents(path, *there, node)) return keep_contents(path, node);
@@ -161,19 +162,18 @@ void ContentsPass::restore_file(std::string const& path, Node const& node) {
     update_file(path, node, *there);
 }
 
-// The file that is there already; what is there and is none is cleared away.
-std::optional<struct stat> ContentsPass::file_at(std::string const& path, Node const& node) {
+// What is there already, and no other entry of the snapshot: a file, or what a file may take the
+// place of. A folder is cleared away.
+std::optional<struct stat> ContentsPass::own_entry_at(std::string const& path, Node const& node) {
     auto const there = look(path);
-    if (!there || S_ISREG(there->st_mode)) return there;
-    context_.clear_way(path, node);
-    return std::nullopt;
-}
-
-// The same, where no other entry of the snapshot is that file.
-std::optional<struct stat> ContentsPass::own_file_at(std::string const& path, Node const& node) {
-    auto const there = file_at(path, node);
-    if (there) require_own_entry(path, *there);
-    return there;
+    if (!there) return there;
+    if (S_ISREG(there->st_mode)) {
+        require_own_entry(path, *there);
+        return there;
+    }
+    bool const is_folder = S_ISDIR(there->st_mode);
+    is_folder ? context_.clear_way(path, node) : context_.require_may_clear(path, node, *there);
+    return is_folder ? std::nullopt : there;
 }
 
 // A key that is in use and was changed since is all that opens the repository.
@@ -248,7 +248,9 @@ void ContentsPass::foresee_entry(std::string const& path, Node const& node) {
         if (is_device(node) && !context_.request.privileged)
             return context_.metadata.count_device();
         if (!there) return context_.show("new", path);
-        if ((there->st_mode & S_IFMT) != Target::type_of(node.kind)) context_.clear_way(path, node);
+        bool const is_same_kind = (there->st_mode & S_IFMT) == Target::type_of(node.kind);
+        if (!is_same_kind) context_.require_may_clear(path, node, *there);
+        if (S_ISDIR(there->st_mode)) context_.remove_and_tell(path);
         context_.show("changed", path);
     });
 }

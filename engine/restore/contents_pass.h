@@ -29,8 +29,7 @@ private:
     void require_own_entry(std::string const& path, struct stat const& there);
     void leave(SelectionVisitor::Left const& left);
     void restore_file(std::string const& path, Node const& node);
-    std::optional<struct stat> file_at(std::string const& path, Node const& node);
-    std::optional<struct stat> own_file_at(std::string const& path, Node const& node);
+    std::optional<struct stat> own_entry_at(std::string const& path, Node const& node);
     bool can_be_read(std::string const& path);
     bool may_run(std::string const& path);
     void require_may_change(std::string const& path, Node const& node, struct stat const& there);

@@ -78,17 +78,22 @@ bool RestoreContext::stays(std::string const& path, FoundEntry const& entry) {
 void RestoreContext::clear_way(std::string const& path, Node const& node) {
     auto const there = target.look(path);
     if (!there) return;
-    if (keeps(*there, node)) {
-        throw SourceError(path, "something else is there, and it may not be overwritten");
-    }
-    if (S_ISDIR(there->st_mode) && !node.is_directory() && !request.delete_extra) {
-        throw SourceError(path, "a folder is in the way (--delete removes it)");
-    }
-    if (node.is_directory()) require_no_way_elsewhere(path, node, *there);
-    require_removable(path);
+    require_may_clear(path, node, *there);
     remove_and_tell(path);
     if (!request.dry_run && target.look(path))
         throw SourceError(path, "what is in its place is not deleted");
+}
+
+void RestoreContext::require_may_clear(std::string const& path, Node const& node,
+                                       struct stat const& there) {
+    if (keeps(there, node)) {
+        throw SourceError(path, "something else is there, and it may not be overwritten");
+    }
+    if (S_ISDIR(there.st_mode) && !node.is_directory() && !request.delete_extra) {
+        throw SourceError(path, "a folder is in the way (--delete removes it)");
+    }
+    if (node.is_directory()) require_no_way_elsewhere(path, node, there);
+    require_removable(path);
 }
 
 void RestoreContext::require_removable(std::string const& path) {

@@ -762,21 +762,36 @@ TEST_F(Restore, LeavesNoFileOfWrongBytesBehind) {
     }
 }
 
+class RestoreOfDamage : public Restore {
+protected:
+    void restore_large() {
+        for (auto const& pack : repo_.objects("packs/")) {
+            Bytes bytes = repo_.store().objects().at(pack);
+            for (std::size_t at = 5000; at + 5000 < bytes.size(); at += 1000)
+                bytes[at] ^= std::byte{1};
+            repo_.store().remove(pack);
+            repo_.put(pack, bytes);
+        }
+        auto request = into_target();
+        request.include.add("/large");
+        EXPECT_EQ(repo_.restore(request).damaged.size(), 1U);
+    }
+};
+
 // It may be all that is left: it goes when the new one is complete.
-TEST_F(Restore, KeepsAFileOfSeveralNamesWhoseContentsCannotBeRead) {
+TEST_F(RestoreOfDamage, KeepsAFileOfSeveralNamesWhoseContentsCannotBeRead) {
     write_file(target_ / "large", "what was there");
     std::filesystem::create_hard_link(target_ / "large", target_ / "second");
-    for (auto const& pack : repo_.objects("packs/")) {
-        Bytes bytes = repo_.store().objects().at(pack);
-        for (std::size_t at = 5000; at + 5000 < bytes.size(); at += 1000) bytes[at] ^= std::byte{1};
-        repo_.store().remove(pack);
-        repo_.put(pack, bytes);
-    }
-    auto request = into_target();
-    request.include.add("/large");
-    EXPECT_EQ(repo_.restore(request).damaged.size(), 1U);
+    restore_large();
     EXPECT_EQ(read_file(target_ / "large"), "what was there");
     EXPECT_EQ(restored_names(), (Names{"large", "second"}));
+}
+
+TEST_F(RestoreOfDamage, KeepsALinkInThePlaceOfAFileThatCannotBeRead) {
+    make_symlink(target_ / "large", "where it is now");
+    restore_large();
+    EXPECT_EQ(std::filesystem::read_symlink(target_ / "large"), "where it is now");
+    EXPECT_EQ(restored_names(), (Names{"large"}));
 }
 
 // A program that runs is as it was until its new contents take its place.
