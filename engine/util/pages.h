@@ -13,29 +13,31 @@ inline constexpr std::size_t page_size = 4096;  // a multiple of what disks ask 
 
 class PagePool;
 
-// Memory of a fixed size. Goes back to its pool, if it is of one.
+// Gives memory back to its pool, or else to the system.
+struct FreePages {
+    std::size_t size = 0;
+    std::shared_ptr<PagePool> pool = nullptr;
+    void operator()(std::byte* memory) const;
+};
+
+// Memory of a fixed size.
 class Pages {
 public:
     Pages() = default;
-    // Of no pool. What it holds is undefined.
+    // Of no pool. What it holds is undefined. Throws std::bad_alloc.
     explicit Pages(std::size_t size);
 
-    std::span<std::byte> bytes() { return {memory_.get(), size_}; }
-    ByteView bytes() const { return {memory_.get(), size_}; }
-    std::size_t size() const { return size_; }
+    std::span<std::byte> bytes() { return {memory_.get(), size()}; }
+    ByteView bytes() const { return {memory_.get(), size()}; }
+    std::size_t size() const { return memory_.get_deleter().size; }
 
 private:
     friend class PagePool;
-    struct Return {
-        std::shared_ptr<PagePool> pool;
-        void operator()(std::byte* memory) const;
-    };
-    using Memory = std::unique_ptr<std::byte[], Return>;
+    using Memory = std::unique_ptr<std::byte[], FreePages>;
 
-    Pages(Memory memory, std::size_t size) : memory_(std::move(memory)), size_(size) {}
+    explicit Pages(Memory memory) : memory_(std::move(memory)) {}
 
     Memory memory_;
-    std::size_t size_ = 0;
 };
 
 // Threads may share a pool. It must outlive nothing: what was taken keeps it alive.
@@ -43,20 +45,17 @@ class PagePool : public std::enable_shared_from_this<PagePool> {
 public:
     explicit PagePool(std::size_t size) : size_(size) {}
 
-    // Of the pool's size; what it holds is left over.
+    // Of the pool's size; what it holds is left over. Throws std::bad_alloc.
     Pages get();
 
 private:
-    friend class Pages;
-    struct Free {
-        void operator()(std::byte* memory) const;
-    };
-    static std::byte* allocate(std::size_t size);
-    void take_back(std::byte* memory);
+    friend struct FreePages;
+    void take_back(std::byte* memory) noexcept;
 
     std::size_t const size_;
     std::mutex mutex_;
-    std::vector<std::unique_ptr<std::byte[], Free>> free_;  // by mutex_
+    std::size_t made_ = 0;             // by mutex_
+    std::vector<Pages::Memory> free_;  // by mutex_
 };
 
 // Bytes that grow, from the begin of a page on.
