@@ -19,6 +19,7 @@ namespace {
 constexpr std::size_t cache = 64 * limits::mib;
 constexpr std::size_t record_size = 512;
 constexpr std::size_t name_field = 100;
+constexpr std::size_t owner_field = 31;
 constexpr std::uint64_t octal_size_limit = 077777777777;  // 11 digits
 constexpr std::uint64_t octal_id_limit = 07777777;        // 7 digits
 
@@ -69,6 +70,15 @@ std::string pax_record(std::string const& key, std::string const& value) {
     while (std::to_string(length).size() + rest != length)
         length = std::to_string(length).size() + rest;
     return std::to_string(length) + " " + key + "=" + value + "\n";
+}
+
+// Source: GNU tar, which reads it back: a key ends at the first "=".
+std::string in_key(std::string const& attribute) {
+    std::string text;
+    for (char const c : attribute) {
+        text += c == '=' ? "%3D" : c == '%' ? "%25" : std::string(1, c);
+    }
+    return text;
 }
 
 // Where there is an ACL, the group's bits of the mode are its mask: whoever unpacks the archive
@@ -140,13 +150,15 @@ private:
     static std::string extensions(std::string const& name, Node const& node) {
         std::string text;
         for (auto const& attribute : node.xattrs) {
-            text += pax_record("SCHILY.xattr." + attribute.name, to_text(attribute.value));
+            text += pax_record("SCHILY.xattr." + in_key(attribute.name), to_text(attribute.value));
         }
         if (name.size() > name_field) text += pax_record("path", name);
         if (node.target.size() > name_field) text += pax_record("linkpath", node.target);
         if (node.size > octal_size_limit) text += pax_record("size", std::to_string(node.size));
         if (node.uid > octal_id_limit) text += pax_record("uid", std::to_string(node.uid));
         if (node.gid > octal_id_limit) text += pax_record("gid", std::to_string(node.gid));
+        if (node.user.size() > owner_field) text += pax_record("uname", node.user);
+        if (node.group.size() > owner_field) text += pax_record("gname", node.group);
         text += pax_record("mtime", decimal(node.mtime));
         return text;
     }
@@ -180,8 +192,8 @@ private:
         header[156] = type;
         put(157, name_field, node.target);
         put(257, 8, std::string("ustar\00000", 8));
-        put(265, 31, node.user);
-        put(297, 31, node.group);
+        put(265, owner_field, node.user);
+        put(297, owner_field, node.group);
         put(329, 8, octal(major(node.device_number), 7, octal_id_limit));
         put(337, 8, octal(minor(node.device_number), 7, octal_id_limit));
         unsigned sum = 0;

@@ -16,6 +16,7 @@
 #include "engine/restore/metadata.h"
 #include "engine/restore/target.h"
 #include "engine_test_repo.h"
+#include "hostile_tree.h"
 
 namespace coffre {
 namespace {
@@ -943,6 +944,38 @@ TEST(Dump, TarHoldsTheWholeTree) {
                 target.path() + "'");
     std::string const top = source.path().substr(source.path().rfind('/') + 1);
     EXPECT_EQ(image_of(target / top), image_of(source.path()));
+}
+
+TEST(Dump, TarHoldsAttributesOfAnyName) {
+    TempFolder const source;
+    TempFolder const target;
+    write_file(source / "file", "x");
+    std::vector<std::string> const names{"user.a=b", "user.100%", "user.%3D"};
+    for (auto const& name : names) {
+        if (::setxattr((source / "file").c_str(), name.c_str(), name.data(), name.size(), 0) != 0)
+            GTEST_SKIP() << "no attributes here: " << std::strerror(errno);
+    }
+    TestRepo repo;
+    auto const taken = repo.save(source.path());
+    write_file(target / "tree.tar", repo.tar_of(taken.snapshot, source / "file"));
+    run_command("tar --xattrs -xf '" + target / "tree.tar" + "' -C '" + target.path() + "'");
+    for (auto const& name : names) {
+        std::string value(name.size(), '\0');
+        ::getxattr((target / "file").c_str(), name.c_str(), value.data(), value.size());
+        EXPECT_EQ(value, name);
+    }
+}
+
+TEST(Dump, TarHoldsLongNamesOfOwners) {
+    HostileRepo repo;
+    Node file = repo.file("file");
+    file.user = std::string(40, 'u');
+    file.group = std::string(50, 'g');
+    repo.publish({file});
+    TempFolder const target;
+    write_file(target / "tree.tar", repo->tar_of(repo->find("latest").snapshot));
+    std::string const listed = run_command("tar -tvf '" + target / "tree.tar" + "'");
+    EXPECT_TRUE(contains(listed, file.user + "/" + file.group)) << listed;
 }
 
 TEST(Dump, TarOfTheRootHasNoLeadingSlash) {
