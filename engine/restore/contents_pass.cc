@@ -166,14 +166,16 @@ void ContentsPass::restore_file(std::string const& path, Node const& node) {
 // place of. A folder is cleared away.
 std::optional<struct stat> ContentsPass::own_entry_at(std::string const& path, Node const& node) {
     auto const there = look(path);
-    if (!there) return there;
-    if (S_ISREG(there->st_mode)) {
-        require_own_entry(path, *there);
-        return there;
+    if (there && S_ISDIR(there->st_mode)) {
+        context_.clear_way(path, node);
+        return std::nullopt;
     }
-    bool const is_folder = S_ISDIR(there->st_mode);
-    is_folder ? context_.clear_way(path, node) : context_.require_may_clear(path, node, *there);
-    return is_folder ? std::nullopt : there;
+    if (there && S_ISREG(there->st_mode)) {
+        require_own_entry(path, *there);
+    } else if (there) {
+        context_.require_may_clear(path, node, *there);
+    }
+    return there;
 }
 
 // A key that is in use and was changed since is all that opens the repository.

@@ -46,7 +46,7 @@ struct RestoreContext {
     // Something of another kind may be where `node` belongs: removes it, and tells of it, or throws
     // SourceError and leaves all of it.
     void clear_way(std::string const& path, Node const& node);
-    // Only throws when that would.
+    // Throws SourceError when what is `there` may not make way for `node`. Changes nothing.
     void require_may_clear(std::string const& path, Node const& node, struct stat const& there);
     // Throws SourceError when it, or something in it, is not to be removed.
     void require_removable(std::string const& path);

@@ -192,12 +192,9 @@ void NamesPass::put_off_failure(std::function<void()> const& apply) {
 void NamesPass::place(std::string const& path, Node const& node,
                       std::optional<struct stat> const& there,
                       std::function<FileIdentity(std::string const&)> const& make) {
-    mode_t const kind = node.is_file() ? S_IFREG : Target::type_of(node.kind);
-    bool const is_same_kind = there && (there->st_mode & S_IFMT) == kind;
     metadata_failure_.reset();
     if (there && !S_ISDIR(there->st_mode)) {
-        is_same_kind ? context_.require_removable(path)
-                     : context_.require_may_clear(path, node, *there);
+        context_.require_may_clear(path, node, *there);
         std::string const temporary = Target::temporary_beside(path);
         context_.target.put_in_place(temporary, make(temporary), path);
     } else {
