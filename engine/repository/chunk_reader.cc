@@ -65,6 +65,7 @@ void ChunkReader::take_new_view() {
     // Packs have other numbers now.
     packs_.clear();
     blocks_.clear();
+    damaged_.reset();
 }
 
 std::vector<ChunkPlace> ChunkReader::locate(ChunkId const& id) {
@@ -144,6 +145,16 @@ Bytes ChunkReader::decode_on(BlockSource const& source, ByteView stored, ByteVie
     }
 }
 
+Bytes ChunkReader::decode_noting(BlockKey const& key, BlockSource const& source, ByteView stored,
+                                 ByteView prefix) {
+    try {
+        return decode_on(source, stored, prefix);
+    } catch (RepositoryError const& error) {
+        damaged_ = {key, error.what()};
+        throw;
+    }
+}
+
 Bytes ChunkReader::fetch(BlockSource const& source) const {
     Backend& store = repository_.store();
     try {
@@ -158,14 +169,17 @@ Bytes ChunkReader::fetch(BlockSource const& source) const {
 
 std::shared_ptr<Bytes const> ChunkReader::block(ChunkPlace const& place,
                                                 BlockSource const& source) {
-    std::pair const key(place.pack, place.block);
+    BlockKey const key(place.pack, place.block);
     if (auto known = blocks_.find(key)) return known;
+    if (damaged_ && damaged_->key == key) throw corrupt(damaged_->what);
     if (++decoded_ > decoded_for_a_chunk) throw corrupt("a delta rests on too many blocks");
     Bytes const stored = fetch(source);
     auto const generation = index_generation_;
-    Bytes plain = decode_on(source, stored, read_bases(source.kind, *source.row));
+    Bytes const prefix = read_bases(source.kind, *source.row);
     // Packs have other numbers once the index was built again, for a base.
-    if (generation != index_generation_) return std::make_shared<Bytes const>(std::move(plain));
+    if (generation != index_generation_)
+        return std::make_shared<Bytes const>(decode_on(source, stored, prefix));
+    Bytes plain = decode_noting(key, source, stored, prefix);
     std::size_t const weight = plain.size();
     return blocks_.insert(key, std::move(plain), weight);
 }

@@ -66,6 +66,11 @@ private:
         PackId id;
         PackDirectory directory;
     };
+    using BlockKey = std::pair<PackNumber, std::uint32_t>;
+    struct DamagedBlock {
+        BlockKey key;
+        std::string what;
+    };
     void take_new_view();
     std::shared_ptr<KnownPack const> pack(PackNumber number);
     Bytes fetch(BlockSource const& source) const;
@@ -73,14 +78,17 @@ private:
     Bytes read_at_depth(PackKind kind, ChunkId const& id, unsigned depth_limit);
     std::shared_ptr<Bytes const> block(ChunkPlace const& place, BlockSource const& source);
     Bytes decode_on(BlockSource const& source, ByteView stored, ByteView prefix) const;
+    Bytes decode_noting(BlockKey const& key, BlockSource const& source, ByteView stored,
+                        ByteView prefix);
     Bytes read_bases(PackKind kind, BlockRow const& row);
 
     Repository& repository_;
     std::uint64_t index_generation_;
     std::optional<Index::View> view_;
     LruCache<PackNumber, KnownPack> packs_;
-    LruCache<std::pair<PackNumber, std::uint32_t>, Bytes> blocks_;
-    std::size_t next_row_ = 0;  // for find_row(), of whichever block
+    LruCache<BlockKey, Bytes> blocks_;
+    std::optional<DamagedBlock> damaged_;  // the last one: who reads its chunks asks for each
+    std::size_t next_row_ = 0;             // for find_row(), of whichever block
     std::uint64_t held_ = 0;
     std::uint64_t decoded_ = 0;     // blocks, for the chunk being read
     std::uint64_t base_bytes_ = 0;  // plaintext of deltas' bases, for it

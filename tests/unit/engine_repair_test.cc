@@ -659,6 +659,22 @@ TEST_P(Repair, SaysThatItWasEndedFromElsewhere) {
 }
 
 // Wherever it ends, nothing is lost that was not lost before, and the next run goes on.
+TEST_P(Repair, FetchesADamagedBlockForAllOfItsChunksOnce) {
+    std::string const pack = data_pack();
+    flip(pack, 5'000);
+    auto const number = repo_->index_view().number(*PackId::parse(last_component(pack)));
+    PackDirectory const directory = repo_->index_view().directory(*number);
+    ASSERT_GT(directory.blocks[0].chunks.size(), 4U);
+    std::size_t fetched = 0;
+    repo_.observe([&](Verb verb, std::string const& name) {
+        if (verb == Verb::get && name == pack) ++fetched;
+    });
+    EXPECT_GT(repair().chunks_lost, 0U);
+    repo_.observe_nothing();
+    // Some look for damage, and one saves what is sound.
+    EXPECT_LE(fetched, 4 + directory.blocks.size());
+}
+
 TEST_P(Repair, MayBeStoppedAnywhere) {
     flip(data_pack(), 5'000);
     flip(repo_.objects("bundles/")[0], 60);
