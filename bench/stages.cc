@@ -6,7 +6,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <benchmark/benchmark.h>
 #include <fcntl.h>
-#include <hwy/targets.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -106,13 +105,10 @@ void read_cached_file(benchmark::State& state) {
 }
 BENCHMARK(read_cached_file);
 
-// In the form for one instruction set; 0: the best that this machine can run.
-void chunk(benchmark::State& state, std::int64_t target, bool is_text) {
-    hwy::SetSupportedTargetsForTest(target);
-    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+void chunk(benchmark::State& state, CandidateForm const& form, bool is_text) {
     // As much as the walk reads at a time: it is in a cache still.
     ByteView const data = ByteView(data_of(is_text)).first(4 * mib);
-    Chunker const chunker(some_key(), {});
+    Chunker const chunker(some_key(), {}, form);
     for (auto _ : state) {
         for (ByteView rest = data; !rest.empty();) rest = rest.subspan(chunker.cut(rest));
     }
@@ -120,12 +116,12 @@ void chunk(benchmark::State& state, std::int64_t target, bool is_text) {
 }
 
 void register_chunk() {
-    for (auto const target : hwy::SupportedAndGeneratedTargets()) {
+    for (auto const& form : candidate_forms()) {
         for (bool const is_text : {false, true}) {
             std::string const name =
-                std::string("chunk/") + hwy::TargetName(target) + (is_text ? "/text" : "/media");
+                std::string("chunk/") + form.name + (is_text ? "/text" : "/media");
             benchmark::RegisterBenchmark(
-                name.c_str(), [=](benchmark::State& state) { chunk(state, target, is_text); });
+                name.c_str(), [=](benchmark::State& state) { chunk(state, form, is_text); });
         }
     }
 }

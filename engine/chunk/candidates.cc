@@ -243,11 +243,39 @@ HWY_AFTER_NAMESPACE();
 
 namespace coffre {
 
-HWY_EXPORT(find_padded);
+namespace {
 
-std::size_t find_candidates(ChunkerKey const& key, unsigned bits, ByteView bytes, std::size_t count,
-                            CandidatePositions& positions) {
-    return HWY_DYNAMIC_DISPATCH(find_padded)(key, bits, bytes, count, positions);
+// Highway would choose as well, by its shared library. That takes milliseconds to load: it measures
+// a clock.
+std::vector<CandidateForm> forms_here() {
+    std::vector<CandidateForm> forms;
+    auto const add = [&](std::int64_t target, decltype(CandidateForm::find) find, bool can_run) {
+        if (find != nullptr && can_run) forms.push_back({hwy::TargetName(target), find});
+    };
+#if HWY_ARCH_X86
+    bool const ssse3 = __builtin_cpu_supports("ssse3") != 0;
+    bool const sse4 = ssse3 && __builtin_cpu_supports("sse4.1") &&
+                      __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("pclmul") &&
+                      __builtin_cpu_supports("aes");
+    bool const avx2 = sse4 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+                      __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+    bool const avx512 = avx2 && __builtin_cpu_supports("avx512f") &&
+                        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+                        __builtin_cpu_supports("avx512bw");
+    add(HWY_AVX3, HWY_CHOOSE_AVX3(find_padded), avx512);
+    add(HWY_AVX2, HWY_CHOOSE_AVX2(find_padded), avx2);
+    add(HWY_SSE4, HWY_CHOOSE_SSE4(find_padded), sse4);
+    add(HWY_SSSE3, HWY_CHOOSE_SSSE3(find_padded), ssse3);
+#endif
+    add(HWY_STATIC_TARGET, HWY_CHOOSE_FALLBACK(find_padded), true);
+    return forms;
+}
+
+}  // namespace
+
+std::vector<CandidateForm> const& candidate_forms() {
+    static std::vector<CandidateForm> const forms = forms_here();
+    return forms;
 }
 
 }  // namespace coffre

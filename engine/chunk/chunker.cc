@@ -9,8 +9,11 @@
 
 namespace coffre {
 
-Chunker::Chunker(SecretKey const& secret, ChunkerSizes const& sizes)
-    : key_(make_chunker_key(secret, sizes)), sizes_(sizes), bits_(candidate_bits(sizes.average)) {}
+Chunker::Chunker(SecretKey const& secret, ChunkerSizes const& sizes, CandidateForm const& form)
+    : key_(make_chunker_key(secret, sizes)),
+      sizes_(sizes),
+      bits_(candidate_bits(sizes.average)),
+      form_(form) {}
 
 std::size_t Chunker::cut(ByteView data) const {
     std::size_t const end = std::min<std::size_t>(data.size(), sizes_.max);
@@ -18,7 +21,7 @@ std::size_t Chunker::cut(ByteView data) const {
     for (std::size_t length = sizes_.min; length < end; length += candidate_block) {
         std::size_t const count = std::min(candidate_block, end - length);
         ByteView const windows = data.subspan(length - chunk_window, count + chunk_window);
-        std::size_t const found = find_candidates(key_, bits_, windows, count, positions);
+        std::size_t const found = form_.find(key_, bits_, windows, count, positions);
         for (std::size_t i = 0; i < found; ++i) {
             if (is_cut(data, length + positions[i])) return length + positions[i];
         }

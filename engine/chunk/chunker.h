@@ -11,7 +11,8 @@ namespace coffre {
 // Immutable: threads may share it.
 class Chunker {
 public:
-    Chunker(SecretKey const& secret, ChunkerSizes const& sizes);
+    Chunker(SecretKey const& secret, ChunkerSizes const& sizes,
+            CandidateForm const& form = candidate_forms().front());
 
     // The length of the chunk that begins `data`. `data` must hold the rest of the stream or at
     // least sizes().max bytes. Same key and bytes give the same cuts on every machine.
@@ -26,6 +27,7 @@ private:
     ChunkerKey key_;
     ChunkerSizes sizes_;
     unsigned bits_;
+    CandidateForm form_;
 };
 
 }  // namespace coffre

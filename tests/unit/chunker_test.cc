@@ -1,7 +1,6 @@
 #include "engine/chunk/chunker.h"
 
 #include <gtest/gtest.h>
-#include <hwy/targets.h>
 
 #include <fstream>
 #include <set>
@@ -71,29 +70,12 @@ std::vector<std::size_t> lengths(AnyChunker const& chunker, ByteView data) {
     return found;
 }
 
-// While it lives, the chunker takes the form for this instruction set.
-class ForcedForm {
-public:
-    explicit ForcedForm(std::int64_t target) { choose(target); }
-    ForcedForm(ForcedForm const&) = delete;
-    ForcedForm& operator=(ForcedForm const&) = delete;
-    ~ForcedForm() { choose(0); }
-
-private:
-    static void choose(std::int64_t target) {
-        hwy::SetSupportedTargetsForTest(target);
-        hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-    }
-};
-
 // Every form of the hot loop that this machine can run.
 void expect_as_defined(ByteView data, ChunkerSizes const& sizes, unsigned secret = 1) {
-    Chunker const chunker(secret_of(secret), sizes);
     auto const expected = lengths(NaiveChunker(secret_of(secret), sizes), data);
-    for (auto const target : hwy::SupportedAndGeneratedTargets()) {
-        ForcedForm const form(target);
-        EXPECT_EQ(lengths(chunker, data), expected)
-            << hwy::TargetName(target) << ", average " << sizes.average;
+    for (auto const& form : candidate_forms()) {
+        EXPECT_EQ(lengths(Chunker(secret_of(secret), sizes, form), data), expected)
+            << form.name << ", average " << sizes.average;
     }
 }
 
