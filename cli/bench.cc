@@ -10,6 +10,7 @@
 #include "cli/bench_page.h"
 #include "cli/context.h"
 #include "cli/output.h"
+#include "cli/patterns.h"
 #include "cli/progress_display.h"
 
 namespace coffre::cli {
@@ -18,6 +19,7 @@ namespace {
 
 struct BenchArguments {
     std::vector<std::string> paths;
+    std::vector<std::string> exclude;
     std::string sample = "256M";
     std::string to;
     std::string html;
@@ -120,6 +122,7 @@ std::ofstream page_at(std::string const& path) {
 BenchRequest make_request(GlobalOptions const& options, BenchArguments const& arguments) {
     BenchRequest request;
     request.paths = arguments.paths;
+    for (auto const& pattern : arguments.exclude) add_pattern(request.exclude, pattern);
     request.sample_bytes = parse_size(arguments.sample);
     request.store_folder = arguments.to;
     request.compression_level = compression_level(arguments.compression);
@@ -158,6 +161,8 @@ void add_bench(CLI::App& app, Context& context) {
         app.add_subcommand("bench", "measure what a backup would cost here; nothing is saved");
     auto const arguments = std::make_shared<BenchArguments>();
     command->add_option("paths", arguments->paths, "what would be saved")->required();
+    command->add_option("-e,--exclude", arguments->exclude, "not what matches (repeatable)")
+        ->allow_extra_args(false);
     command->add_option("--sample", arguments->sample,
                         "read this much at the most, into memory (default: 256M)");
     command->add_option("--to", arguments->to,

@@ -8,12 +8,14 @@
 #include <string>
 #include <vector>
 
+#include "engine/patterns.h"
 #include "engine/progress.h"
 
 namespace coffre {
 
 struct BenchRequest {
-    std::vector<std::string> paths;
+    std::vector<std::string> paths;  // relative ones are completed with the working folder
+    PatternList exclude;             // beneath the paths
     std::uint64_t sample_bytes = std::uint64_t{256} << 20U;  // read at the most, into memory
     std::string store_folder;   // where packs would be written; empty: writing is not measured
     int compression_level = 1;  // 0: never compress

@@ -41,7 +41,7 @@ BenchReport bench_paths(BenchRequest const& request, Progress& progress) {
         report.write_speed = measure_writing(request.store_folder, progress);
     }
     PieceSampler sampler(request.sample_bytes);
-    report.found = survey_paths(request.paths, sampler, progress);
+    report.found = survey_paths(request.paths, request.exclude, sampler, progress);
     Stages stages(request, progress);
     stages.read(sampler.take());
     if (stages.sample().bytes == 0) {

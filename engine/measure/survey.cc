@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstring>
 #include <ctime>
+#include <filesystem>
 #include <memory>
 #include <set>
 #include <tuple>
@@ -32,6 +33,11 @@ struct CloseFts {
 
 std::uint64_t rank_of(std::string const& path, std::uint64_t offset) {
     return xxh3_keyed(as_bytes(path), offset);
+}
+
+// What is named is not.
+bool is_excluded(FTSENT const& entry, PatternList const& exclude) {
+    return !exclude.empty() && entry.fts_level > FTS_ROOTLEVEL && exclude.matches(entry.fts_path);
 }
 
 // Nothing where that cannot be told.
@@ -125,12 +131,15 @@ std::vector<Piece> PieceSampler::take() {
     return pieces;
 }
 
-PathsFound survey_paths(std::vector<std::string> const& paths, PieceSampler& sampler,
-                        Progress& progress) {
+PathsFound survey_paths(std::vector<std::string> const& paths, PatternList const& exclude,
+                        PieceSampler& sampler, Progress& progress) {
     auto const start = std::chrono::steady_clock::now();
     std::vector<std::string> names = paths;
     std::vector<char*> roots;
     for (auto& name : names) {
+        std::error_code absent;
+        auto const absolute = std::filesystem::absolute(name, absent);
+        if (!absent) name = absolute.lexically_normal();
         struct stat status {};
         if (::lstat(name.c_str(), &status) != 0) {
             throw SourceError(name, name + ": " + errno_text());
@@ -142,9 +151,13 @@ PathsFound survey_paths(std::vector<std::string> const& paths, PieceSampler& sam
         ::fts_open(roots.data(), FTS_PHYSICAL | FTS_NOCHDIR, nullptr));
     if (!tree) throw SourceError(paths.front(), "cannot walk: " + errno_text());
     Survey survey(sampler, progress);
-    while (FTSENT const* const entry = ::fts_read(tree.get())) {
+    while (FTSENT* const entry = ::fts_read(tree.get())) {
         progress.check_stop();
-        survey.add(*entry);
+        if (is_excluded(*entry, exclude)) {
+            ::fts_set(tree.get(), entry, FTS_SKIP);
+        } else {
+            survey.add(*entry);
+        }
     }
     PathsFound found = survey.found();
     found.seconds = seconds_since(start);

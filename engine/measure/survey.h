@@ -40,9 +40,10 @@ private:
     std::priority_queue<Piece> pieces_;
 };
 
-// Links are not followed. Throws SourceError when a path is not there; what cannot be listed is
-// reported to `progress` and left out.
-PathsFound survey_paths(std::vector<std::string> const& paths, PieceSampler& sampler,
-                        Progress& progress);
+// Of the paths, and of what lies beneath them and is not excluded. Links are not followed. Throws
+// SourceError when a path is not there; what cannot be listed is reported to `progress` and left
+// out.
+PathsFound survey_paths(std::vector<std::string> const& paths, PatternList const& exclude,
+                        PieceSampler& sampler, Progress& progress);
 
 }  // namespace coffre

@@ -37,6 +37,9 @@ sys.exit(not ok)
 PYTHON
 expect_equal "$(find . -newer page.html -type f ! -name out ! -name err)" ""
 
+expect_code 0 repo bench -e ./src/folder --exclude '<*' src
+expect_output "1 files in 1 folders"
+
 expect_code 0 repo bench -q src
 expect_equal "$(cat out)" ""
 

@@ -19,18 +19,18 @@ constexpr std::uint64_t mib = std::uint64_t{1} << 20U;
 class Bench : public testing::Test {
 protected:
     BenchReport bench(std::uint64_t sample = 64 * mib) {
-        BenchRequest request;
-        request.paths = {source_.path()};
-        request.sample_bytes = sample;
-        request.threads = 2;
+        request_.paths = {source_.path()};
+        request_.sample_bytes = sample;
+        request_.threads = 2;
         Progress progress;
         progress.on_failure = [&](std::string const& path, std::string const&) {
             failures_.push_back(path);
         };
-        return bench_paths(request, progress);
+        return bench_paths(request_, progress);
     }
 
     TempFolder source_;
+    BenchRequest request_;
     std::vector<std::string> failures_;
 };
 
@@ -54,6 +54,20 @@ TEST_F(Bench, CountsWhatIsThere) {
     EXPECT_EQ(report.first.read_bytes, 150'000U);
     EXPECT_EQ(report.daily.read_bytes, 100'000U / 30);
     EXPECT_EQ(report.unchanged.read_bytes, 0U);
+}
+
+TEST_F(Bench, LeavesOutWhatIsExcluded) {
+    make_folder(source_ / "cache/deep");
+    make_folder(source_ / "kept");
+    for (auto const* const name : {"cache/deep/a", "kept/a", "kept/b.tmp"})
+        write_file(source_ / name, random_bytes(1, 10'000));
+    for (auto const* const pattern : {"cache", "*.tmp"}) request_.exclude.add(pattern);
+    request_.exclude.add(source_.path());  // which is named: it stays
+    auto const report = bench();
+    EXPECT_EQ(report.found.files, 1U);
+    EXPECT_EQ(report.found.directories, 2U);
+    EXPECT_EQ(report.found.bytes, 10'000U);
+    EXPECT_EQ(report.sample.bytes, 10'000U);
 }
 
 TEST_F(Bench, CountsNoHoles) {
