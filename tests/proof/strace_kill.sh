@@ -59,6 +59,7 @@ expect_code 0 repo snapshot -q src
 first=$(snapshot_ids)
 cp -a src src.first
 make_source 3000
+note_sources
 keep
 
 for calls in linkat fsync fdatasync pwrite64 write writev mkdir rename unlink,unlinkat ftruncate; do
