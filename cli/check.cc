@@ -3,11 +3,11 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <ctime>
 #include <nlohmann/json.hpp>
 
 #include "cli/context.h"
+#include "cli/numbers.h"
 #include "cli/output.h"
 #include "cli/progress_display.h"
 
@@ -27,15 +27,6 @@ struct CheckArguments {
 std::invalid_argument bad_subset(std::string const& text) {
     return std::invalid_argument("--read-data-subset \"" + text +
                                  "\": write 2/7 (the second of seven parts), 5% or 10G");
-}
-
-// Nothing when not all of `text` is a number.
-template <class Number>
-std::optional<Number> number_in(std::string_view text) {
-    Number number{};
-    char const* const text_end = text.data() + text.size();
-    auto const [end, error] = std::from_chars(text.data(), text_end, number);
-    return error == std::errc{} && end == text_end ? std::optional(number) : std::nullopt;
 }
 
 PackSlice parse_slice(std::string const& text) {

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/context.h"
+#include "cli/numbers.h"
 #include "cli/output.h"
 #include "cli/progress_display.h"
 #include "cli/prune.h"
@@ -25,14 +26,15 @@ struct ForgetArguments {
     PruneArguments prune_arguments;
 };
 
+constexpr unsigned most_to_keep = 999'999;
+
 unsigned parse_keep(std::string const& text) {
     if (text == "unlimited" || text == "all") return keep_all;
-    bool const is_number = !text.empty() && text.size() < 7 &&
-                           text.find_first_not_of("0123456789") == std::string::npos;
-    if (!is_number) {
+    auto const number = number_in<unsigned>(text);
+    if (!number || *number > most_to_keep) {
         throw std::invalid_argument("\"" + text + "\": how many to keep, a number or `unlimited`");
     }
-    return static_cast<unsigned>(std::stoul(text));
+    return *number;
 }
 
 void read_rules(ForgetArguments& arguments) {

@@ -4,9 +4,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
-#include <optional>
 
+#include "cli/numbers.h"
 #include "cli/output.h"
 
 namespace coffre::cli {
@@ -19,9 +20,8 @@ constexpr double slowest_fps = 0.001;
 std::optional<double> wanted_fps() {
     char const* const text = std::getenv("REPO_PROGRESS_FPS");
     if (text == nullptr) return std::nullopt;
-    char* end = nullptr;
-    double const fps = std::strtod(text, &end);
-    if (!(*end == '\0' && fps >= slowest_fps && fps <= 60))
+    auto const fps = number_in<double>(text);
+    if (!fps || !(*fps >= slowest_fps && *fps <= 60))
         throw std::invalid_argument("REPO_PROGRESS_FPS: a number from 0.001 to 60");
     return fps;
 }

@@ -4,10 +4,10 @@
 #include <fmt/format.h>
 #include <sys/resource.h>
 
-#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "cli/advice.h"
+#include "cli/numbers.h"
 #include "cli/output.h"
 #include "cli/progress_display.h"
 
@@ -17,13 +17,10 @@ namespace {
 
 // Throws std::invalid_argument.
 double parse_share(std::string const& text) {
-    double percent = 0;
-    char const* const sign = text.data() + text.size() - 1;
-    auto const [end, error] = std::from_chars(text.data(), sign, percent);
-    bool const is_number = error == std::errc() && end == sign;
-    if (!is_number || !(percent >= 0 && percent <= 100))
+    auto const percent = number_in<double>(std::string_view(text).substr(0, text.size() - 1));
+    if (!percent || !(*percent >= 0 && *percent <= 100))
         throw std::invalid_argument("\"" + text + "\": a share is 0% to 100%");
-    return percent / 100;
+    return *percent / 100;
 }
 
 // "5%", "2G", or "unlimited": nothing is moved. Throws std::invalid_argument.
