@@ -658,7 +658,6 @@ TEST_P(Repair, SaysThatItWasEndedFromElsewhere) {
     EXPECT_EQ(failure_of([&] { repair(); }), RepositoryFailure::fenced);
 }
 
-// Wherever it ends, nothing is lost that was not lost before, and the next run goes on.
 TEST_P(Repair, FetchesADamagedBlockForAllOfItsChunksOnce) {
     std::string const pack = data_pack();
     flip(pack, 5'000);
@@ -675,6 +674,7 @@ TEST_P(Repair, FetchesADamagedBlockForAllOfItsChunksOnce) {
     EXPECT_LE(fetched, 4 + directory.blocks.size());
 }
 
+// Wherever it ends, nothing is lost that was not lost before, and the next run goes on.
 TEST_P(Repair, MayBeStoppedAnywhere) {
     flip(data_pack(), 5'000);
     flip(repo_.objects("bundles/")[0], 60);

@@ -465,14 +465,14 @@ bool is_on_tmpfs(TempFolder const& folder) {
     return ::statfs(folder.path().c_str(), &system) == 0 && system.f_type == TMPFS_MAGIC;
 }
 
-TEST(Snapshot, SeesWhatIsWrittenThroughAMappingLater) {
+TEST(DiskSnapshot, SeesWhatIsWrittenThroughAMappingLater) {
     TempFolder const source;
     if (is_on_tmpfs(source)) GTEST_SKIP() << "on tmpfs such writes change no times";
     expect_mapped_writes_are_seen(source.path());
 }
 
 // Where the kernel says nothing of the pages of the file system beneath.
-TEST(Snapshot, SeesWhatIsWrittenThroughAMappingOfAnOverlay) {
+TEST(DiskSnapshot, SeesWhatIsWrittenThroughAMappingOfAnOverlay) {
     TempFolder const layers;
     if (is_on_tmpfs(layers)) GTEST_SKIP() << "on tmpfs such writes change no times";
     for (auto const* layer : {"/lower", "/upper", "/work", "/merged"})
