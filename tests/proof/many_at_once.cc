@@ -1,6 +1,8 @@
 // Crowds of machines on one store, each stopped for good at some call or not: what was acknowledged
 // and not forgotten stays, whole, and nobody ever meets damage. Each call of the store is a point
 // where another machine may go ahead.
+#include <sched.h>
+
 #include <cstdlib>
 
 #include "crowd.h"
@@ -37,11 +39,35 @@ Crowds crowds_of(std::uint64_t part) {
     return {part, all, parts};
 }
 
+// One machine goes on at a time: on one processor, which each part chooses by its number, that
+// costs a fifth less.
+class OnOneProcessor {
+public:
+    explicit OnOneProcessor(std::uint64_t part) {
+        if (::sched_getaffinity(0, sizeof(before_), &before_) != 0) CPU_ZERO(&before_);
+        std::vector<std::size_t> processors;
+        for (std::size_t at = 0; at < CPU_SETSIZE; ++at) {
+            if (CPU_ISSET(at, &before_)) processors.push_back(at);
+        }
+        if (processors.empty()) return;
+        cpu_set_t chosen{};
+        CPU_SET(processors[part % processors.size()], &chosen);
+        ::sched_setaffinity(0, sizeof(chosen), &chosen);
+    }
+    OnOneProcessor(OnOneProcessor const&) = delete;
+    OnOneProcessor& operator=(OnOneProcessor const&) = delete;
+    ~OnOneProcessor() { ::sched_setaffinity(0, sizeof(before_), &before_); }
+
+private:
+    cpu_set_t before_{};
+};
+
 class ManyAtOnce : public testing::TestWithParam<std::uint64_t> {};
 INSTANTIATE_TEST_SUITE_P(Part, ManyAtOnce, testing::Range(std::uint64_t{0}, parts));
 
 TEST_P(ManyAtOnce, LoseNothing) {
     Cases cases("many at once", "crowds");
+    OnOneProcessor const pinned(GetParam());
     auto const [first, end, stride] = crowds_of(GetParam());
     for (std::uint64_t step = first; step < end; step += stride) {
         cases.run("crowd " + std::to_string(step), [&] { run_crowd(step, cases); });
