@@ -1015,11 +1015,11 @@ COVERED = {
     # What lost its forget is closed, and that is looked at last.
     "forgets-after-slots": ("closed-slot", ["closed-before-slots"]),
     # What is published between the two listings is seen when they are repeated.
-    "snapshots-before-packs": ("base", []),
+    "snapshots-before-packs": ("copies-writer", []),
     # Removed is what the log says, as it is read from its last checkpoint on.
     "trust-any-append": ("truncated", []),
     # The log tells what may be gone; the census is for stores that lose objects.
-    "no-census": ("base", []),
+    "no-census": ("copies-writer", []),
 }
 
 
