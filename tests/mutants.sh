@@ -94,20 +94,21 @@ sources() {
     grep -rhoP 'mutant\("\K[^"]+' engine format cli | sort -u
 }
 
-# True when the tests fail with the fault: a crash or a timeout is no way to notice.
+# notices FAULT PROGRAM FILTER [CROWDS]: true when the tests fail with the fault: a crash or a timeout is no way to notice.
 notices() {
-    COFFRE_MUTANT=$1 timeout 120 "$build/coffre_$2" --gtest_brief=1 --gtest_fail_fast \
-        --gtest_filter="$3" >/dev/null 2>&1
+    env COFFRE_MUTANT="$1" ${4:+COFFRE_PROOF_CROWDS="$4"} \
+        timeout 120 "$build/coffre_$2" --gtest_brief=1 --gtest_fail_fast --gtest_filter="$3" >/dev/null 2>&1
     [ $? = 1 ]
 }
 
-say() {
-    if "${@:2}"; then
-        echo "check passed: $1 is noticed"
-        noticed=$((noticed + 1))
+# The same, of a line of a table.
+try() {
+    local fault program filter crowds
+    read -r fault program filter crowds <<<"$1"
+    if notices "$fault" "$program" "$filter" "$crowds"; then
+        echo "check passed: $fault is noticed"
     else
-        echo "check failed: $1 is not noticed by ${*:4}"
-        missed=$((missed + 1))
+        echo "check failed: $fault is not noticed by $program $filter${crowds:+, crowds $crowds}"
     fi
 }
 
@@ -115,12 +116,11 @@ diff <(table | awk '{ print $1 }') <(sources) || {
     echo "the table and the sources name different faults" >&2
     exit 1
 }
-noticed=0 missed=0
-while read -r fault program filter; do
-    say "$fault" notices "$fault" "$program" "$filter"
-done < <(table)
-while read -r fault range; do
-    COFFRE_PROOF_CROWDS=$range say "$fault, by crowds $range," notices "$fault" proof '*LoseNothing/0'
-done < <(crowds)
-echo "mutants: $noticed noticed, $missed not"
-[ $missed = 0 ]
+export build
+export -f notices try
+lines=$(table && crowds | sed 's/ \+/ proof *LoseNothing\/0 /')
+verdicts=$(xargs -d '\n' -P "$(nproc)" -I{} bash -c "try '{}'" <<<"$lines")
+printf '%s\n' "$verdicts"
+all=$(wc -l <<<"$lines") noticed=$(grep -c '^check passed: ' <<<"$verdicts")
+echo "mutants: $noticed of $all noticed"
+[ "$noticed" = "$all" ]
