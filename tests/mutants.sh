@@ -94,7 +94,8 @@ sources() {
     grep -rhoP 'mutant\("\K[^"]+' engine format cli | sort -u
 }
 
-# notices FAULT PROGRAM FILTER [CROWDS]: true when the tests fail with the fault: a crash or a timeout is no way to notice.
+# notices FAULT PROGRAM FILTER [CROWDS]: true when the tests fail with the fault: a crash or a timeout is no way to
+# notice.
 notices() {
     env COFFRE_MUTANT="$1" ${4:+COFFRE_PROOF_CROWDS="$4"} \
         timeout 120 "$build/coffre_$2" --gtest_brief=1 --gtest_fail_fast --gtest_filter="$3" >/dev/null 2>&1
