@@ -107,7 +107,7 @@ try() {
     local fault program filter crowds
     read -r fault program filter crowds <<<"$1"
     if notices "$fault" "$program" "$filter" "$crowds"; then
-        echo "check passed: $fault is noticed"
+        echo "check passed: $fault is noticed${crowds:+ by crowds $crowds}"
     else
         echo "check failed: $fault is not noticed by $program $filter${crowds:+, crowds $crowds}"
     fi
